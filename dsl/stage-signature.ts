@@ -1,0 +1,55 @@
+/** What the language must know of a stage kind to check a file that uses it. */
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
+export type JsonObject = { readonly [key: string]: Json }
+
+export const ARTIFACT_TYPES = [
+  'corpus',
+  'dataset',
+  'tokens',
+  'model',
+  'adapter',
+  'metrics',
+  'samples',
+  'report',
+  'verdict',
+  'files',
+] as const
+export type ArtifactType = (typeof ARTIFACT_TYPES)[number]
+
+export interface InputPort {
+  readonly type: ArtifactType
+  readonly optional?: boolean
+  readonly help: string
+}
+
+export interface MetricSchema {
+  readonly direction: 'higher' | 'lower'
+  /** The range of possible values; `null` is unbounded. */
+  readonly min: number | null
+  readonly max: number | null
+  /** Dimension: plain number, seconds or bytes. */
+  readonly dim: 'num' | 's' | 'B'
+  /** Whether per-row statistics are kept, so that the metric can be bootstrapped. */
+  readonly perExample: boolean
+  readonly title: { readonly en: string; readonly zh: string }
+}
+
+export interface StageSignature {
+  /** The name that `uses:` takes, e.g. `lora-train`. */
+  readonly name: string
+  readonly version: string
+  readonly summary: string
+  /**
+   * JSON Schema (2020-12) of `with:`; an object schema with `additionalProperties: false`,
+   * every property with `description` and, where it has one, `default`.
+   */
+  readonly options: JsonObject
+  readonly inputs: Readonly<Record<string, InputPort>>
+  /** Output ports and their types, by resolved options. */
+  readonly outputs: (options: JsonObject) => Readonly<Record<string, ArtifactType>>
+  /** Metrics that a stage with these options measures; absent for kinds that measure nothing. */
+  readonly measures?: (options: JsonObject) => Readonly<Record<string, MetricSchema>>
+  /** All metrics the kind can measure when they are switched on (for "it is just not switched on"). */
+  readonly measurable?: Readonly<Record<string, MetricSchema>>
+}

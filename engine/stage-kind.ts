@@ -1,0 +1,19 @@
+/** The contract that every stage kind fulfils, ours and a plugin's: data and pure functions. */
+import type { JsonObject, StageSignature } from '../dsl/stage-signature.ts'
+
+export interface StageKind extends StageSignature {
+  /** The stage as ordered jobs. Pure: same options, same steps. Empty for gates, which are judged in-process. */
+  readonly steps: (options: JsonObject) => readonly Step[]
+}
+
+export interface Step {
+  /** The operation's name, the name of its entry in the worker's folder. */
+  readonly op: string
+  /** `kernel` jobs go to the kernel worker that the file names, `text` jobs to the text worker. */
+  readonly on: 'kernel' | 'text'
+  readonly with: JsonObject
+  /** Role -> `input:<port>` of the stage, or `step:<op>.<output>` of an earlier step. */
+  readonly inputs: Readonly<Record<string, string>>
+  /** Output -> the stage's port that it becomes, or `null` for what only later steps read. */
+  readonly outputs: Readonly<Record<string, string | null>>
+}
