@@ -1,0 +1,45 @@
+/** What a run needs of the world: where state lies, which kinds, ops and workers there are. */
+import type { Digest } from './artifact.ts'
+import { BlobStore } from './store/blobs.ts'
+import { ResultStore } from './store/results.ts'
+import { StatCache } from './store/digest.ts'
+import type { StageKind } from './stage-kind.ts'
+import type { WorkerCommand } from './worker/session.ts'
+
+export interface Environment {
+  /** Absolute path of the project; paths in a pipeline file are relative to it. */
+  readonly root: string
+  /** Absolute path of `.sluice`. */
+  readonly stateDir: string
+  readonly kinds: Readonly<Record<string, StageKind>>
+  /** `kernel/lora-train` -> digest of the op's built code. */
+  readonly ops: Readonly<Record<string, string>>
+  /** Worker -> library -> version. */
+  readonly runtimes: Readonly<Record<string, Readonly<Record<string, string>>>>
+  readonly workers: Readonly<Record<string, WorkerCommand>>
+  /** How many jobs each worker may have at once. */
+  readonly slots: Readonly<Record<string, number>>
+  /** Threads that a job of each worker gets. */
+  readonly threads: Readonly<Record<string, number>>
+  readonly provenance: Readonly<Record<string, string | number>>
+}
+
+/** The stores below a state folder. */
+export interface Stores {
+  readonly blobs: BlobStore
+  readonly results: ResultStore
+  readonly stats: StatCache
+}
+
+export function openStores(stateDir: string): Stores {
+  const blobs = new BlobStore(stateDir)
+  return { blobs, results: new ResultStore(stateDir, blobs), stats: new StatCache(stateDir) }
+}
+
+/** A source of the pipeline as found on disk. */
+export interface FoundSource {
+  readonly digest: Digest
+  readonly dir: string
+  readonly files: readonly string[]
+  readonly splits?: Readonly<Record<string, readonly string[]>>
+}

@@ -1,0 +1,142 @@
+/** Pipeline + kinds + source digests + what is in the store -> which stages will run, and why. */
+import type { Pipeline, Stage } from '../../dsl/pipeline.ts'
+import type { Span } from '../../dsl/source.ts'
+import type { Digest } from '../artifact.ts'
+import { canonicalJson } from '../artifact.ts'
+import type { Environment, FoundSource } from '../environment.ts'
+import type { Lock } from '../lock-file.ts'
+import type { Lookup, Result } from '../store/results.ts'
+import { differences, keyOf, manifestOf } from './manifest.ts'
+import type { Manifest } from './manifest.ts'
+
+export type Reason =
+  | { readonly type: 'never-run' }
+  | { readonly type: 'forced'; readonly by: string }
+  | { readonly type: 'lost'; readonly what: string }
+  | {
+      readonly type: 'changed'
+      /** `with.lr`, `input.data`, `op.kernel/score`, `version`, `runtime.onnxruntime-node`. */
+      readonly ingredient: string
+      readonly before: string | null
+      readonly after: string | null
+      /** Where the option is written. */
+      readonly span: Span | null
+    }
+  /** An input is made by a stage that will run; if it comes out the same, this one is reused. */
+  | { readonly type: 'upstream'; readonly port: string; readonly stage: string }
+
+export type Planned =
+  | { readonly type: 'cached'; readonly stage: Stage; readonly key: Digest; readonly result: Result }
+  | {
+      readonly type: 'run'
+      readonly stage: Stage
+      /** Null while an input is not made yet. */
+      readonly key: Digest | null
+      readonly reasons: readonly Reason[]
+    }
+  | { readonly type: 'judge'; readonly stage: Stage }
+
+export interface PlanInputs {
+  readonly pipeline: Pipeline
+  readonly environment: Environment
+  readonly sources: Readonly<Record<string, FoundSource>>
+  readonly lock: Lock | null
+  readonly find: (key: Digest) => Lookup
+  readonly read: (key: Digest) => Result | null
+  readonly newest: (kind: string) => Result | null
+  readonly forced: ReadonlySet<string>
+}
+
+export function makePlan(inputs: PlanInputs): readonly Planned[] {
+  const planned = new Map<string, Planned>()
+  for (const stage of inputs.pipeline.stages) planned.set(stage.name, planStage(stage, planned, inputs))
+  return [...planned.values()]
+}
+
+function planStage(stage: Stage, planned: ReadonlyMap<string, Planned>, inputs: PlanInputs): Planned {
+  if (stage.gate !== null) return { type: 'judge', stage }
+  const digests: Record<string, Digest> = {}
+  const upstream: Reason[] = []
+  for (const [port, reference] of Object.entries(stage.inputs)) {
+    if (reference.type === 'source') {
+      const found = inputs.sources[reference.source]
+      if (found !== undefined) digests[port] = found.digest
+      continue
+    }
+    const before = planned.get(reference.stage)
+    const made = before?.type === 'cached' ? before.result.outputs[reference.port]?.tree : undefined
+    if (made !== undefined) digests[port] = made
+    else upstream.push({ type: 'upstream', port, stage: reference.stage })
+  }
+  const known = stageManifest(stage, digests, inputs.environment)
+  if (upstream.length > 0) {
+    const changed = changes(stage, known, inputs).filter((reason) => !isUpstream(reason, upstream))
+    return { type: 'run', stage, key: null, reasons: [...changed, ...upstream] }
+  }
+  const key = keyOf(known)
+  const lookup = inputs.find(key)
+  const force = forceOf(stage, inputs.forced)
+  if (lookup.type === 'hit' && force === null) return { type: 'cached', stage, key, result: lookup.result }
+  if (force !== null) return { type: 'run', stage, key, reasons: [force] }
+  if (lookup.type === 'miss' && lookup.lost !== null) {
+    return { type: 'run', stage, key, reasons: [{ type: 'lost', what: lookup.lost }] }
+  }
+  const reasons = changes(stage, known, inputs)
+  const none: Reason = inputs.lock?.['stages']?.[stage.name] === undefined ? { type: 'never-run' } : { type: 'lost', what: 'the lock knows this result, the store of this machine does not have it' }
+  return { type: 'run', stage, key, reasons: reasons.length > 0 ? reasons : [none] }
+}
+
+/** Why a stage runs although its key may be known: asked for on the command line, or by `cache:`. */
+export function forceOf(stage: Stage, forced: ReadonlySet<string>): Reason | null {
+  if (forced.has(stage.name)) return { type: 'forced', by: '--force' }
+  return stage.cache === 'auto' ? null : { type: 'forced', by: `cache: ${stage.cache}` }
+}
+
+export function stageManifest(
+  stage: Stage,
+  digests: Readonly<Record<string, Digest>>,
+  environment: Environment,
+): Manifest {
+  const kind = environment.kinds[stage.uses]
+  if (kind === undefined) throw new Error(`bug: stage ${stage.name} uses ${stage.uses}, which is not installed`)
+  const steps = kind.steps(stage.with)
+  const ops = steps.map(({ on, op }) => `${on}/${op}`)
+  const missing = ops.find((op) => environment.ops[op] === undefined)
+  if (missing !== undefined) throw new Error(`bug: there is no op ${missing}`)
+  const runtimes = steps.map(({ on }) => environment.runtimes[on] ?? {})
+  return manifestOf({
+    kind: kind.name,
+    version: kind.version,
+    with: stage.with,
+    inputs: digests,
+    ops: Object.fromEntries(ops.map((op) => [op, environment.ops[op] ?? ''])),
+    runtime: Object.assign({}, ...runtimes) as Record<string, string>,
+  })
+}
+
+/** Differences to the lock's entry, else to the newest local result of the kind. */
+function changes(stage: Stage, manifest: Manifest, inputs: PlanInputs): readonly Reason[] {
+  const before = manifestBefore(stage, inputs)
+  if (before === null) return []
+  return differences(before, manifest).map(({ ingredient, before: old, after }) => ({
+    type: 'changed',
+    ingredient,
+    before: old,
+    after,
+    span: ingredient.startsWith('with.') ? (stage.optionSpans[ingredient.slice('with.'.length)] ?? null) : null,
+  }))
+}
+
+function manifestBefore(stage: Stage, inputs: PlanInputs): Manifest | null {
+  const facts = inputs.lock?.['stages']?.[stage.name]
+  if (facts === undefined) return inputs.newest(stage.uses)?.manifest ?? null
+  const key = facts['key']
+  const known = typeof key === 'string' ? inputs.read(key as Digest) : null
+  if (known !== null) return known.manifest
+  const kept = Object.entries(facts).filter(([fact]) => /^(with|input|op|runtime)\.|^(kind|version|format)$/.test(fact))
+  return Object.fromEntries(kept.map(([fact, value]) => [fact, canonicalJson(value)]))
+}
+
+function isUpstream(reason: Reason, upstream: readonly Reason[]): boolean {
+  return reason.type === 'changed' && upstream.some((other) => other.type === 'upstream' && reason.ingredient === `input.${other.port}`)
+}

@@ -1,0 +1,65 @@
+/** Finds the files of a pipeline's sources and digests them by content. */
+import { statSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import type { PipelineSource } from '../../dsl/pipeline.ts'
+import { treeOf } from '../artifact.ts'
+import type { TreeFile } from '../artifact.ts'
+import type { FoundSource } from '../environment.ts'
+import type { StatCache } from '../store/digest.ts'
+
+export type SourceLookup = FoundSource | { readonly missing: string }
+
+const GLOB_CHARACTERS = /[*?[\]{}]/
+
+/** Looks a source up; `missing` says which path or pattern found nothing. An optional source may be empty. */
+export async function findSource(source: PipelineSource, root: string, stats: StatCache): Promise<SourceLookup> {
+  const patterns = typeof source.from === 'string' ? { '': source.from } : source.from
+  const found: Record<string, readonly string[]> = {}
+  for (const [split, pattern] of Object.entries(patterns)) {
+    const files = await filesOf(pattern, root)
+    if (files.length === 0 && !source.optional) return { missing: pattern }
+    found[split] = files
+  }
+  const all = Object.values(found).flat()
+  const dir = commonFolder(all) ?? root
+  const inside = (path: string) => relative(dir, path).replaceAll('\\', '/')
+  const files = treeOf(all.map((path): TreeFile => ({ path: inside(path), ...stats.digest(path) })))
+  const splits =
+    typeof source.from === 'string'
+      ? null
+      : Object.fromEntries(Object.entries(found).map(([split, paths]) => [split, paths.map(inside)]))
+  return {
+    digest: splits === null ? files.digest : treeOf([...files.files, ...splitMarks(splits)]).digest,
+    dir,
+    files: files.files.map((file) => file.path),
+    ...(splits === null ? {} : { splits }),
+  }
+}
+
+/** Which file is which split is part of the content. */
+function splitMarks(splits: Readonly<Record<string, readonly string[]>>): readonly TreeFile[] {
+  return Object.entries(splits).flatMap(([split, paths]) =>
+    paths.map((path) => ({ path: `${split}: ${path}`, size: 0, digest: '' as TreeFile['digest'] })),
+  )
+}
+
+async function filesOf(pattern: string, root: string): Promise<readonly string[]> {
+  const path = resolve(root, pattern)
+  const stat = statSync(path, { throwIfNoEntry: false })
+  if (stat?.isFile()) return [path]
+  if (stat === undefined && !GLOB_CHARACTERS.test(pattern)) return []
+  const { glob } = await import('tinyglobby')
+  const files = await glob(stat?.isDirectory() ? '**' : pattern, {
+    cwd: stat?.isDirectory() ? path : root,
+    onlyFiles: true,
+  })
+  return files.map((file) => join(stat?.isDirectory() ? path : root, file)).sort()
+}
+
+function commonFolder(paths: readonly string[]): string | null {
+  const [first, ...others] = paths.map((path) => dirname(path))
+  if (first === undefined) return null
+  let common = first
+  for (const folder of others) while (folder !== common && !folder.startsWith(`${common}/`)) common = dirname(common)
+  return common
+}

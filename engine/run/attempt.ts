@@ -1,0 +1,255 @@
+/** One try at one stage: lay out its inputs, run its steps in workers, commit what came out. */
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { join, relative } from 'node:path'
+import type { Stage } from '../../dsl/pipeline.ts'
+import type { JsonObject } from '../../dsl/stage-signature.ts'
+import type { InputFiles, Job } from '../../workers/protocol/messages.ts'
+import type { Artifact, Digest } from '../artifact.ts'
+import type { Environment, FoundSource, Stores } from '../environment.ts'
+import type { Manifest } from '../plan/manifest.ts'
+import type { Step } from '../stage-kind.ts'
+import type { Result } from '../store/results.ts'
+import type { JobOutcome } from '../worker/session.ts'
+import type { WorkerPool } from '../worker/pool.ts'
+import type { FailureCause, RunEvent } from './events.ts'
+import { isAlive, thisProcess } from './owner.ts'
+import type { Owner } from './owner.ts'
+import type { Slots } from './slots.ts'
+
+/** A staging folder without its owner's name is left alone this long: its owner may be writing it. */
+const NAMELESS_MS = 60_000
+
+export type StageInput =
+  | { readonly type: 'source'; readonly found: FoundSource }
+  | { readonly type: 'artifact'; readonly artifact: Artifact }
+
+export interface Attempt {
+  readonly stage: Stage
+  readonly key: Digest
+  readonly manifest: Manifest
+  readonly inputs: Readonly<Record<string, StageInput>>
+  readonly run: string
+  readonly number: number
+  /** Length of the path behind this stage; longer paths get slots first. */
+  readonly rank: number
+}
+
+export interface AttemptTools {
+  readonly environment: Environment
+  readonly stores: Stores
+  readonly pool: WorkerPool
+  readonly slots: Slots
+  readonly emit: (event: RunEvent) => void
+}
+
+export type AttemptOutcome =
+  | { readonly type: 'done'; readonly result: Result }
+  | {
+      readonly type: 'failed'
+      readonly cause: FailureCause
+      readonly message: string
+      readonly help: string | null
+      readonly log: string | null
+    }
+
+/** Never throws for what a run may meet: a failed op, a lost worker, a full disk come back as an outcome. */
+export async function tryStage(attempt: Attempt, tools: AttemptTools, signal: AbortSignal): Promise<AttemptOutcome> {
+  const { stage, key } = attempt
+  const { environment, stores } = tools
+  const folder = join(environment.stateDir, 'runs', attempt.run, stage.name, String(attempt.number))
+  const staging = join(environment.stateDir, 'staging', key.slice('sha256:'.length), randomUUID())
+  const log = relative(environment.root, folder)
+  const began = performance.now()
+  const timeout = stage.timeoutMs === null ? null : AbortSignal.timeout(stage.timeoutMs)
+  const limited = timeout === null ? signal : AbortSignal.any([signal, timeout])
+  try {
+    mkdirSync(folder, { recursive: true })
+    mkdirSync(staging, { recursive: true })
+    writeFileSync(join(staging, 'owner.json'), JSON.stringify(thisProcess()))
+    const made = await runSteps(attempt, tools, { folder, staging }, limited)
+    if (made.type === 'failed') {
+      const cause = timeout?.aborted && !signal.aborted ? 'timeout' : made.kind
+      const message = cause === 'timeout' ? `it ran longer than its timeout of ${String((stage.timeoutMs ?? 0) / 1000)} s` : made.message
+      writeFileSync(join(folder, 'exit.json'), `${JSON.stringify({ ...made, cause }, null, 1)}\n`)
+      return { type: 'failed', cause, message, help: made.help, log }
+    }
+    const outputs: Record<string, Artifact> = {}
+    for (const [port, type] of Object.entries(stage.outputs)) {
+      const dir = join(staging, 'out', port)
+      if (!existsSync(dir) || readdirSync(dir).length === 0) {
+        return { type: 'failed', cause: 'bug', message: `nothing was written for the output ${port}`, help: null, log }
+      }
+      const tree = stores.blobs.takeTree(dir)
+      outputs[port] = { type, tree: tree.digest, bytes: tree.files.reduce((sum, file) => sum + file.size, 0) }
+    }
+    const result: Result = {
+      format: 1,
+      key,
+      manifest: attempt.manifest,
+      outputs,
+      summary: made.summary,
+      durationMs: Math.round(performance.now() - began),
+      provenance: { ...environment.provenance, run: attempt.run, threads: environment.threads },
+    }
+    // The record is written last: without it the stage has not run, with it every byte is there.
+    stores.results.write(result)
+    writeFileSync(join(folder, 'exit.json'), `${JSON.stringify({ type: 'done', summary: made.summary }, null, 1)}\n`)
+    return { type: 'done', result }
+  } catch (error) {
+    return { type: 'failed', ...machineFailure(error, signal), log }
+  } finally {
+    // On a read-only disk there is nothing to tidy, and nothing worth hiding the first error for.
+    try {
+      rmSync(staging, { recursive: true, force: true })
+    } catch {
+      // Recovery sweeps it at the next start.
+    }
+  }
+}
+
+interface Places {
+  readonly folder: string
+  readonly staging: string
+}
+
+async function runSteps(
+  attempt: Attempt,
+  tools: AttemptTools,
+  places: Places,
+  signal: AbortSignal,
+): Promise<JobOutcome> {
+  const { stage } = attempt
+  const kind = tools.environment.kinds[stage.uses]
+  const available: Record<string, InputFiles> = {}
+  for (const [port, input] of Object.entries(attempt.inputs)) {
+    available[`input:${port}`] = layOut(input, join(places.staging, 'in', port), tools.stores)
+  }
+  const summary: Record<string, JsonObject[string]> = {}
+  for (const step of kind?.steps(stage.with) ?? []) {
+    const job = jobOf(step, available, places.staging, tools.environment)
+    writeFileSync(join(places.folder, `request.${step.op}.json`), `${JSON.stringify(job, null, 1)}\n`)
+    const outcome = await runStep(step, job, attempt, tools, places.folder, signal)
+    if (outcome.type === 'failed') return outcome
+    Object.assign(summary, outcome.summary)
+    for (const [output, dir] of Object.entries(job.outputs)) available[`step:${step.op}.${output}`] = filesIn(dir)
+  }
+  return { type: 'done', summary }
+}
+
+async function runStep(
+  step: Step,
+  job: Job,
+  attempt: Attempt,
+  tools: AttemptTools,
+  folder: string,
+  signal: AbortSignal,
+): Promise<JobOutcome> {
+  const give = await tools.slots.take(step.on, attempt.rank, signal)
+  const stage = attempt.stage.name
+  const text = (name: string, line: string) => appendFileSync(join(folder, name), line)
+  try {
+    return await tools.pool.run(
+      step.on,
+      job,
+      {
+        output: (printed) => text('log', printed),
+        message: (message) => {
+          text('events.jsonl', `${JSON.stringify(message)}\n`)
+          if (message.type === 'progress') {
+            const { done, total, unit, values } = message
+            tools.emit({ type: 'progress', stage, op: step.op, done, total, unit, values })
+          } else if (message.type === 'note') {
+            tools.emit({ type: 'note', stage, level: message.level, text: message.text })
+          } else if (message.type === 'failed' && message.detail !== null) {
+            text('log', `${message.detail}\n`)
+          }
+        },
+      },
+      signal,
+    )
+  } finally {
+    give()
+  }
+}
+
+function jobOf(step: Step, available: Readonly<Record<string, InputFiles>>, staging: string, environment: Environment): Job {
+  const inputs: Record<string, InputFiles> = {}
+  for (const [role, from] of Object.entries(step.inputs)) {
+    const files = available[from]
+    if (files !== undefined) inputs[role] = files
+  }
+  const outputs: Record<string, string> = {}
+  for (const [output, port] of Object.entries(step.outputs)) {
+    const dir = port === null ? join(staging, 'between', step.op, output) : join(staging, 'out', port)
+    mkdirSync(dir, { recursive: true })
+    outputs[output] = dir
+  }
+  const threads = environment.threads[step.on] ?? 1
+  return { type: 'job', id: randomUUID(), op: step.op, with: step.with, inputs, outputs, threads }
+}
+
+function layOut(input: StageInput, dir: string, stores: Stores): InputFiles {
+  if (input.type === 'source') {
+    const { dir: folder, files, splits } = input.found
+    return { dir: folder, files, ...(splits === undefined ? {} : { splits }) }
+  }
+  const tree = stores.blobs.openTree(input.artifact.tree)
+  if ('lost' in tree) throw new Error(tree.lost)
+  stores.blobs.layOut(tree, dir)
+  return { dir, files: tree.files.map((file) => file.path) }
+}
+
+function filesIn(dir: string): InputFiles {
+  const entries = readdirSync(dir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+  return { dir, files: entries.map((entry) => relative(dir, join(entry.parentPath, entry.name))).sort() }
+}
+
+/** The machine failed us, or we were stopped: in words. */
+export function machineFailure(
+  error: unknown,
+  signal: AbortSignal,
+): { cause: FailureCause; message: string; help: string | null } {
+  if (signal.aborted) return { cause: 'cancelled', message: 'stopped on request', help: null }
+  const { code, path, message, stack } = error as NodeJS.ErrnoException
+  const where = path === undefined ? '' : ` (${path})`
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return { cause: 'resources', message: `the disk is full${where}`, help: 'free some space and run again; finished stages are kept' }
+  }
+  if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM') {
+    return { cause: 'resources', message: `the state folder cannot be written${where}`, help: 'check its owner and whether the disk is mounted read-only' }
+  }
+  if (code === 'EMFILE' || code === 'ENFILE') {
+    return { cause: 'resources', message: 'too many open files', help: 'raise the limit: ulimit -n 4096' }
+  }
+  return { cause: 'bug', message, help: stack ?? null }
+}
+
+/** Removes staging folders whose owner died; those of living runs stay. */
+export function sweepStaging(stateDir: string): void {
+  const root = join(stateDir, 'staging')
+  if (!existsSync(root)) return
+  for (const key of readdirSync(root)) {
+    for (const id of readdirSync(join(root, key))) {
+      const dir = join(root, key, id)
+      let owner: Owner | null = null
+      try {
+        owner = JSON.parse(readFileSync(join(dir, 'owner.json'), 'utf8')) as Owner
+      } catch {
+        // Killed before it wrote its name, or just about to.
+      }
+      const dead = owner === null ? Date.now() - statSync(dir).mtimeMs > NAMELESS_MS : !isAlive(owner)
+      if (dead) rmSync(dir, { recursive: true, force: true })
+    }
+    if (readdirSync(join(root, key)).length === 0) rmSync(join(root, key), { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,67 @@
+/** Everything that can happen in a run; what the screen, the log and the tests see. */
+import type { Verdict } from '../../dsl/judge.ts'
+import type { JsonObject } from '../../dsl/stage-signature.ts'
+import type { Digest } from '../artifact.ts'
+
+/** Format of run.jsonl. */
+export const LOG_FORMAT = 1
+
+export type FailureCause = 'input' | 'resources' | 'cancelled' | 'bug' | 'timeout' | 'worker-lost'
+
+export type RunEvent =
+  | {
+      readonly type: 'run.start'
+      readonly format: number
+      readonly run: string
+      readonly pipeline: string
+      readonly stages: readonly string[]
+    }
+  /** Another run of the pipeline holds the lock. */
+  | { readonly type: 'run.waiting'; readonly holder: string }
+  | { readonly type: 'stage.cached'; readonly stage: string; readonly key: Digest; readonly summary: JsonObject }
+  | {
+      readonly type: 'stage.start'
+      readonly stage: string
+      readonly key: Digest
+      readonly attempt: number
+      /** Why it runs, as `plan` would say it. */
+      readonly reason: string
+    }
+  | {
+      readonly type: 'progress'
+      readonly stage: string
+      readonly op: string
+      readonly done: number
+      readonly total: number
+      readonly unit: string
+      readonly values: Readonly<Record<string, number | null>>
+    }
+  | {
+      readonly type: 'note'
+      readonly stage: string
+      readonly level: 'info' | 'warning'
+      readonly text: string
+    }
+  | {
+      readonly type: 'stage.done'
+      readonly stage: string
+      readonly key: Digest
+      readonly durationMs: number
+      readonly summary: JsonObject
+    }
+  | {
+      readonly type: 'stage.failed'
+      readonly stage: string
+      readonly cause: FailureCause
+      readonly message: string
+      readonly help: string | null
+      /** The attempt's folder, relative to the project root. */
+      readonly log: string | null
+    }
+  /** Not started because something before it failed, or the run was stopped. */
+  | { readonly type: 'stage.skipped'; readonly stage: string; readonly because: string }
+  | { readonly type: 'gate.verdict'; readonly stage: string; readonly verdict: Verdict }
+  | { readonly type: 'run.done'; readonly exitCode: number; readonly durationMs: number }
+
+/** An event with its place in the log and its time (ISO 8601). */
+export type Logged = RunEvent & { readonly seq: number; readonly t: string }

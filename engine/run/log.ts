@@ -1,0 +1,52 @@
+/** The run log: one JSON line an event, appended at once; a torn last line is dropped on reading. */
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { Logged, RunEvent } from './events.ts'
+
+export class RunLog {
+  readonly #fd: number
+  #seq = 0
+
+  constructor(path: string) {
+    mkdirSync(dirname(path), { recursive: true })
+    this.#fd = openSync(path, 'a')
+  }
+
+  append(event: RunEvent, now: Date): Logged {
+    const logged = { ...event, seq: this.#seq++, t: now.toISOString() }
+    writeSync(this.#fd, `${JSON.stringify(logged)}\n`)
+    return logged
+  }
+
+  close(): void {
+    closeSync(this.#fd)
+  }
+}
+
+/** The events of a log in order. Throws if a line in the middle is damaged or missing. */
+export function readLog(path: string): readonly Logged[] {
+  const lines = readFileSync(path, 'utf8').split('\n')
+  const events: Logged[] = []
+  for (const [index, line] of lines.entries()) {
+    if (line === '') continue
+    let event: Logged
+    try {
+      event = JSON.parse(line) as Logged
+    } catch (error) {
+      if (index === lines.length - 1) break
+      throw new Error(`${path}:${String(index + 1)} is damaged`, { cause: error })
+    }
+    if (event.seq !== events.length) throw new Error(`${path}:${String(index + 1)}: an event is missing before it`)
+    events.push(event)
+  }
+  return events
+}
+
+/** Ids of the runs kept in a state folder, oldest first. */
+export function runIds(stateDir: string): readonly string[] {
+  const folder = join(stateDir, 'runs')
+  if (!existsSync(folder)) return []
+  return readdirSync(folder)
+    .filter((id) => existsSync(join(folder, id, 'run.jsonl')))
+    .sort()
+}

@@ -1,0 +1,337 @@
+/** Runs a pipeline: one loop starts what is ready, takes facts as they come, and alone writes the run's state. */
+import { randomBytes } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Pipeline, Stage } from '../../dsl/pipeline.ts'
+import type { Verdict, Yardstick } from '../../dsl/judge.ts'
+import type { Json } from '../../dsl/stage-signature.ts'
+import type { Artifact, Digest } from '../artifact.ts'
+import type { Environment, FoundSource, Stores } from '../environment.ts'
+import { writeLock } from '../lock-file.ts'
+import type { Lock } from '../lock-file.ts'
+import { keyOf } from '../plan/manifest.ts'
+import { forceOf, stageManifest } from '../plan/plan.ts'
+import { writeAtomic } from '../store/atomic.ts'
+import type { Result } from '../store/results.ts'
+import { WorkerPool } from '../worker/pool.ts'
+import { machineFailure, sweepStaging, tryStage } from './attempt.ts'
+import type { AttemptOutcome, StageInput } from './attempt.ts'
+import type { FailureCause, Logged, RunEvent } from './events.ts'
+import { LOG_FORMAT } from './events.ts'
+import { judgeGate, readMetrics } from './gate.ts'
+import { RunLog } from './log.ts'
+import { takeRunLock } from './run-lock.ts'
+import { Slots } from './slots.ts'
+import { fold, newRun } from './state.ts'
+import type { RunState } from './state.ts'
+
+export interface RunRequest {
+  readonly pipeline: Pipeline
+  readonly environment: Environment
+  readonly stores: Stores
+  readonly sources: Readonly<Record<string, FoundSource>>
+  /** Stages to bring up to date with all they need; null is the whole pipeline. */
+  readonly targets: readonly string[] | null
+  readonly forced: ReadonlySet<string>
+  /** `main` and `last`: what does not come from this run. */
+  readonly yardsticks: Readonly<Record<string, Yardstick>>
+  /** Why a stage runs, in one line, for the log. */
+  readonly reasonOf: (stage: string) => string
+  /** Where the lock is written after a complete run; null with overridden parameters. */
+  readonly lockPath: string | null
+  readonly listener: (state: RunState, event: Logged) => void
+  readonly signal: AbortSignal
+}
+
+export interface RunOutcome {
+  readonly exitCode: number
+  readonly state: RunState
+  readonly results: ReadonlyMap<string, Result>
+  readonly verdicts: ReadonlyMap<string, Verdict>
+}
+
+/** Order in which exit codes win (language.md 4.2). */
+const EXIT_ORDER = [130, 2, 6, 1, 3, 4, 5]
+
+export async function run(request: RunRequest): Promise<RunOutcome> {
+  const { environment, pipeline } = request
+  const id = `${new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-')}-${randomBytes(2).toString('hex')}`
+  const began = performance.now()
+  mkdirSync(environment.stateDir, { recursive: true })
+  const log = new RunLog(join(environment.stateDir, 'runs', id, 'run.jsonl'))
+  let state = newRun
+  const emit = (event: RunEvent) => {
+    const logged = log.append(event, new Date())
+    state = fold(state, logged)
+    request.listener(state, logged)
+  }
+  try {
+    const lock = await takeRunLock(
+      environment.stateDir,
+      pipeline.name,
+      (holder) => emit({ type: 'run.waiting', holder: `process ${String(holder.pid)} since ${holder.since}` }),
+      request.signal,
+    )
+    try {
+      sweepStaging(environment.stateDir)
+      const wanted = wantedStages(pipeline, request.targets)
+      emit({ type: 'run.start', format: LOG_FORMAT, run: id, pipeline: pipeline.name, stages: wanted.map((s) => s.name) })
+      await using pool = new WorkerPool(environment.workers)
+      const finished = await runStages(wanted, id, request, pool, emit)
+      const exitCode = exitCodeOf(finished, request.signal)
+      const complete = request.targets === null && [0, 3, 4].includes(exitCode)
+      if (complete && request.lockPath !== null) writeLock(request.lockPath, lockOf(pipeline, finished, request))
+      request.stores.stats.save()
+      emit({ type: 'run.done', exitCode, durationMs: Math.round(performance.now() - began) })
+      return { exitCode, state, results: finished.results, verdicts: finished.verdicts }
+    } finally {
+      lock.release()
+    }
+  } catch (error) {
+    if (!request.signal.aborted) throw error
+    emit({ type: 'run.done', exitCode: 130, durationMs: Math.round(performance.now() - began) })
+    return { exitCode: 130, state, results: new Map(), verdicts: new Map() }
+  } finally {
+    log.close()
+  }
+}
+
+interface Finished {
+  readonly results: Map<string, Result>
+  readonly verdicts: Map<string, Verdict>
+  readonly failures: Map<string, FailureCause>
+  readonly skipped: Set<string>
+}
+
+/** The stages asked for and everything they need, in topological order. */
+export function wantedStages(pipeline: Pipeline, targets: readonly string[] | null): readonly Stage[] {
+  if (targets === null) return pipeline.stages
+  const wanted = new Set(targets)
+  for (const stage of [...pipeline.stages].reverse()) {
+    if (wanted.has(stage.name)) for (const before of needsOf(stage)) wanted.add(before)
+  }
+  return pipeline.stages.filter((stage) => wanted.has(stage.name))
+}
+
+/** Stages that must have finished before this one starts. */
+export function needsOf(stage: Stage): readonly string[] {
+  const read = Object.values(stage.inputs).flatMap((reference) => (reference.type === 'stage' ? [reference.stage] : []))
+  const judged = stage.gate === null ? [] : [stage.gate.judged, ...(stage.gate.baseline === null ? [] : [stage.gate.baseline])]
+  return [...new Set([...read, ...stage.after, ...judged])]
+}
+
+async function runStages(
+  stages: readonly Stage[],
+  id: string,
+  request: RunRequest,
+  pool: WorkerPool,
+  emit: (event: RunEvent) => void,
+): Promise<Finished> {
+  const { environment, stores, signal } = request
+  const slots = new Slots(environment.slots)
+  const finished: Finished = { results: new Map(), verdicts: new Map(), failures: new Map(), skipped: new Set() }
+  const waiting = new Set(stages)
+  const running = new Map<string, Promise<{ stage: Stage; outcome: AttemptOutcome }>>()
+  const ranks = ranksOf(stages)
+
+  const start = (stage: Stage) => {
+    const inputs = inputsOf(stage, finished.results, request.sources)
+    const manifest = stageManifest(stage, digestsOf(inputs), environment)
+    const key = keyOf(manifest)
+    const force = forceOf(stage, request.forced)
+    const lookup = stores.results.find(key)
+    if (lookup.type === 'hit' && force === null) {
+      finished.results.set(stage.name, lookup.result)
+      showOutputs(stage, lookup.result, request)
+      emit({ type: 'stage.cached', stage: stage.name, key, summary: lookup.result.summary })
+      return
+    }
+    if (lookup.type === 'miss' && lookup.lost !== null) stores.results.quarantine(key)
+    emit({ type: 'stage.start', stage: stage.name, key, attempt: 1, reason: request.reasonOf(stage.name) })
+    const attempt = { stage, key, manifest, inputs, run: id, number: 1, rank: ranks.get(stage.name) ?? 0 }
+    const tools = { environment, stores, pool, slots, emit }
+    running.set(stage.name, tryStage(attempt, tools, signal).then((outcome) => ({ stage, outcome })))
+  }
+
+  const settle = (stage: Stage, outcome: AttemptOutcome) => {
+    if (outcome.type === 'done') {
+      const { result } = outcome
+      finished.results.set(stage.name, result)
+      showOutputs(stage, result, request)
+      emit({ type: 'stage.done', stage: stage.name, key: result.key, durationMs: result.durationMs, summary: result.summary })
+    } else {
+      const { cause, message, help, log } = outcome
+      finished.failures.set(stage.name, cause)
+      emit({ type: 'stage.failed', stage: stage.name, cause, message, help, log })
+    }
+  }
+
+  for (;;) {
+    for (const stage of waiting) {
+      const needs = needsOf(stage)
+      const because = reasonToSkip(needs, finished, signal)
+      if (because !== null) {
+        waiting.delete(stage)
+        finished.skipped.add(stage.name)
+        emit({ type: 'stage.skipped', stage: stage.name, because })
+      } else if (needs.every((name) => finished.results.has(name) || finished.verdicts.has(name))) {
+        waiting.delete(stage)
+        try {
+          if (stage.gate === null) start(stage)
+          else judgeNow(stage, stages, finished, request, emit)
+        } catch (error) {
+          settle(stage, { type: 'failed', ...machineFailure(error, signal), log: null })
+        }
+      }
+    }
+    // A cached or judged stage may have made others ready: look again before waiting.
+    const ready = [...waiting].some((stage) => {
+      const needs = needsOf(stage)
+      const met = needs.every((name) => finished.results.has(name) || finished.verdicts.has(name))
+      return met || reasonToSkip(needs, finished, signal) !== null
+    })
+    if (ready) continue
+    if (running.size === 0) break
+    const { stage, outcome } = await Promise.race(running.values())
+    running.delete(stage.name)
+    try {
+      settle(stage, outcome)
+    } catch (error) {
+      settle(stage, { type: 'failed', ...machineFailure(error, signal), log: null })
+    }
+  }
+  if (waiting.size > 0) throw new Error(`bug: nothing runs and ${[...waiting].map((s) => s.name).join(', ')} still wait`)
+  return finished
+}
+
+/** A failure stops the start of new stages; what runs already may finish. */
+function reasonToSkip(needs: readonly string[], finished: Finished, signal: AbortSignal): string | null {
+  if (signal.aborted) return 'the run was stopped'
+  const failed = needs.find((name) => finished.failures.has(name))
+  if (failed !== undefined) return `${failed} failed`
+  const skipped = needs.find((name) => finished.skipped.has(name))
+  if (skipped !== undefined) return `${skipped} was not run`
+  const blocked = needs.find((name) => (finished.verdicts.get(name)?.verdict ?? 'pass') !== 'pass')
+  return blocked === undefined ? null : `the gate ${blocked} did not pass`
+}
+
+function judgeNow(
+  stage: Stage,
+  stages: readonly Stage[],
+  finished: Finished,
+  request: RunRequest,
+  emit: (event: RunEvent) => void,
+): void {
+  const measured = stages.filter((other) => metricsPort(other) !== null).map((other) => other.name)
+  const metricsOf = (name: string): Artifact | null => {
+    const measuring = stages.find((other) => other.name === name)
+    const port = measuring === undefined ? null : metricsPort(measuring)
+    return port === null ? null : (finished.results.get(name)?.outputs[port] ?? null)
+  }
+  const verdict = judgeGate(stage, metricsOf, measured, request.yardsticks, request.stores.blobs)
+  finished.verdicts.set(stage.name, verdict)
+  const shown = join(request.environment.stateDir, 'out', request.pipeline.name, stage.name, 'verdict.json')
+  writeAtomic(shown, `${JSON.stringify(verdict, null, 1)}\n`)
+  emit({ type: 'gate.verdict', stage: stage.name, verdict })
+}
+
+/** The port on which a stage gives metrics, if it does. */
+export function metricsPort(stage: Stage): string | null {
+  return Object.entries(stage.outputs).find(([, type]) => type === 'metrics')?.[0] ?? null
+}
+
+function inputsOf(
+  stage: Stage,
+  results: ReadonlyMap<string, Result>,
+  sources: Readonly<Record<string, FoundSource>>,
+): Readonly<Record<string, StageInput>> {
+  const inputs: Record<string, StageInput> = {}
+  for (const [port, reference] of Object.entries(stage.inputs)) {
+    if (reference.type === 'source') {
+      const found = sources[reference.source]
+      if (found !== undefined) inputs[port] = { type: 'source', found }
+    } else {
+      const artifact = results.get(reference.stage)?.outputs[reference.port]
+      if (artifact === undefined) throw new Error(`bug: ${reference.stage} has no output ${reference.port}`)
+      inputs[port] = { type: 'artifact', artifact }
+    }
+  }
+  return inputs
+}
+
+function digestsOf(inputs: Readonly<Record<string, StageInput>>): Record<string, Digest> {
+  const digests = Object.entries(inputs).map(
+    ([port, input]) => [port, input.type === 'source' ? input.found.digest : input.artifact.tree] as const,
+  )
+  return Object.fromEntries(digests)
+}
+
+/** What people open: `.sluice/out/<pipeline>/<stage>/<port>/`. */
+function showOutputs(stage: Stage, result: Result, request: RunRequest): void {
+  for (const [port, artifact] of Object.entries(result.outputs)) {
+    const tree = request.stores.blobs.openTree(artifact.tree)
+    if ('lost' in tree) throw new Error(tree.lost)
+    request.stores.blobs.show(tree, join(request.environment.stateDir, 'out', request.pipeline.name, stage.name, port))
+  }
+}
+
+/** Number of stages on the longest path that starts at a stage. */
+function ranksOf(stages: readonly Stage[]): ReadonlyMap<string, number> {
+  const ranks = new Map<string, number>()
+  for (const stage of [...stages].reverse()) {
+    const after = stages.filter((other) => needsOf(other).includes(stage.name))
+    ranks.set(stage.name, 1 + Math.max(0, ...after.map((other) => ranks.get(other.name) ?? 0)))
+  }
+  return ranks
+}
+
+const EXIT_OF_CAUSE: Readonly<Record<FailureCause, number>> = {
+  input: 1,
+  bug: 1,
+  timeout: 1,
+  resources: 6,
+  'worker-lost': 6,
+  cancelled: 130,
+}
+
+function exitCodeOf(finished: Finished, signal: AbortSignal): number {
+  const codes = new Set<number>([...finished.failures.values()].map((cause) => EXIT_OF_CAUSE[cause]))
+  if (signal.aborted) codes.add(130)
+  for (const { verdict } of finished.verdicts.values()) {
+    if (verdict === 'fail') codes.add(3)
+    if (verdict === 'undecided') codes.add(4)
+  }
+  return EXIT_ORDER.find((code) => codes.has(code)) ?? 0
+}
+
+function lockOf(pipeline: Pipeline, finished: Finished, request: RunRequest): Lock {
+  const stages: Record<string, Record<string, Json>> = {}
+  const scores: Record<string, Record<string, Json>> = {}
+  const gates: Record<string, Record<string, Json>> = {}
+  const wiring: Record<string, Record<string, Json>> = {}
+  const sources: Record<string, Record<string, Json>> = {}
+  for (const [name, found] of Object.entries(request.sources)) sources[name] = { digest: found.digest, files: found.files.length }
+  for (const stage of pipeline.stages) {
+    wiring[stage.name] = Object.fromEntries(
+      Object.entries(stage.inputs).map(([port, from]) => [
+        port,
+        from.type === 'source' ? `sources.${from.source}` : `${from.stage}.${from.port}`,
+      ]),
+    )
+    const verdict = finished.verdicts.get(stage.name)
+    if (verdict !== undefined) gates[stage.name] = { verdict: verdict.verdict }
+    const result = finished.results.get(stage.name)
+    if (result === undefined) continue
+    const made = Object.entries(result.outputs).map(([port, artifact]) => [`out.${port}`, artifact.tree])
+    const manifest = Object.entries(result.manifest).map(([name, value]) => [name, JSON.parse(value) as Json])
+    stages[stage.name] = { ...Object.fromEntries([...manifest, ...made]), key: result.key } as Record<string, Json>
+    const port = metricsPort(stage)
+    const artifact = port === null ? undefined : result.outputs[port]
+    const metrics = artifact === undefined ? null : readMetrics(artifact, request.stores.blobs)
+    if (metrics !== null && !('missing' in metrics)) {
+      const values = Object.entries(metrics.metrics).map(([name, { value }]) => [name, value])
+      scores[stage.name] = { ruler: metrics.ruler, rows: metrics.rows, ...(Object.fromEntries(values) as Record<string, Json>) }
+    }
+  }
+  return { gates, scores, sources, stages, wiring }
+}

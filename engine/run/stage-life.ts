@@ -1,0 +1,57 @@
+/** The law of a stage's life and of a run's life, as xstate machines used through pure steps. */
+import { createMachine, initialTransition, transition } from 'xstate'
+import type { RunEvent } from './events.ts'
+
+export type StageStatus = 'waiting' | 'running' | 'cached' | 'done' | 'failed' | 'skipped' | 'judged'
+export type RunStatus = 'starting' | 'running' | 'finished'
+
+const stageMachine = createMachine({
+  initial: 'waiting',
+  states: {
+    waiting: {
+      on: {
+        'stage.cached': 'cached',
+        'stage.start': 'running',
+        'stage.failed': 'failed',
+        'stage.skipped': 'skipped',
+        'gate.verdict': 'judged',
+      },
+    },
+    running: { on: { 'stage.start': 'running', 'stage.done': 'done', 'stage.failed': 'failed' } },
+    cached: { type: 'final' },
+    done: { type: 'final' },
+    failed: { type: 'final' },
+    skipped: { type: 'final' },
+    judged: { type: 'final' },
+  },
+})
+
+const runMachine = createMachine({
+  initial: 'starting',
+  states: {
+    starting: { on: { 'run.waiting': 'starting', 'run.start': 'running', 'run.done': 'finished' } },
+    running: { on: { 'run.done': 'finished' } },
+    finished: { type: 'final' },
+  },
+})
+
+type Machine = typeof stageMachine | typeof runMachine
+
+/** xstate ignores unknown events without a word; here one that does not fit is a bug of ours. */
+function step(machine: Machine, status: string, type: RunEvent['type']): string {
+  const [initial] = initialTransition(machine)
+  const snapshot = machine.resolveState({ value: status, context: initial.context })
+  if (snapshot.status === 'done' || !snapshot.can({ type })) {
+    throw new Error(`bug: ${type} cannot happen to something that is ${status}`)
+  }
+  const [next] = transition(machine, snapshot, { type })
+  return next.value as string
+}
+
+export function stepStage(status: StageStatus, type: RunEvent['type']): StageStatus {
+  return step(stageMachine, status, type) as StageStatus
+}
+
+export function stepRun(status: RunStatus, type: RunEvent['type']): RunStatus {
+  return step(runMachine, status, type) as RunStatus
+}

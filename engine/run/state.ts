@@ -1,0 +1,154 @@
+/** Fold: (state, event) -> state. The only source of "how is the run". */
+import type { Verdict } from '../../dsl/judge.ts'
+import type { JsonObject } from '../../dsl/stage-signature.ts'
+import type { Digest } from '../artifact.ts'
+import type { FailureCause, Logged } from './events.ts'
+import { stepRun, stepStage } from './stage-life.ts'
+import type { RunStatus, StageStatus } from './stage-life.ts'
+
+export interface StageState {
+  readonly name: string
+  readonly status: StageStatus
+  readonly key: Digest | null
+  readonly startedAt: number | null
+  readonly durationMs: number | null
+  readonly reason: string | null
+  readonly progress: Progress | null
+  /** The latest losses, oldest first, for the little curve. */
+  readonly losses: readonly number[]
+  readonly notes: readonly string[]
+  readonly summary: JsonObject
+  readonly failure: Failure | null
+  readonly skippedBecause: string | null
+  readonly verdict: Verdict | null
+}
+
+export interface Progress {
+  readonly op: string
+  readonly done: number
+  readonly total: number
+  readonly unit: string
+  readonly values: Readonly<Record<string, number | null>>
+  /** When this op began, in milliseconds since 1970, for the time left. */
+  readonly since: number
+}
+
+export interface Failure {
+  readonly cause: FailureCause
+  readonly message: string
+  readonly help: string | null
+  readonly log: string | null
+}
+
+export interface RunState {
+  readonly run: string | null
+  readonly pipeline: string | null
+  readonly status: RunStatus
+  readonly startedAt: number | null
+  readonly holder: string | null
+  readonly stages: ReadonlyMap<string, StageState>
+  readonly exitCode: number | null
+  readonly durationMs: number | null
+}
+
+const LOSSES_KEPT = 400
+
+export const newRun: RunState = {
+  run: null,
+  pipeline: null,
+  status: 'starting',
+  startedAt: null,
+  holder: null,
+  stages: new Map(),
+  exitCode: null,
+  durationMs: null,
+}
+
+export function fold(state: RunState, event: Logged): RunState {
+  switch (event.type) {
+    case 'run.waiting':
+      return { ...state, status: stepRun(state.status, event.type), holder: event.holder }
+    case 'run.start':
+      return {
+        ...state,
+        status: stepRun(state.status, event.type),
+        run: event.run,
+        pipeline: event.pipeline,
+        startedAt: Date.parse(event.t),
+        holder: null,
+        stages: new Map(event.stages.map((name) => [name, waiting(name)])),
+      }
+    case 'run.done':
+      return {
+        ...state,
+        status: stepRun(state.status, event.type),
+        exitCode: event.exitCode,
+        durationMs: event.durationMs,
+      }
+    default: {
+      const before = state.stages.get(event.stage)
+      if (before === undefined) throw new Error(`bug: ${event.type} for ${event.stage}, which is not in this run`)
+      return { ...state, stages: new Map(state.stages).set(event.stage, foldStage(before, event)) }
+    }
+  }
+}
+
+type StageEvent = Extract<Logged, { stage: string }>
+
+function foldStage(stage: StageState, event: StageEvent): StageState {
+  switch (event.type) {
+    case 'progress': {
+      const sameOp = stage.progress?.op === event.op
+      const since = sameOp ? stage.progress.since : Date.parse(event.t)
+      const { op, done, total, unit, values } = event
+      const loss = values['loss']
+      const losses = typeof loss === 'number' ? [...(sameOp ? stage.losses : []), loss].slice(-LOSSES_KEPT) : stage.losses
+      return { ...stage, progress: { op, done, total, unit, values, since }, losses }
+    }
+    case 'note':
+      return { ...stage, notes: [...stage.notes, event.text] }
+    case 'stage.cached':
+      return { ...stage, status: stepStage(stage.status, event.type), key: event.key, summary: event.summary }
+    case 'stage.start':
+      return {
+        ...stage,
+        status: stepStage(stage.status, event.type),
+        key: event.key,
+        reason: event.reason,
+        startedAt: Date.parse(event.t),
+      }
+    case 'stage.done':
+      return {
+        ...stage,
+        status: stepStage(stage.status, event.type),
+        durationMs: event.durationMs,
+        summary: event.summary,
+      }
+    case 'stage.failed': {
+      const { cause, message, help, log } = event
+      return { ...stage, status: stepStage(stage.status, event.type), failure: { cause, message, help, log } }
+    }
+    case 'stage.skipped':
+      return { ...stage, status: stepStage(stage.status, event.type), skippedBecause: event.because }
+    case 'gate.verdict':
+      return { ...stage, status: stepStage(stage.status, event.type), verdict: event.verdict }
+  }
+}
+
+function waiting(name: string): StageState {
+  return {
+    name,
+    status: 'waiting',
+    key: null,
+    startedAt: null,
+    durationMs: null,
+    reason: null,
+    progress: null,
+    losses: [],
+    notes: [],
+    summary: {},
+    failure: null,
+    skippedBecause: null,
+    verdict: null,
+  }
+}

@@ -1,0 +1,31 @@
+/** Files that are either the old one or the new one, whenever the machine stops. */
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { randomUUID } from 'node:crypto'
+
+/** Writes beside the file, flushes, renames over it, flushes the folder. */
+export function writeAtomic(path: string, text: string | Uint8Array): void {
+  const folder = dirname(path)
+  mkdirSync(folder, { recursive: true })
+  const temporary = `${path}.${randomUUID().slice(0, 8)}.tmp`
+  const fd = openSync(temporary, 'wx')
+  try {
+    const bytes = typeof text === 'string' ? Buffer.from(text) : text
+    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at)
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+  renameSync(temporary, path)
+  flushFolder(folder)
+}
+
+/** Makes a rename or a new file in the folder durable. */
+export function flushFolder(folder: string): void {
+  const fd = openSync(folder, 'r')
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}

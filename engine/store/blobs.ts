@@ -1,0 +1,112 @@
+/** Content-addressed bytes on disk: trees of files in, read-only links out. */
+import {
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { dirname, join, relative } from 'node:path'
+import { digestOf, treeOf, treeText } from '../artifact.ts'
+import type { Digest, Tree, TreeFile } from '../artifact.ts'
+import { writeAtomic } from './atomic.ts'
+import { hashFile } from './digest.ts'
+
+export class BlobStore {
+  readonly #root: string
+
+  constructor(stateDir: string) {
+    this.#root = join(stateDir, 'cas', 'sha256')
+  }
+
+  pathOf(digest: Digest): string {
+    const hex = digest.slice('sha256:'.length)
+    return join(this.#root, hex.slice(0, 2), hex.slice(2))
+  }
+
+  /**
+   * Takes over a finished directory: every file moves into the store. A link in it is refused, because it
+   * could point at bytes that change later.
+   */
+  takeTree(dir: string): Tree {
+    const files: TreeFile[] = []
+    for (const entry of readdirSync(dir, { recursive: true, withFileTypes: true })) {
+      const path = join(entry.parentPath, entry.name)
+      if (entry.isDirectory()) continue
+      if (!entry.isFile()) throw new Error(`${relative(dir, path)} is not a plain file; outputs hold plain files only`)
+      const digest = hashFile(path)
+      files.push({ path: relative(dir, path).replaceAll('\\', '/'), size: statSync(path).size, digest })
+      this.#take(path, digest)
+    }
+    const tree = treeOf(files)
+    if (!existsSync(this.pathOf(tree.digest))) writeAtomic(this.pathOf(tree.digest), treeText(tree.files))
+    return tree
+  }
+
+  #take(path: string, digest: Digest): void {
+    const target = this.pathOf(digest)
+    if (existsSync(target)) return rmSync(path)
+    const fd = openSync(path, 'r')
+    fsyncSync(fd)
+    closeSync(fd)
+    chmodSync(path, 0o444)
+    mkdirSync(dirname(target), { recursive: true })
+    renameSync(path, target)
+  }
+
+  /** The tree, or why it cannot be had: a record without its bytes is not a hit. */
+  openTree(digest: Digest): Tree | { readonly lost: string } {
+    const path = this.pathOf(digest)
+    if (!existsSync(path)) return { lost: `the list ${digest.slice(0, 19)} is gone from the store` }
+    const text = readFileSync(path, 'utf8')
+    if (digestOf(text) !== digest) return { lost: `the list ${digest.slice(0, 19)} is damaged` }
+    const files = JSON.parse(text) as TreeFile[]
+    for (const file of files) {
+      const found = lstatSync(this.pathOf(file.digest), { throwIfNoEntry: false })
+      if (found === undefined) return { lost: `${file.path} is gone from the store` }
+      if (found.size !== file.size) return { lost: `${file.path} is damaged in the store` }
+    }
+    return { digest, files }
+  }
+
+  /** Lays a tree out as a directory of read-only hard links (copies where the file system has none). */
+  layOut(tree: Tree, dir: string): void {
+    mkdirSync(dir, { recursive: true })
+    for (const file of tree.files) {
+      const target = join(dir, file.path)
+      mkdirSync(dirname(target), { recursive: true })
+      try {
+        linkSync(this.pathOf(file.digest), target)
+      } catch {
+        copyFileSync(this.pathOf(file.digest), target)
+      }
+    }
+  }
+
+  /** Like `layOut`, but the directory appears at once, in place of an older one. */
+  show(tree: Tree, dir: string): void {
+    const marker = `${dir}.tree`
+    if (existsSync(dir) && existsSync(marker) && readFileSync(marker, 'utf8') === tree.digest) return
+    const fresh = `${dir}.${randomUUID().slice(0, 8)}`
+    this.layOut(tree, fresh)
+    rmSync(marker, { force: true })
+    rmSync(dir, { recursive: true, force: true })
+    renameSync(fresh, dir)
+    writeAtomic(marker, tree.digest)
+  }
+
+  readFile(tree: Tree, path: string): string | null {
+    const file = tree.files.find((candidate) => candidate.path === path)
+    return file === undefined ? null : readFileSync(this.pathOf(file.digest), 'utf8')
+  }
+}

@@ -1,0 +1,86 @@
+/** Key -> what a stage with that key left behind. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import type { JsonObject } from '../../dsl/stage-signature.ts'
+import type { Artifact, Digest } from '../artifact.ts'
+import type { Manifest } from '../plan/manifest.ts'
+import { writeAtomic } from './atomic.ts'
+import type { BlobStore } from './blobs.ts'
+
+export interface Result {
+  readonly format: 1
+  readonly key: Digest
+  /** The preimage of the key. */
+  readonly manifest: Manifest
+  readonly outputs: Readonly<Record<string, Artifact>>
+  /** What the last op said of its work: counts, final values. */
+  readonly summary: JsonObject
+  readonly durationMs: number
+  /** Where it was made; never part of the key. */
+  readonly provenance: JsonObject
+}
+
+export type Lookup =
+  | { readonly type: 'hit'; readonly result: Result }
+  | { readonly type: 'miss'; readonly lost: string | null }
+
+export class ResultStore {
+  readonly #dir: string
+  readonly #blobs: BlobStore
+
+  constructor(stateDir: string, blobs: BlobStore) {
+    this.#dir = join(stateDir, 'results')
+    this.#blobs = blobs
+  }
+
+  #pathOf(key: Digest): string {
+    return join(this.#dir, `${key.slice('sha256:'.length)}.json`)
+  }
+
+  read(key: Digest): Result | null {
+    const path = this.#pathOf(key)
+    if (!existsSync(path)) return null
+    try {
+      const record = JSON.parse(readFileSync(path, 'utf8')) as Result
+      return record.format === 1 && record.key === key ? record : null
+    } catch {
+      return null
+    }
+  }
+
+  /** A hit only if every byte that the record names is there; else the record is put aside. */
+  find(key: Digest): Lookup {
+    const result = this.read(key)
+    if (result === null) return { type: 'miss', lost: null }
+    for (const artifact of Object.values(result.outputs)) {
+      const tree = this.#blobs.openTree(artifact.tree)
+      if ('lost' in tree) return { type: 'miss', lost: tree.lost }
+    }
+    return { type: 'hit', result }
+  }
+
+  /** Moves a record whose bytes are gone out of the way, so that it is not asked again. */
+  quarantine(key: Digest): void {
+    const aside = join(this.#dir, 'quarantine')
+    mkdirSync(aside, { recursive: true })
+    if (existsSync(this.#pathOf(key))) renameSync(this.#pathOf(key), join(aside, `${key.slice(7)}.json`))
+  }
+
+  write(result: Result): void {
+    writeAtomic(this.#pathOf(result.key), `${JSON.stringify(result, null, 1)}\n`)
+  }
+
+  /** The newest result of a stage kind, for explanations where there is no lock entry. */
+  newest(kind: string): Result | null {
+    if (!existsSync(this.#dir)) return null
+    const records = readdirSync(this.#dir)
+      .filter((name) => name.endsWith('.json'))
+      .map((name) => ({ name, at: statSync(join(this.#dir, name)).mtimeMs }))
+      .sort((a, b) => b.at - a.at)
+    for (const { name } of records) {
+      const result = this.read(`sha256:${name.slice(0, -'.json'.length)}` as Digest)
+      if (result?.manifest['kind'] === JSON.stringify(kind)) return result
+    }
+    return null
+  }
+}

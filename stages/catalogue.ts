@@ -1,0 +1,15 @@
+/** The stage kinds that come with Sluice, by the name that `uses:` takes. */
+import type { StageKind } from '../engine/stage-kind.ts'
+import { clean } from './clean.ts'
+import { evaluate } from './eval.ts'
+import { gate } from './gate.ts'
+import { loraTrain } from './lora-train.ts'
+import { pretrain } from './pretrain.ts'
+import { split } from './split.ts'
+import { tokenize } from './tokenize.ts'
+
+const kinds: readonly StageKind[] = [pretrain, clean, split, tokenize, loraTrain, evaluate, gate]
+
+export const stageKinds: Readonly<Record<string, StageKind>> = Object.fromEntries(
+  kinds.map((kind) => [kind.name, kind]),
+)

@@ -1,0 +1,68 @@
+/** `clean`: repairs and filters question-and-answer rows, and reports what each rule did. */
+import type { StageKind } from '../engine/stage-kind.ts'
+
+export const clean: StageKind = {
+  name: 'clean',
+  version: '1.0.0',
+  summary: 'Removes repeated, blank and garbled rows, repairs Chinese mojibake and unifies spelling.',
+  options: {
+    type: 'object',
+    additionalProperties: false,
+    properties: {
+      drop: {
+        type: 'array',
+        uniqueItems: true,
+        items: { enum: ['duplicate', 'blank', 'mojibake', 'control'] },
+        default: ['duplicate', 'blank', 'mojibake', 'control'],
+        description:
+          'What to remove: repeated rows, rows with an empty side, garbled text that cannot be repaired, control characters.',
+      },
+      strip_prefixes: {
+        type: 'array',
+        uniqueItems: true,
+        items: { type: 'string', minLength: 1 },
+        default: [
+          '用户问：',
+          '用户提问：',
+          '用户：',
+          '客户问：',
+          '客户：',
+          '问题：',
+          '问：',
+          'User:',
+          'Question:',
+          'Q:',
+        ],
+        description: 'Labels to cut from the start of a prompt; `：` and `:` count as the same.',
+      },
+      terms: {
+        type: 'object',
+        propertyNames: { minLength: 1 },
+        additionalProperties: { type: 'string' },
+        default: {},
+        description: 'Words to replace in prompts and responses, wrong: right; the longest match wins.',
+      },
+      normalize: {
+        type: 'array',
+        uniqueItems: true,
+        items: { enum: ['nfc', 'width', 'whitespace'] },
+        default: ['nfc', 'width', 'whitespace'],
+        description:
+          'What to unify: Unicode composition, full and half width in Chinese text, spaces and line ends.',
+      },
+      conflicts: {
+        enum: ['first', 'drop', 'keep'],
+        default: 'first',
+        description:
+          'One question with different answers: keep the first answer, drop them all, or keep them all.',
+      },
+    },
+  },
+  inputs: {
+    data: { type: 'dataset', help: 'Rows of JSON Lines with a prompt and a response (*.jsonl).' },
+  },
+  outputs: () => ({ data: 'dataset' }),
+  steps: (options) => [
+    { op: 'clean', on: 'text', with: options, inputs: { data: 'input:data' }, outputs: { data: 'data' } },
+  ],
+}

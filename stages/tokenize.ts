@@ -1,0 +1,47 @@
+/** `tokenize`: turns rows into token ids with a model's tokenizer and marks what is learnt. */
+import type { StageKind } from '../engine/stage-kind.ts'
+
+export const tokenize: StageKind = {
+  name: 'tokenize',
+  version: '1.0.0',
+  summary: "Renders each row with a template and encodes it with the model's own tokenizer.",
+  options: {
+    type: 'object',
+    additionalProperties: false,
+    properties: {
+      template: {
+        type: 'string',
+        minLength: 1,
+        default: '问：{prompt}\n答：{response}',
+        description:
+          'Text of one row, with {prompt} and then {response} once each; the end token is added after it.',
+      },
+      loss_on: {
+        enum: ['response', 'all'],
+        default: 'response',
+        description: 'What is learnt: the response and its end token, or the prompt too.',
+      },
+      max_length: {
+        type: 'integer',
+        minimum: 2,
+        maximum: 1048576,
+        default: 512,
+        description: 'Longest row in tokens; a longer one loses the start of its prompt, never its response.',
+      },
+    },
+  },
+  inputs: {
+    data: { type: 'dataset', help: 'The rows to encode; every split is encoded.' },
+    model: { type: 'model', help: 'The model whose tokenizer is used.' },
+  },
+  outputs: () => ({ tokens: 'tokens' }),
+  steps: (options) => [
+    {
+      op: 'tokenize',
+      on: 'text',
+      with: options,
+      inputs: { data: 'input:data', model: 'input:model' },
+      outputs: { tokens: 'tokens' },
+    },
+  ],
+}
