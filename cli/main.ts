@@ -1,0 +1,82 @@
+/** argv -> exit code. The only place that turns what went wrong into words on stderr. */
+import { Usage, parseCommand } from './options.ts'
+import type { Command } from './options.ts'
+
+/** Runs one command; `buildDir` is where the workers and the notes of the build lie. */
+export async function main(argv: readonly string[], buildDir: string): Promise<number> {
+  // A reader that goes away (`sluice plan | head`) is no error of ours.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0)
+    throw error
+  })
+  try {
+    return await dispatch(parseCommand(argv), buildDir)
+  } catch (error) {
+    return report(error)
+  }
+}
+
+async function dispatch(command: Command, buildDir: string): Promise<number> {
+  switch (command.verb) {
+    case 'version': {
+      const { readBuild } = await import('./project.ts')
+      process.stdout.write(`sluice ${readBuild(buildDir).version}\n`)
+      return 0
+    }
+    case 'run':
+      return (await import('./commands/run.ts')).runCommand(command, buildDir)
+    case 'plan':
+      return (await import('./commands/plan.ts')).planCommand(command, buildDir)
+    case 'why':
+      return (await import('./commands/plan.ts')).whyCommand(command, buildDir)
+    case 'validate':
+      return (await import('./commands/validate.ts')).validateCommand(command, buildDir)
+    case 'gate':
+      return (await import('./commands/gate.ts')).gateCommand(command, buildDir)
+    case 'graph':
+      return (await import('./commands/look.ts')).graphCommand(command, buildDir)
+    case 'show':
+      return (await import('./commands/look.ts')).showCommand(command, buildDir)
+    case 'logs':
+      return (await import('./commands/look.ts')).logsCommand(command, buildDir)
+    case 'metrics':
+      return (await import('./commands/look.ts')).metricsCommand(command, buildDir)
+    case 'doctor':
+      return (await import('./commands/doctor.ts')).doctorCommand(command, buildDir)
+    case 'init':
+      return (await import('./commands/init.ts')).initCommand(command)
+    case 'explain':
+      return (await import('./commands/explain.ts')).explainCommand(command)
+    default:
+      throw new Error(`bug: ${command.verb} has no code`)
+  }
+}
+
+async function report(error: unknown): Promise<number> {
+  if (error instanceof Usage) {
+    const stream = error.mistake ? process.stderr : process.stdout
+    stream.write(`${error.message}\n`)
+    return error.mistake ? 2 : 0
+  }
+  const { FileProblem } = await import('./project.ts')
+  if (error instanceof FileProblem) {
+    const { renderDiagnostics } = await import('./reports/diagnostics.ts')
+    const { useColor } = await import('./reports/style.ts')
+    const color = useColor(process.stderr, { verb: '', args: [], flags: {} })
+    process.stderr.write(`${renderDiagnostics(error.diagnostics, { color })}\n`)
+    return 2
+  }
+  const { LockError } = await import('../engine/lock-file.ts')
+  if (error instanceof LockError) {
+    process.stderr.write(`${error.message}\n`)
+    return 2
+  }
+  const { code, path, message, stack } = error as NodeJS.ErrnoException
+  if (code !== undefined && ['ENOSPC', 'EROFS', 'EACCES', 'EPERM', 'EMFILE', 'EDQUOT'].includes(code)) {
+    const place = path === undefined ? '' : ` ${path}`
+    process.stderr.write(`cannot write${place}: ${message}\n  help: check the space and the owner of the disk; nothing that was finished is lost\n`)
+    return 6
+  }
+  process.stderr.write(`sluice failed: ${message}\n${stack ?? ''}\n  help: this is a mistake of sluice; please report it with the lines above\n`)
+  return 1
+}

@@ -1,0 +1,146 @@
+/** argv -> a command with its flags, or a mistake in words. */
+import { parseArgs } from 'node:util'
+import { didYouMean } from '../dsl/spelling.ts'
+
+interface Flag {
+  readonly type: 'boolean' | 'string'
+  readonly short?: string
+  readonly multiple?: boolean
+  readonly value?: string
+  readonly help: string
+}
+
+export interface Verb {
+  readonly usage: string
+  readonly help: string
+  readonly flags: Readonly<Record<string, Flag>>
+}
+
+const GLOBAL: Readonly<Record<string, Flag>> = {
+  file: { type: 'string', short: 'f', value: 'FILE', help: 'the pipeline file (default: the only one in pipelines/)' },
+  directory: { type: 'string', short: 'C', value: 'DIR', help: 'work as if started in DIR' },
+  color: { type: 'string', value: 'WHEN', help: 'auto, always or never (NO_COLOR is respected)' },
+  help: { type: 'boolean', short: 'h', help: 'show this help' },
+}
+const PARAM: Flag = { type: 'string', short: 'p', multiple: true, value: 'NAME=VALUE', help: 'set a parameter of the file' }
+const JSON_FLAG: Flag = { type: 'boolean', help: 'one JSON document on stdout' }
+const FORCE: Flag = { type: 'string', multiple: true, value: 'STAGE', help: 'run this stage even if it is cached' }
+
+export const VERBS: Readonly<Record<string, Verb>> = {
+  run: {
+    usage: 'run [stage...]',
+    help: 'run what changed, then judge the gates; a stage means it and all it needs',
+    flags: {
+      param: PARAM,
+      force: FORCE,
+      json: JSON_FLAG,
+      locked: { type: 'boolean', help: 'refuse if a result would differ from the lock file' },
+      events: { type: 'string', value: 'ndjson', help: 'print every event as a JSON line on stdout' },
+    },
+  },
+  plan: {
+    usage: 'plan',
+    help: 'show which stages would run, and why',
+    flags: { param: PARAM, force: FORCE, json: JSON_FLAG, check: { type: 'boolean', help: 'exit 10 if something would run' } },
+  },
+  why: {
+    usage: 'why <stage>',
+    help: 'why a stage did run, or will',
+    flags: { param: PARAM, json: JSON_FLAG },
+  },
+  validate: {
+    usage: 'validate [file...]',
+    help: 'check pipeline files; nothing runs',
+    flags: { json: JSON_FLAG, strict: { type: 'boolean', help: 'warnings fail, too' } },
+  },
+  gate: { usage: 'gate', help: 'judge the gates again on the metrics that exist', flags: { param: PARAM, json: JSON_FLAG } },
+  graph: {
+    usage: 'graph',
+    help: 'the stages and what flows between them',
+    flags: { json: JSON_FLAG, mermaid: { type: 'boolean', help: 'as mermaid text' } },
+  },
+  show: { usage: 'show <stage>', help: 'what a stage was made from, what came out, where it lies', flags: { json: JSON_FLAG } },
+  logs: { usage: 'logs <stage>', help: "what a stage's workers printed in its last attempt", flags: {} },
+  metrics: { usage: 'metrics', help: 'the measured values of all stages that measure', flags: { json: JSON_FLAG } },
+  doctor: { usage: 'doctor', help: 'is this machine ready', flags: { json: JSON_FLAG } },
+  init: { usage: 'init [name]', help: 'write a pipeline that validates and runs, with sample data', flags: {} },
+  explain: { usage: 'explain <code|stage|metric>', help: 'what a message, a stage kind or a metric means', flags: {} },
+}
+
+export interface Command {
+  readonly verb: string
+  readonly args: readonly string[]
+  readonly flags: Readonly<Record<string, string | boolean | readonly string[] | undefined>>
+}
+
+/** The user asked for help, or typed something that is no command. */
+export class Usage extends Error {
+  readonly mistake: boolean
+  constructor(text: string, mistake: boolean) {
+    super(text)
+    this.mistake = mistake
+  }
+}
+
+export function parseCommand(argv: readonly string[]): Command {
+  const at = argv.findIndex((word) => !word.startsWith('-'))
+  const verb = at === -1 ? undefined : argv[at]
+  if (argv.includes('--version') || argv.includes('-v')) return { verb: 'version', args: [], flags: {} }
+  if (verb === undefined || verb === 'help') {
+    const mistake = argv.length > 0 && verb !== 'help' && !argv.includes('--help') && !argv.includes('-h')
+    throw new Usage(overview(), mistake)
+  }
+  const known = VERBS[verb]
+  if (known === undefined) {
+    const near = didYouMean(verb, Object.keys(VERBS))
+    throw new Usage(`there is no command '${verb}'${near === null ? '' : `; did you mean '${near}'?`}\n  help: sluice --help`, true)
+  }
+  const flags = { ...GLOBAL, ...known.flags }
+  let parsed
+  try {
+    parsed = parseArgs({
+      args: [...argv.slice(0, at), ...argv.slice(at + 1)],
+      options: Object.fromEntries(
+        Object.entries(flags).map(([name, { type, short, multiple }]) => [
+          name,
+          { type, ...(short === undefined ? {} : { short }), multiple: multiple ?? false },
+        ]),
+      ),
+      allowPositionals: true,
+    })
+  } catch (error) {
+    const word = /'(?<flag>--?[^' =]+)/.exec((error as Error).message)?.groups?.['flag'] ?? ''
+    const near = didYouMean(word.replace(/^-+/, ''), Object.keys(flags))
+    const unknown = (error as NodeJS.ErrnoException).code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION'
+    const what = unknown ? `'${verb}' has no option ${word}${near === null ? '' : `; did you mean --${near}?`}` : (error as Error).message
+    throw new Usage(`${what}\n  help: sluice ${verb} --help`, true)
+  }
+  if (parsed.values['help'] === true) throw new Usage(verbHelp(known), false)
+  return { verb, args: parsed.positionals, flags: parsed.values as Command['flags'] }
+}
+
+function overview(): string {
+  const verbs = Object.values(VERBS).map(({ usage, help }) => `  ${usage.padEnd(29)}${help}`)
+  return [
+    'sluice: fine-tuning pipelines with caching and quality gates',
+    '',
+    ...verbs,
+    '',
+    'Options of every command:',
+    ...flagLines(GLOBAL),
+    '',
+    'Exit codes: 0 done and passed, 1 a stage failed, 2 bad file or command, 3 gate failed, 4 gate undecided,',
+    '6 environment (worker lost, disk, Node), 10 plan --check found work, 130 interrupted',
+  ].join('\n')
+}
+
+function verbHelp(verb: Verb): string {
+  return [`sluice ${verb.usage}`, '', `  ${verb.help}`, '', ...flagLines({ ...verb.flags, ...GLOBAL })].join('\n')
+}
+
+function flagLines(flags: Readonly<Record<string, Flag>>): readonly string[] {
+  return Object.entries(flags).map(([name, { short, value, help }]) => {
+    const long = `--${name}${value === undefined ? '' : ` ${value}`}`
+    return `  ${`${short === undefined ? '    ' : `-${short}, `}${long}`.padEnd(29)}${help}`
+  })
+}

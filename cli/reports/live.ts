@@ -1,0 +1,110 @@
+/** Progress on a terminal: a pure drawing of the state, and a thin writer that redraws it in place. */
+import type { RunState, StageState } from '../../engine/run/state.ts'
+import { bar, sparkline, summaryText, timeLeft } from './progress.ts'
+import { duration, number, pad, painter, width } from './style.ts'
+import type { Paint } from './style.ts'
+
+const REDRAW_MS = 120
+
+/** The lines of the live block, none wider than `columns`. */
+export function draw(state: RunState, columns: number, now: number, paint: Paint): readonly string[] {
+  const elapsed = state.startedAt === null ? '' : duration(now - state.startedAt)
+  const lines = [`${state.pipeline ?? ''}  ${paint('dim', `run ${state.run ?? ''}`)}  ${elapsed}`]
+  if (state.holder !== null) lines[0] = `waiting for another run of this pipeline: ${state.holder}`
+  const wide = Math.max(0, ...[...state.stages.keys()].map((name) => width(name))) + 2
+  for (const stage of state.stages.values()) {
+    lines.push(`  ${markOf(stage, paint)} ${pad(stage.name, wide)}${cut(detailOf(stage, now), columns - wide - 5)}`)
+  }
+  return lines
+}
+
+function markOf(stage: StageState, paint: Paint): string {
+  switch (stage.status) {
+    case 'waiting':
+      return paint('dim', '○')
+    case 'running':
+      return paint('cyan', '▶')
+    case 'cached':
+    case 'done':
+      return paint('green', '✓')
+    case 'failed':
+      return paint('red', '✗')
+    case 'skipped':
+      return paint('dim', '–')
+    case 'judged':
+      return stage.verdict?.verdict === 'pass' ? paint('green', '✓') : paint('red', '✗')
+  }
+}
+
+function detailOf(stage: StageState, now: number): string {
+  switch (stage.status) {
+    case 'waiting':
+      return ''
+    case 'cached':
+      return 'cached'
+    case 'done':
+      return `${duration(stage.durationMs ?? 0)}  ${summaryText(stage.summary)}`
+    case 'failed':
+      return stage.failure?.message ?? 'failed'
+    case 'skipped':
+      return stage.skippedBecause ?? 'skipped'
+    case 'judged':
+      return (stage.verdict?.verdict ?? '').toUpperCase()
+    case 'running':
+      return runningText(stage, now)
+  }
+}
+
+function runningText(stage: StageState, now: number): string {
+  const progress = stage.progress
+  if (progress === null) return stage.startedAt === null ? '' : duration(now - stage.startedAt)
+  const { op, done, total, unit, values } = progress
+  const share = total === 0 ? 0 : done / total
+  const loss = values['loss'] === undefined ? '' : `  loss ${number(values['loss'])} ${sparkline(stage.losses, 8)}`
+  const rate = values['tokensPerSecond'] === undefined ? '' : `  ${String(Math.round(values['tokensPerSecond'] ?? 0))} tok/s`
+  const left = timeLeft(progress, now)
+  const remaining = left === null ? '' : `  left ${duration(left)}`
+  return `${op}  ${bar(share, 16)} ${String(done)}/${String(total)} ${unit}${loss}${rate}${remaining}`
+}
+
+function cut(text: string, columns: number): string {
+  if (width(text) <= columns) return text
+  let kept = ''
+  for (const character of text) {
+    if (width(kept) + width(character) > columns - 1) break
+    kept += character
+  }
+  return `${kept}…`
+}
+
+export class LiveReport {
+  readonly #stream: NodeJS.WriteStream
+  readonly #paint: Paint
+  #state: RunState | null = null
+  #drawn = 0
+  #timer: NodeJS.Timeout | null = null
+
+  constructor(stream: NodeJS.WriteStream, color: boolean) {
+    this.#stream = stream
+    this.#paint = painter(color)
+  }
+
+  take(state: RunState): void {
+    this.#state = state
+    this.#timer ??= setInterval(() => this.#redraw(), REDRAW_MS)
+  }
+
+  end(): void {
+    if (this.#timer !== null) clearInterval(this.#timer)
+    this.#redraw()
+  }
+
+  #redraw(): void {
+    if (this.#state === null) return
+    const columns = Math.max(40, this.#stream.columns)
+    const lines = draw(this.#state, columns, Date.now(), this.#paint)
+    const up = this.#drawn === 0 ? '' : `\u001b[${String(this.#drawn)}A`
+    this.#stream.write(`${up}${lines.map((line) => `\u001b[2K${line}`).join('\n')}\n\u001b[J`)
+    this.#drawn = lines.length
+  }
+}

@@ -1,0 +1,56 @@
+/** One line an event, for CI and pipes: no cursor codes, a heartbeat while a stage runs. */
+import type { Logged } from '../../engine/run/events.ts'
+import type { RunState } from '../../engine/run/state.ts'
+import { duration, number } from './style.ts'
+import { summaryText, timeLeft } from './progress.ts'
+
+export class PlainReport {
+  readonly #write: (text: string) => void
+  readonly #everyMs: number
+  readonly #lastAt = new Map<string, number>()
+
+  /** @param everyMs at least this long between two progress lines of a stage */
+  constructor(write: (text: string) => void, everyMs: number) {
+    this.#write = write
+    this.#everyMs = everyMs
+  }
+
+  take(state: RunState, event: Logged): void {
+    const line = this.#line(state, event)
+    if (line !== null) this.#write(`${event.t.slice(11, 19)} ${line}\n`)
+  }
+
+  #line(state: RunState, event: Logged): string | null {
+    switch (event.type) {
+      case 'run.start':
+        return `${event.pipeline}  run ${event.run}`
+      case 'run.waiting':
+        return `waiting for another run of this pipeline: ${event.holder}`
+      case 'stage.cached':
+        return `${event.stage.padEnd(12)} cached`
+      case 'stage.start':
+        this.#lastAt.set(event.stage, Date.parse(event.t))
+        return `${event.stage.padEnd(12)} start    ${event.reason}`
+      case 'progress': {
+        const now = Date.parse(event.t)
+        if (now - (this.#lastAt.get(event.stage) ?? 0) < this.#everyMs) return null
+        this.#lastAt.set(event.stage, now)
+        const left = timeLeft(state.stages.get(event.stage)?.progress ?? null, now)
+        const values = Object.entries(event.values).map(([name, value]) => `  ${name} ${number(value)}`)
+        return `${event.stage.padEnd(12)} ${event.op} ${String(event.done)}/${String(event.total)} ${event.unit}${values.join('')}${left === null ? '' : `  left ${duration(left)}`}`
+      }
+      case 'note':
+        return `${event.stage.padEnd(12)} ${event.level}: ${event.text}`
+      case 'stage.done':
+        return `${event.stage.padEnd(12)} done     ${duration(event.durationMs)}  ${summaryText(event.summary)}`
+      case 'stage.failed':
+        return `${event.stage.padEnd(12)} FAILED   ${event.message}`
+      case 'stage.skipped':
+        return `${event.stage.padEnd(12)} skipped  ${event.because}`
+      case 'gate.verdict':
+        return `${event.stage.padEnd(12)} ${event.verdict.verdict.toUpperCase()}`
+      case 'run.done':
+        return null
+    }
+  }
+}

@@ -1,0 +1,60 @@
+/** A plan in words: which stages will run, and why. */
+import { positionOf } from '../../dsl/source.ts'
+import type { Planned, Reason } from '../../engine/plan/plan.ts'
+import type { Paint } from './style.ts'
+import { duration, pad } from './style.ts'
+
+export function planText(pipeline: string, planned: readonly Planned[], lastMs: (stage: string) => number | null, paint: Paint): string {
+  const running = planned.filter((entry) => entry.type === 'run')
+  const jobs = planned.filter((entry) => entry.type !== 'judge')
+  const known = running.map(({ stage }) => lastMs(stage.uses)).filter((ms) => ms !== null)
+  const about = known.length > 0 ? `, about ${duration(known.reduce((sum, ms) => sum + ms, 0))} (as last time)` : ''
+  const head =
+    running.length === 0
+      ? `${pipeline}   everything is cached; the gates will be judged`
+      : `${pipeline}   ${String(running.length)} of ${String(jobs.length)} stages will run${about}`
+  const wide = Math.max(...planned.map(({ stage }) => stage.name.length)) + 2
+  const lines = planned.map((entry) => {
+    const name = pad(entry.stage.name, wide)
+    if (entry.type === 'cached') return `  ${paint('green', '✓')} ${name}${paint('dim', 'cached')}`
+    if (entry.type === 'judge') return `  ${paint('cyan', '◆')} ${name}${paint('dim', 'judged on every run')}`
+    const [first, ...others] = entry.reasons.map(reasonText)
+    const more = others.map((text) => `\n    ${' '.repeat(wide)}     ${text}`)
+    return `  ${paint('yellow', '●')} ${name}${paint('bold', 'RUN')}  ${first ?? ''}${more.join('')}`
+  })
+  return [head, '', ...lines].join('\n')
+}
+
+/** `with.lr  0.0002 → 0.0001   pipelines/x.pipeline.yaml:28`. */
+export function reasonText(reason: Reason): string {
+  switch (reason.type) {
+    case 'never-run':
+      return 'never run here'
+    case 'forced':
+      return `asked for by ${reason.by}`
+    case 'lost':
+      return `its result is lost: ${reason.what}`
+    case 'upstream':
+      return `${reason.port} will be made anew by ${reason.stage}; reused if it comes out the same`
+    case 'changed':
+      return changedText(reason)
+  }
+}
+
+function changedText(reason: Extract<Reason, { type: 'changed' }>): string {
+  const { ingredient, before, after, span } = reason
+  const [group = '', ...rest] = ingredient.split('.')
+  const name = rest.join('.')
+  const place = span === null ? '' : `   ${span.source.path}:${String(positionOf(span.source, span.start).line)}`
+  if (group === 'input') return `the content of ${name} changed (${short(before)} → ${short(after)})`
+  if (group === 'op') return before === null || after === null ? `its steps changed (${name})` : `the code of ${name} changed`
+  if (group === 'runtime') return `${name} changed: ${short(before)} → ${short(after)}`
+  if (group === 'version') return `the stage kind's version changed: ${short(before)} → ${short(after)}`
+  return `${ingredient}  ${short(before)} → ${short(after)}${place}`
+}
+
+function short(value: string | null): string {
+  if (value === null) return 'nothing'
+  const text = value.startsWith('"sha256:') ? value.slice(8, 16) : value
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text
+}

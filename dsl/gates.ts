@@ -1,0 +1,252 @@
+/** Reads a gate: whose metrics are judged, what the yardstick is, and every check parsed and typed. */
+import type { Diagnostic } from './diagnostic.ts'
+import { checkTypes, type CheckScope, type Space } from './expression/check-types.ts'
+import { parseExpression } from './expression/parse.ts'
+import type { Expression } from './expression/syntax.ts'
+import type { Check, Gate, Reference } from './pipeline.ts'
+import * as problems from './problems.ts'
+import type { TextNode } from './read-file.ts'
+import type { Span } from './source.ts'
+import { didYouMean } from './spelling.ts'
+import { entryOf, isText, type MapNode, type Node } from './tree.ts'
+import type { Draft } from './wiring.ts'
+
+export interface GateScope {
+  readonly drafts: ReadonlyMap<string, Draft>
+  readonly stageNames: readonly string[]
+  readonly kindNames: readonly string[]
+  /** The stage whose metrics the gate reads; null if that is not known because of a mistake. */
+  readonly judged: Draft | null
+  /** What feeds the judged stage, to make its untuned twin. */
+  readonly judgedInputs: Readonly<Record<string, Reference>>
+}
+
+export interface ReadGate {
+  readonly gate: Gate
+  /** Stages named by the gate: they must have finished before it is judged. */
+  readonly waitsFor: readonly string[]
+  /** The twin without an adapter that `baseline: untuned` asks for. */
+  readonly untuned: { readonly twinOf: string; readonly span: Span } | null
+}
+
+export const UNTUNED = 'untuned'
+
+export function readGate(draft: Draft, scope: GateScope, out: Diagnostic[]): ReadGate | null {
+  const { declaration } = draft
+  const { judged } = scope
+  const baseline = resolveBaseline(declaration?.baseline ?? null, draft, scope, out)
+  if (declaration?.checks == null) {
+    const written = declaration?.gateKeys.some((each) => each.key === 'checks') === true
+    if (!written) out.push(problems.noChecks(draft.span, draft.name))
+    return null
+  }
+  if (declaration.checks.items.length === 0) {
+    out.push(problems.noChecks(declaration.checks.span, draft.name))
+    return null
+  }
+  const before = out.length
+  const types = judged === null ? null : checkScope(draft, judged, baseline?.name ?? null, scope)
+  const items = declaration.checks.items
+  const checks = items.flatMap((item) => readCheck(item, types, baseline === undefined, out) ?? [])
+  if (judged === null || types === null || baseline === undefined || checks.length < items.length) return null
+  if (!checks.some((check) => check.level === 'require'))
+    out.push(problems.onlyWarnings(declaration.checks.span, draft.name))
+  if (out.slice(before).some((each) => each.severity === 'error')) return null
+  const named = new Set(checks.flatMap((check) => spacesIn(check.expression)))
+  const others = [...named].filter((name) => scope.drafts.has(name))
+  const yardstick = baseline?.name ?? null
+  const waitsFor = [...new Set([...(yardstick === null ? [] : [yardstick]), ...others])]
+  return {
+    gate: { judged: judged.name, baseline: yardstick, metrics: types.judged.metrics, checks },
+    waitsFor: waitsFor.filter((name) => name !== judged.name),
+    untuned: baseline?.synthesise === true ? { twinOf: judged.name, span: baseline.span } : null,
+  }
+}
+
+interface Baseline {
+  readonly name: string
+  readonly span: Span
+  readonly synthesise: boolean
+}
+
+/** Null if none is named, undefined after a mistake. */
+function resolveBaseline(
+  node: TextNode | null,
+  gate: Draft,
+  scope: GateScope,
+  out: Diagnostic[],
+): Baseline | null | undefined {
+  if (node === null) {
+    const written = gate.declaration?.gateKeys.some((each) => each.key === 'baseline') === true
+    return written ? undefined : null
+  }
+  const name = node.value
+  const draft = scope.drafts.get(name)
+  if (draft !== undefined) {
+    if (!Object.values(draft.outputs).includes('metrics')) {
+      if (draft.sound) out.push(problems.measuresNothing(node.span, name))
+      return undefined
+    }
+    if (draft.name === scope.judged?.name) {
+      out.push(problems.baselineIsJudged(node.span, name))
+      return undefined
+    }
+    return { name, span: node.span, synthesise: false }
+  }
+  if (scope.stageNames.includes(name)) return undefined
+  if (name !== UNTUNED) {
+    const near = didYouMean(name, [...scope.stageNames, UNTUNED])
+    out.push(problems.unknownStage(node.span, name, near, scope.stageNames, scope.kindNames))
+    return undefined
+  }
+  if (scope.judged === null) return undefined
+  const adapted = Object.keys(scope.judgedInputs).some(
+    (port) => scope.judged?.kind.inputs[port]?.type === 'adapter',
+  )
+  if (!adapted) {
+    if (scope.judged.sound) out.push(problems.untunedWithoutAdapter(node.span, scope.judged.name))
+    return undefined
+  }
+  return { name: UNTUNED, span: node.span, synthesise: true }
+}
+
+function spaceOf(draft: Draft): Space {
+  return { metrics: draft.kind.measures?.(draft.with) ?? {}, stage: draft.name }
+}
+
+function checkScope(
+  gate: Draft,
+  judged: Draft,
+  baseline: string | null,
+  scope: GateScope,
+): CheckScope | null {
+  if (!judged.sound) return null
+  const space = spaceOf(judged)
+  const spaces: [string, Space][] = [
+    ['main', space],
+    ['last', space],
+  ]
+  for (const draft of scope.drafts.values())
+    if (draft.kind.measures !== undefined && draft.name !== gate.name)
+      spaces.push([draft.name, spaceOf(draft)])
+  if (baseline !== null) {
+    const draft = scope.drafts.get(baseline)
+    const measured = draft === undefined ? { ...space, stage: baseline } : spaceOf(draft)
+    spaces.push(['baseline', measured])
+    if (draft === undefined) spaces.push([baseline, measured])
+  }
+  return {
+    judged: space,
+    spaces: Object.fromEntries(spaces),
+    measurable: judged.kind.measurable ?? {},
+    measuredAt: judged.optionSpans['metrics'] ?? null,
+  }
+}
+
+const CHECK_KEYS = ['require', 'warn', 'name', 'why']
+
+function readCheck(
+  item: Node,
+  scope: CheckScope | null,
+  baselinePoisoned: boolean,
+  out: Diagnostic[],
+): Check | null {
+  if (item.type === 'poison') return null
+  if (isText(item)) return typedCheck(item, 'require', null, null, scope, baselinePoisoned, out)
+  if (item.type !== 'map') {
+    out.push(problems.oddCheck(item.span))
+    return null
+  }
+  for (const entry of item.entries)
+    if (!CHECK_KEYS.includes(entry.key)) {
+      out.push(problems.unknownCheckKey(entry.keySpan, entry.key, didYouMean(entry.key, CHECK_KEYS)))
+      return null
+    }
+  return longCheck(item, scope, baselinePoisoned, out)
+}
+
+function longCheck(
+  item: MapNode,
+  scope: CheckScope | null,
+  baselinePoisoned: boolean,
+  out: Diagnostic[],
+): Check | null {
+  const require = entryOf(item, 'require')
+  const warn = entryOf(item, 'warn')
+  const entry = require ?? warn
+  if (entry === undefined || (require !== undefined && warn !== undefined)) {
+    out.push(problems.oddCheck(item.span))
+    return null
+  }
+  if (!isText(entry.value)) {
+    if (entry.value.type !== 'poison') out.push(problems.oddCheck(entry.value.span))
+    return null
+  }
+  const note = (key: string): string | null => {
+    const value = entryOf(item, key)?.value
+    if (value === undefined || value.type === 'poison') return null
+    if (isText(value)) return value.value
+    out.push(problems.wrongType(value.span, key, 'text', 'something else'))
+    return null
+  }
+  const level = require === undefined ? 'warn' : 'require'
+  return typedCheck(entry.value, level, note('name'), note('why'), scope, baselinePoisoned, out)
+}
+
+function typedCheck(
+  node: TextNode,
+  level: Check['level'],
+  name: string | null,
+  why: string | null,
+  scope: CheckScope | null,
+  baselinePoisoned: boolean,
+  out: Diagnostic[],
+): Check | null {
+  if (node.value.trim() === '') {
+    out.push(problems.oddCheck(node.span))
+    return null
+  }
+  const fragment = { source: node.span.source, text: node.value, offsets: node.offsets }
+  const parsed = parseExpression(fragment, out)
+  if (parsed === null || scope === null) return null
+  // Against a baseline that has its own message nothing can be said.
+  if (baselinePoisoned && spacesIn(parsed).includes('baseline')) return null
+  const expression = checkTypes(parsed, scope, out)
+  if (expression === null) return null
+  return { level, text: node.value.trim(), name, why, expression, span: node.span }
+}
+
+/** Namespaces that an expression mentions. */
+function spacesIn(expression: Expression): readonly string[] {
+  switch (expression.type) {
+    case 'name':
+      return expression.path.slice(0, 1)
+    case 'number':
+    case 'string':
+    case 'boolean':
+      return []
+    case 'call':
+      return expression.args.flatMap(spacesIn)
+    case 'not':
+    case 'negate':
+      return spacesIn(expression.operand)
+    case 'logic':
+    case 'compare':
+    case 'arithmetic':
+      return [...spacesIn(expression.left), ...spacesIn(expression.right)]
+    case 'default':
+      return [...spacesIn(expression.value), ...spacesIn(expression.fallback)]
+    case 'between':
+      return [expression.value, expression.low, expression.high].flatMap(spacesIn)
+    case 'missing':
+      return spacesIn(expression.value)
+    case 'directed':
+      return [
+        expression.value,
+        expression.yardstick,
+        ...(expression.by === null ? [] : [expression.by]),
+      ].flatMap(spacesIn)
+    case 'significance':
+      return spacesIn(expression.comparison)
+  }
+}

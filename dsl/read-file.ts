@@ -1,0 +1,347 @@
+/** The file's keys as typed declarations; refuses every key that is not of the language. */
+import type { Diagnostic } from './diagnostic.ts'
+import { parseFlow, type Flow } from './expression/parse.ts'
+import { kindOf } from './expression/evaluate.ts'
+import * as problems from './problems.ts'
+import { isSlug, RESERVED } from './slug.ts'
+import type { Span } from './source.ts'
+import { ARTIFACT_TYPES } from './stage-signature.ts'
+import { didYouMean } from './spelling.ts'
+import type { PipelineSource } from './pipeline.ts'
+import {
+  entryOf,
+  isPoisoned,
+  isText,
+  plainValue,
+  type ListNode,
+  type MapEntry,
+  type MapNode,
+  type Node,
+  type ScalarNode,
+} from './tree.ts'
+import { readQuantity } from './units.ts'
+
+export interface StageDeclaration {
+  readonly name: string
+  readonly span: Span
+  readonly uses: { readonly name: string; readonly span: Span } | null
+  readonly inputs: readonly { readonly port: string; readonly keySpan: Span; readonly value: TextNode }[]
+  readonly with: MapNode | null
+  readonly needs: readonly TextNode[]
+  readonly cache: 'auto' | 'off' | 'refresh'
+  readonly timeoutMs: number | null
+  readonly metrics: TextNode | null
+  readonly baseline: TextNode | null
+  readonly checks: ListNode | null
+  /** Where gate keys stand, to refuse them elsewhere. */
+  readonly gateKeys: readonly MapEntry[]
+  /** A mistake in it was reported; what depends on it stays unsaid. */
+  readonly poisoned: boolean
+}
+
+export type TextNode = ScalarNode & { readonly value: string }
+
+export interface Declarations {
+  readonly name: string
+  readonly description: string | null
+  readonly params: Node | null
+  readonly sources: readonly PipelineSource[]
+  readonly flow: { readonly chains: Flow; readonly span: Span } | null
+  readonly stages: readonly StageDeclaration[]
+  /** True if `flow:` or a source is unreadable, so that wiring must not complain. */
+  readonly poisoned: boolean
+}
+
+const TOP_KEYS = [
+  'version',
+  'name',
+  'description',
+  'params',
+  'model',
+  'data',
+  'sources',
+  'flow',
+  'stages',
+  'defaults',
+]
+const TOP_LATER = ['workers', 'notify', 'matrix']
+const GATE_KEYS = ['metrics', 'baseline', 'checks']
+const STAGE_KEYS = ['uses', 'inputs', 'with', 'needs', 'cache', 'timeout', ...GATE_KEYS]
+const STAGE_LATER = ['matrix', 'when', 'watch', 'retry', 'resources', 'worker', 'workers', 'notify', 'budget']
+const DEFAULT_KEYS = ['cache', 'timeout']
+const SOURCE_KEYS = ['type', 'from', 'optional']
+
+export function readFile(root: MapNode, out: Diagnostic[]): Declarations {
+  const poisonedKeys = knownKeys(root, TOP_KEYS, TOP_LATER, 'pipeline', out)
+  const get = (key: string): MapEntry | undefined => entryOf(root, key)
+  const top: Span = { ...root.span, end: Math.min(root.span.end, root.span.start + 1) }
+  readVersion(get('version'), top, out)
+  const name = readName(get('name'), top, out)
+  const description = textOf(get('description'), out)
+  const before = out.length
+  const sources = readSources(root, out)
+  const flowEntry = get('flow')
+  const flow = flowEntry === undefined ? null : readFlow(flowEntry, out)
+  const stagesNode = mapOf(get('stages'), 'stages', out)
+  const stagesPoisoned = get('stages') !== undefined && stagesNode === null
+  const broken = out.length > before
+  const defaults = mapOf(get('defaults'), 'defaults', out)
+  if (defaults !== null) knownKeys(defaults, DEFAULT_KEYS, STAGE_LATER, 'defaults', out)
+  const fallback = {
+    cache: readCache(defaults === null ? undefined : entryOf(defaults, 'cache'), 'auto', out),
+    timeoutMs: readTimeout(defaults === null ? undefined : entryOf(defaults, 'timeout'), null, out),
+  }
+  const stages = (stagesNode?.entries ?? []).map((entry) => readStage(entry, fallback, out))
+  if (flowEntry === undefined && stages.length === 0 && !poisonedKeys && !stagesPoisoned)
+    out.push(problems.nothingToDo(top))
+  return {
+    name,
+    description,
+    params: get('params')?.value ?? null,
+    sources,
+    flow,
+    stages,
+    poisoned: broken || poisonedKeys || stagesPoisoned,
+  }
+}
+
+/** Refuses unknown keys; true if there were any. */
+function knownKeys(
+  map: MapNode,
+  known: readonly string[],
+  later: readonly string[],
+  what: string,
+  out: Diagnostic[],
+): boolean {
+  let found = false
+  for (const entry of map.entries) {
+    if (known.includes(entry.key)) continue
+    found = true
+    if (later.includes(entry.key)) out.push(problems.notYet(entry.keySpan, entry.key))
+    else out.push(problems.unknownKey(entry.keySpan, entry.key, what, known))
+  }
+  return found
+}
+
+function readVersion(entry: MapEntry | undefined, top: Span, out: Diagnostic[]): void {
+  if (entry === undefined) out.push(problems.missingKey(top, 'version', 'version: 1'))
+  else if (!isPoisoned(entry.value) && plainValue(entry.value) !== 1)
+    out.push(problems.wrongVersion(entry.value.span, entry.value.type === 'scalar' ? entry.value.raw : ''))
+}
+
+function readName(entry: MapEntry | undefined, top: Span, out: Diagnostic[]): string {
+  const path = top.source.path
+  const file = /([^/\\]+)\.pipeline\.ya?ml$/.exec(path)?.[1] ?? null
+  if (entry === undefined) {
+    out.push(problems.missingKey(top, 'name', `name: ${file ?? 'my-pipeline'}`))
+    return file ?? ''
+  }
+  const name = textOf(entry, out)
+  if (name === null) return ''
+  if (!isSlug(name)) out.push(problems.badName(entry.value.span, name, 'a pipeline'))
+  else if (file !== null && file !== name) out.push(problems.nameIsNotFile(entry.value.span, name, file))
+  return name
+}
+
+function textOf(entry: MapEntry | undefined, out: Diagnostic[]): string | null {
+  if (entry === undefined) return null
+  return textNode(entry.value, entry.key, out)?.value ?? null
+}
+
+function textNode(node: Node, what: string, out: Diagnostic[]): TextNode | null {
+  if (isText(node)) return node
+  if (node.type !== 'poison') out.push(problems.wrongType(node.span, what, 'text', kindOf(plainValue(node))))
+  return null
+}
+
+function mapOf(entry: MapEntry | undefined, what: string, out: Diagnostic[]): MapNode | null {
+  if (entry === undefined) return null
+  if (entry.value.type === 'map') return entry.value
+  if (entry.value.type !== 'poison')
+    out.push(problems.wrongType(entry.value.span, what, 'a map', kindOf(plainValue(entry.value))))
+  return null
+}
+
+function readFlow(entry: MapEntry, out: Diagnostic[]): Declarations['flow'] {
+  const { value } = entry
+  if (value.type === 'poison') return null
+  if (value.type === 'list') {
+    const words = value.items.map((item) => (isText(item) ? item.value : '…')).join(' -> ')
+    out.push(problems.flowAsList(value.span, words))
+    return null
+  }
+  if (!isText(value)) {
+    out.push(problems.wrongType(value.span, 'flow', 'text like `clean -> split`', kindOf(plainValue(value))))
+    return null
+  }
+  const chains = parseFlow({ source: value.span.source, text: value.value, offsets: value.offsets }, out)
+  return chains === null ? null : { chains, span: value.span }
+}
+
+function readSources(root: MapNode, out: Diagnostic[]): readonly PipelineSource[] {
+  const sources: PipelineSource[] = []
+  const model = entryOf(root, 'model')
+  const data = entryOf(root, 'data')
+  for (const [entry, type] of [
+    [model, 'model'],
+    [data, 'dataset'],
+  ] as const) {
+    if (entry === undefined) continue
+    const from = readFrom(entry.value, entry.key, out)
+    if (from !== null) sources.push({ name: entry.key, type, from, optional: false, span: entry.keySpan })
+  }
+  const map = mapOf(entryOf(root, 'sources'), 'sources', out)
+  for (const entry of map?.entries ?? []) {
+    if (!isSlug(entry.key)) out.push(problems.badName(entry.keySpan, entry.key, 'a source'))
+    const twice = sources.find((source) => source.name === entry.key)
+    if (twice !== undefined) {
+      out.push(problems.sourceTwice(entry.keySpan, entry.key, twice.span))
+      continue
+    }
+    if (entry.value.type !== 'map') {
+      if (entry.value.type !== 'poison') out.push(problems.sourceWithoutType(entry.value.span, entry.key))
+      continue
+    }
+    const source = readSource(entry, entry.value, out)
+    if (source !== null) sources.push(source)
+  }
+  return sources
+}
+
+function readSource(entry: MapEntry, map: MapNode, out: Diagnostic[]): PipelineSource | null {
+  if (knownKeys(map, SOURCE_KEYS, ['schema'], 'source', out)) return null
+  const typeEntry = entryOf(map, 'type')
+  const fromEntry = entryOf(map, 'from')
+  if (typeEntry === undefined || fromEntry === undefined) {
+    out.push(problems.sourceWithoutType(entry.keySpan, entry.key))
+    return null
+  }
+  const typeName = textOf(typeEntry, out)
+  const from = readFrom(fromEntry.value, 'from', out)
+  const type = ARTIFACT_TYPES.find((each) => each === typeName)
+  if (typeName !== null && type === undefined)
+    out.push(
+      problems.notOneOf(
+        typeEntry.value.span,
+        'type',
+        typeName,
+        didYouMean(typeName, ARTIFACT_TYPES),
+        ARTIFACT_TYPES,
+      ),
+    )
+  const optionalEntry = entryOf(map, 'optional')
+  const optional = optionalEntry === undefined ? false : plainValue(optionalEntry.value)
+  if (optionalEntry !== undefined && typeof optional !== 'boolean')
+    out.push(problems.wrongType(optionalEntry.value.span, 'optional', 'true or false', kindOf(optional)))
+  if (type === undefined || from === null) return null
+  return { name: entry.key, type, from, optional: optional === true, span: entry.keySpan }
+}
+
+const SPLIT_NAME = /^[a-z][a-z0-9_-]*$/
+
+function readFrom(node: Node, what: string, out: Diagnostic[]): PipelineSource['from'] | null {
+  if (node.type !== 'map') {
+    const text = textNode(node, what, out)
+    if (text !== null && text.value.trim() === '') {
+      out.push(problems.emptyPath(text.span))
+      return null
+    }
+    return text?.value ?? null
+  }
+  const splits: [string, string][] = []
+  for (const entry of node.entries) {
+    if (!SPLIT_NAME.test(entry.key)) out.push(problems.badName(entry.keySpan, entry.key, 'a split'))
+    const path = textNode(entry.value, entry.key, out)
+    if (path !== null) splits.push([entry.key, path.value])
+  }
+  return splits.length === node.entries.length && splits.length > 0 ? Object.fromEntries(splits) : null
+}
+
+type Cache = StageDeclaration['cache']
+const CACHE_WORDS = ['auto', 'off', 'refresh'] as const
+
+function readCache(entry: MapEntry | undefined, fallback: Cache, out: Diagnostic[]): Cache {
+  if (entry === undefined || isPoisoned(entry.value)) return fallback
+  const value = plainValue(entry.value)
+  const word = CACHE_WORDS.find((each) => each === value)
+  if (word !== undefined) return word
+  const written = typeof value === 'string' ? value : JSON.stringify(value)
+  const near = didYouMean(written, CACHE_WORDS)
+  out.push(problems.notOneOf(entry.value.span, 'cache', written, near, CACHE_WORDS))
+  return fallback
+}
+
+function readTimeout(entry: MapEntry | undefined, fallback: number | null, out: Diagnostic[]): number | null {
+  if (entry === undefined || isPoisoned(entry.value)) return fallback
+  const value = plainValue(entry.value)
+  const span = entry.value.span
+  const quantity = readQuantity(String(value))
+  if (quantity.type === 'quantity' && quantity.dim === 's' && quantity.value > 0)
+    return Math.round(quantity.value * 1000)
+  if (quantity.type === 'quantity' && quantity.unit === null)
+    out.push(problems.missingUnit(span, String(value), 'duration'))
+  else
+    out.push(problems.wrongUnit(span, typeof value === 'string' ? value : JSON.stringify(value), 'duration'))
+  return fallback
+}
+
+function readStage(
+  entry: MapEntry,
+  defaults: { readonly cache: Cache; readonly timeoutMs: number | null },
+  out: Diagnostic[],
+): StageDeclaration {
+  const before = out.length
+  const { key: name, keySpan, value } = entry
+  if (RESERVED.includes(name)) out.push(problems.reservedName(keySpan, name))
+  else if (!isSlug(name)) out.push(problems.badName(keySpan, name, 'a stage'))
+  const empty = value.type === 'scalar' && value.value === null
+  if (value.type !== 'map' && value.type !== 'poison' && !empty)
+    out.push(problems.wrongType(value.span, name, 'a map', kindOf(plainValue(value))))
+  const map: MapNode = value.type === 'map' ? value : { type: 'map', entries: [], span: value.span }
+  knownKeys(map, STAGE_KEYS, STAGE_LATER, 'stage', out)
+  const get = (key: string): MapEntry | undefined => entryOf(map, key)
+  const text = (key: string): TextNode | null => {
+    const found = get(key)
+    return found === undefined ? null : textNode(found.value, key, out)
+  }
+  const uses = text('uses')
+  const inputs = (mapOf(get('inputs'), 'inputs', out)?.entries ?? []).flatMap((each) => {
+    const reference = textNode(each.value, each.key, out)
+    return reference === null ? [] : [{ port: each.key, keySpan: each.keySpan, value: reference }]
+  })
+  const withNode = mapOf(get('with'), 'with', out)
+  const checksNode = get('checks')?.value
+  if (checksNode !== undefined && checksNode.type !== 'list' && checksNode.type !== 'poison')
+    out.push(problems.checksNotAList(checksNode.span))
+  return {
+    name,
+    span: keySpan,
+    uses: uses === null ? null : { name: uses.value, span: uses.span },
+    inputs,
+    with: withNode,
+    needs: readNeeds(get('needs'), out),
+    cache: readCache(get('cache'), defaults.cache, out),
+    timeoutMs: readTimeout(get('timeout'), defaults.timeoutMs, out),
+    metrics: text('metrics'),
+    baseline: text('baseline'),
+    checks: checksNode?.type === 'list' ? checksNode : null,
+    gateKeys: map.entries.filter((each) => GATE_KEYS.includes(each.key)),
+    poisoned:
+      out.length > before ||
+      value.type === 'poison' ||
+      map.entries.some((each) => each.value.type === 'poison'),
+  }
+}
+
+function readNeeds(entry: MapEntry | undefined, out: Diagnostic[]): readonly TextNode[] {
+  if (entry === undefined) return []
+  if (isText(entry.value)) return [entry.value]
+  if (entry.value.type !== 'list') {
+    if (entry.value.type !== 'poison')
+      out.push(
+        problems.wrongType(entry.value.span, 'needs', 'a list of stages', kindOf(plainValue(entry.value))),
+      )
+    return []
+  }
+  return entry.value.items.flatMap((item) => textNode(item, 'needs', out) ?? [])
+}

@@ -1,0 +1,289 @@
+/** YAML text to a positioned tree; every error and warning of YAML becomes one of our messages. */
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  parseDocument,
+  type Document,
+  type Node as YamlNode,
+  type Pair,
+  type YAMLError,
+} from 'yaml'
+import type { Diagnostic } from './diagnostic.ts'
+import * as problems from './problems.ts'
+import { scalarOffsets } from './scalar-map.ts'
+import type { Source } from './source.ts'
+import { spanAt, type MapEntry, type Node } from './tree.ts'
+
+const MOST_NODES = 20_000
+const DEEPEST = 60
+
+/** Null if the text cannot be read at all; otherwise a tree in which mistaken pieces are poisoned. */
+export function readYaml(source: Source, out: Diagnostic[]): Node | null {
+  const tooDeep = deepBrackets(source.text)
+  if (tooDeep !== null) {
+    out.push(problems.tooDeep(spanAt(source, tooDeep, tooDeep + 1)))
+    return null
+  }
+  const document = parseDocument(source.text, {
+    version: '1.2',
+    uniqueKeys: false,
+    merge: false,
+    prettyErrors: false,
+    strict: true,
+    logLevel: 'error',
+  })
+  const broken = document.errors.length > 0
+  if (broken) out.push(...syntaxProblems(source, document.errors))
+  const tags = document.warnings.filter((warning) => warning.code === 'TAG_RESOLVE_FAILED')
+  for (const warning of document.warnings)
+    if (!tags.includes(warning)) out.push(...syntaxProblems(source, [warning]))
+  if (broken) return null
+  if (document.contents === null) {
+    out.push(problems.emptyFile(spanAt(source, 0, 0)))
+    return null
+  }
+  return new Reader(source, document, tags, out).read(document.contents as YamlNode)
+}
+
+/** Walks the document once; holds what the walk counts and has already reported. */
+class Reader {
+  private readonly source: Source
+  private readonly document: Document
+  private readonly tags: readonly YAMLError[]
+  private readonly out: Diagnostic[]
+  private readonly open = new Set<YamlNode>()
+  private count = 0
+
+  constructor(source: Source, document: Document, tags: readonly YAMLError[], out: Diagnostic[]) {
+    this.source = source
+    this.document = document
+    this.tags = tags
+    this.out = out
+  }
+
+  read(node: YamlNode | null): Node {
+    const range = node?.range
+    const start = range?.[0] ?? 0
+    const end = trimEnd(this.source.text, start, range?.[1] ?? start)
+    const span = spanAt(this.source, start, end)
+    if (node === null) return { type: 'scalar', value: null, raw: '', plain: true, offsets: [], span }
+    if (++this.count > MOST_NODES || this.open.size > DEEPEST || this.open.has(node)) {
+      if (this.count <= MOST_NODES + 1) this.out.push(problems.tooManyAliases(span))
+      this.count = Math.max(this.count, MOST_NODES + 1)
+      return { type: 'poison', span }
+    }
+    if (isAlias(node)) {
+      const target = node.resolve(this.document)
+      if (target === undefined) {
+        this.out.push(problems.unknownAlias(span, node.source))
+        return { type: 'poison', span }
+      }
+      return this.read(target as YamlNode)
+    }
+    const tag = this.tags.find((warning) => warning.pos[1] <= start && this.ownsTag(warning, start))
+    if (tag !== undefined) {
+      const read = isScalar(node) ? String(node.value) : this.source.text.slice(start, end)
+      this.out.push(problems.tagSign(spanAt(this.source, tag.pos[0], tag.pos[1]), read))
+      return { type: 'poison', span }
+    }
+    this.open.add(node)
+    const result = this.inner(node, span.start, span.end)
+    this.open.delete(node)
+    return result
+  }
+
+  private ownsTag(warning: YAMLError, start: number): boolean {
+    const between = this.source.text.slice(warning.pos[1], start)
+    return /^[ \t]*$/.test(between)
+  }
+
+  private inner(node: YamlNode, start: number, end: number): Node {
+    const span = spanAt(this.source, start, end)
+    if (isMap(node)) return { type: 'map', entries: this.entries(node.items as Pair[]), span }
+    if (isSeq(node)) {
+      const items = node.items as YamlNode[]
+      const split = items.findIndex((item) => isScalar(item) && isHalfExpression(item.value))
+      if (split >= 0 && node.flow === true) {
+        const at = items[split]?.range?.[0] ?? start
+        const whole = wholeExpression(this.source.text, at)
+        this.out.push(problems.splitExpression(spanAt(this.source, at, at + firstPart(whole)), null, whole))
+        return { type: 'poison', span }
+      }
+      return { type: 'list', items: items.map((item) => this.read(item)), span }
+    }
+    if (!isScalar(node)) return { type: 'poison', span }
+    const value: unknown = node.value
+    const raw = this.source.text.slice(start, end)
+    const plain = node.type === 'PLAIN'
+    if (typeof value === 'string') {
+      if (value.includes('${{')) {
+        this.out.push(problems.bracesValue(span, value))
+        return { type: 'poison', span }
+      }
+      return { type: 'scalar', value, raw, plain, offsets: scalarOffsets(value, raw, start), span }
+    }
+    if (value === null || typeof value === 'boolean')
+      return { type: 'scalar', value, raw, plain, offsets: [], span }
+    if (typeof value === 'number' && Number.isFinite(value))
+      return { type: 'scalar', value, raw, plain, offsets: [], span }
+    this.out.push(problems.notANumber(span, raw, null))
+    return { type: 'poison', span }
+  }
+
+  private entries(pairs: readonly Pair[]): readonly MapEntry[] {
+    const entries: MapEntry[] = []
+    let swallow = false
+    for (const pair of pairs) {
+      const key = pair.key as YamlNode | null
+      const keyStart = key?.range?.[0] ?? 0
+      const keySpan = spanAt(this.source, keyStart, key?.range?.[1] ?? keyStart)
+      if (swallow && pair.value === null) {
+        // The tail of a split expression, which has its message already.
+        swallow = !this.source.text.slice(keySpan.start, keySpan.end).includes(')')
+        continue
+      }
+      const name = this.keyName(key)
+      if (name === null) {
+        this.out.push(problems.oddKey(keySpan))
+        continue
+      }
+      if (name === '<<') {
+        this.out.push(problems.mergeKey(keySpan))
+        continue
+      }
+      const first = entries.find((entry) => entry.key === name)
+      if (first !== undefined) {
+        this.out.push(problems.duplicateKey(keySpan, name, first.keySpan))
+        continue
+      }
+      const value = pair.value as YamlNode | null
+      if (isScalar(value) && isHalfExpression(value.value) && value.type === 'PLAIN') {
+        const at = value.range?.[0] ?? keyStart
+        const whole = wholeExpression(this.source.text, at)
+        const span = spanAt(this.source, at, at + firstPart(whole))
+        this.out.push(problems.splitExpression(span, name, whole))
+        entries.push({ key: name, keySpan, value: { type: 'poison', span } })
+        swallow = true
+        continue
+      }
+      swallow = false
+      const empty: Node = {
+        type: 'scalar',
+        value: null,
+        raw: '',
+        plain: true,
+        offsets: [],
+        span: spanAt(this.source, keySpan.start, keySpan.end),
+      }
+      entries.push({ key: name, keySpan, value: value === null ? empty : this.valueOf(value, empty) })
+    }
+    return entries
+  }
+
+  /** An empty value is reported at its key, because it has no text of its own. */
+  private valueOf(value: YamlNode, empty: Node): Node {
+    const read = this.read(value)
+    return read.type === 'scalar' && read.value === null && read.raw === '' ? empty : read
+  }
+
+  private keyName(key: YamlNode | null): string | null {
+    if (!isScalar(key)) return null
+    const value: unknown = key.value
+    if (typeof value === 'string') return value
+    if (typeof value === 'number' || typeof value === 'boolean') return String(value)
+    return null
+  }
+}
+
+function isHalfExpression(value: unknown): boolean {
+  if (typeof value !== 'string' || !value.startsWith('=') || value.startsWith('==')) return false
+  const opened = value.split('(').length
+  return opened > value.split(')').length
+}
+
+/** From `=` to the parenthesis that closes it, or to the end of the line. */
+function wholeExpression(text: string, start: number): string {
+  let depth = 0
+  let at = start
+  for (; at < text.length && text[at] !== '\n'; at++) {
+    if (text[at] === '(') depth++
+    if (text[at] === ')' && --depth === 0) return text.slice(start, at + 1)
+  }
+  return text.slice(start, at).trimEnd()
+}
+
+function firstPart(whole: string): number {
+  const comma = whole.indexOf(',')
+  return comma < 0 ? whole.length : comma
+}
+
+/** A block scalar's range includes its last line break; carets should not. */
+function trimEnd(text: string, start: number, end: number): number {
+  let at = end
+  while (at > start && /\s/.test(text[at - 1] ?? '')) at--
+  return at
+}
+
+/** Offset of the first bracket nested deeper than any sensible file, where parsing could exhaust the stack. */
+function deepBrackets(text: string): number | null {
+  let depth = 0
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i]
+    if (c === '[' || c === '{') depth++
+    else if (c === ']' || c === '}') depth = Math.max(0, depth - 1)
+    if (depth > 4 * DEEPEST) return i
+  }
+  const dashes = /(?:[-?:][ \t]+){240}/.exec(text)
+  return dashes === null ? null : dashes.index
+}
+
+/** One message per line: YAML's follow-up errors on a line say nothing new. */
+function syntaxProblems(source: Source, errors: readonly YAMLError[]): readonly Diagnostic[] {
+  const seen = new Set<number>()
+  const found: Diagnostic[] = []
+  for (const error of errors) {
+    const start = Math.min(error.pos[0], source.text.length)
+    const lineStart = source.text.lastIndexOf('\n', start - 1) + 1
+    if (seen.has(lineStart)) continue
+    seen.add(lineStart)
+    found.push(syntaxProblem(source, error, lineStart))
+  }
+  // Once the structure is broken, later lines are often misread because of the first one.
+  return found.filter((each, i) => i === 0 || each.code !== 'E008')
+}
+
+function syntaxProblem(source: Source, error: YAMLError, lineStart: number): Diagnostic {
+  const newline = source.text.indexOf('\n', lineStart)
+  const lineEnd = newline < 0 ? source.text.length : newline
+  const line = source.text.slice(lineStart, lineEnd).trimEnd()
+  const at = (from: number, to: number) => spanAt(source, lineStart + from, lineStart + to)
+  const braces = /\$\{\{.*?(?:\}\}|$)/.exec(line)
+  if (braces !== null)
+    return problems.bracesValue(at(braces.index, braces.index + braces[0].length), braces[0])
+  const tab = /^ *\t/.exec(line)
+  if (error.code === 'TAB_AS_INDENT' || tab !== null) {
+    const index = Math.max(0, line.indexOf('\t'))
+    return problems.tabIndent(at(index, index + 1))
+  }
+  const flow = /^(\s*flow:\s*)(\[.*?)\s*(?:#.*)?$/.exec(line)
+  if (flow?.[1] !== undefined && flow[2] !== undefined)
+    return problems.flowReadAsList(at(flow[1].length, flow[1].length + flow[2].length), flow[2])
+  const scalar = /^(\s*(?:- )?\s*([^\s:#'"{[][^:#]*):\s+)([^\s'"#{[|>].*?)$/.exec(line)
+  const nested = error.code === 'BLOCK_AS_IMPLICIT_KEY' || error.code === 'MULTILINE_IMPLICIT_KEY'
+  if (nested && scalar?.[1] !== undefined && scalar[3] !== undefined && /:\s/.test(scalar[3])) {
+    const from = scalar[1].length
+    return problems.colonInText(at(from, from + scalar[3].length), scalar[2]?.trim() ?? '', scalar[3])
+  }
+  const start = Math.min(error.pos[0], source.text.length)
+  const end = Math.max(start, Math.min(error.pos[1], lineEnd))
+  if (error.code === 'MULTIPLE_DOCS') return problems.severalDocuments(spanAt(source, start, start + 3))
+  if (error.code === 'BAD_ALIAS') return problems.unknownAlias(spanAt(source, start, end), '')
+  if (error.code === 'BLOCK_AS_IMPLICIT_KEY' && scalar === null && /:\s*[>|]/.test(line))
+    return problems.operatorFirst(at(line.search(/[>|]/), line.length), line.trim())
+  const first = line.search(/\S/)
+  const place =
+    start >= lineStart && start < lineEnd ? spanAt(source, start, end) : at(Math.max(first, 0), line.length)
+  return problems.notYaml(place, error.code, error.message)
+}

@@ -1,0 +1,13 @@
+/** Exact match: the share of outputs that equal their reference but for blanks at either end. */
+
+export const EXACT_MATCH_SIGNATURE = 'trim|case:mixed|unicode:as-is'
+
+/** 1 if the trimmed texts are equal, else 0. Nothing else is forgiven: width, case and punctuation count. */
+export function exactMatch(output: string, reference: string): 0 | 1 {
+  return output.trim() === reference.trim() ? 1 : 0
+}
+
+/** The share of rows that match, 0..1. NaN without rows. */
+export function meanExactMatch(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length
+}

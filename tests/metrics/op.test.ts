@@ -1,0 +1,241 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { bleuStats, corpusBleu } from '../../metrics/bleu.ts'
+import { METRIC_NAMES, METRICS, type MetricName } from '../../metrics/catalogue.ts'
+import { JobError, type OpContext } from '../../workers/op.ts'
+import type { JsonObject } from '../../workers/protocol/json.ts'
+import { run } from '../../workers/text/ops/metrics.ts'
+
+const TEST = [
+  { id: 't1', prompt: '怎么退款', response: '请在订单页申请退款，三天内到账。' },
+  { id: 't2', prompt: '怎么查物流', response: '请在订单页点查看物流。' },
+]
+const TRAIN = [
+  { id: 'a', prompt: '如何退款？', response: '请在订单页申请退款，三天内到账。' },
+  { id: 'b', prompt: '物流在哪查', response: '点物流即可。' },
+]
+const SCORES = [
+  { id: 't1', nll: 6, tokens: 4, bytes: 48 },
+  { id: 't2', nll: 2, tokens: 4, bytes: 33 },
+]
+const OUTPUTS = ['请在订单页申请退款，三天内到账。', '请在订单页面查看物流。']
+const samplesOf = (outputs: readonly string[]) =>
+  TEST.map(({ id, prompt, response }, index) => ({
+    id,
+    prompt,
+    reference: response,
+    output: outputs[index],
+    stop: 'eos',
+  }))
+
+type Files = Record<string, Record<string, string>>
+const lines = (rows: readonly object[]) => rows.map((row) => `${JSON.stringify(row)}\n`).join('')
+const header = { format: 1, tokenizer: 'feed', max_length: 512, loss_on: 'response' }
+const usual = (): Files => ({
+  tokens: { 'test.jsonl': lines(TEST), 'train.jsonl': lines(TRAIN), 'tokens.json': JSON.stringify(header) },
+  scores: { 'rows.jsonl': lines(SCORES) },
+  samples: { 'samples.jsonl': lines(samplesOf(OUTPUTS)) },
+})
+const OPTIONS: JsonObject = {
+  metrics: METRIC_NAMES,
+  bleu_tokenizer: 'zh',
+  split: 'test',
+  max_new_tokens: 128,
+}
+
+let root: string
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'metrics-op-'))
+})
+afterEach(() => rm(root, { recursive: true }))
+
+interface Written {
+  readonly ruler: string
+  readonly rows: number
+  readonly metrics: Record<
+    string,
+    { value: number | null; direction: string; signature: string; n: number; note?: string }
+  >
+}
+
+let runs = 0
+async function measure(files: Files, options: JsonObject = {}) {
+  const base = join(root, `run-${runs++}`)
+  const inputs: Record<string, OpContext['inputs'][string]> = {}
+  for (const [role, content] of Object.entries(files)) {
+    const dir = join(base, role)
+    await mkdir(dir, { recursive: true })
+    for (const [name, text] of Object.entries(content)) await writeFile(join(dir, name), text)
+    inputs[role] = { dir, files: Object.keys(content).sort() }
+  }
+  const out = join(base, 'out')
+  await mkdir(out)
+  const notes: string[] = []
+  const summary = await run({
+    with: { ...OPTIONS, ...options },
+    inputs,
+    outputs: { metrics: out },
+    threads: 1,
+    progress: () => {},
+    note: (_, text) => void notes.push(text),
+    checkpoint: () => Promise.resolve(),
+  })
+  const metrics = JSON.parse(await readFile(join(out, 'metrics.json'), 'utf8')) as Written
+  const rows = (await readFile(join(out, 'rows.jsonl'), 'utf8')).trimEnd().split('\n')
+  return {
+    summary,
+    notes,
+    ...metrics,
+    lines: rows.map(
+      (row) => JSON.parse(row) as { id: string; neighbour?: string; statistics: Record<string, number[]> },
+    ),
+  }
+}
+
+test('measures every metric', async () => {
+  const { metrics, summary, lines: kept, notes, rows } = await measure(usual())
+  expect(rows).toBe(2)
+  expect(Object.keys(metrics)).toEqual(METRIC_NAMES)
+  expect(metrics['perplexity']?.value).toBeCloseTo(Math.E, 12)
+  expect(metrics['bits_per_byte']?.value).toBeCloseTo(8 / 81 / Math.LN2, 12)
+  const bleu = (outputs: readonly string[]) =>
+    corpusBleu(TEST.map(({ response }, index) => bleuStats(outputs[index]!, response, 'zh')))
+  expect(metrics['bleu']?.value).toBe(bleu(OUTPUTS))
+  expect(metrics['exact_match']?.value).toBe(0.5)
+  expect(metrics['neighbour_bleu']?.value).toBe(bleu(TRAIN.map((row) => row.response)))
+  expect(metrics['neighbour_exact']?.value).toBe(0.5)
+  expect(metrics['rouge_l']?.value).toBeGreaterThan(0.8)
+  expect(metrics['bleu']).toMatchObject({ direction: 'higher', n: 2 })
+  expect(metrics['perplexity']?.direction).toBe('lower')
+  expect(kept.map((row) => row.neighbour)).toEqual(['a', 'b'])
+  for (const name of METRIC_NAMES) expect(summary[name]).toBe(metrics[name]?.value)
+  expect(notes).toEqual([])
+})
+
+test('row statistics give the written values again', async () => {
+  const { metrics, lines: kept } = await measure(usual())
+  for (const name of METRIC_NAMES) {
+    const statistics = kept.map((row) => row.statistics[name]!)
+    expect(statistics.every((row) => row.length === METRICS[name].columns.length)).toBe(true)
+    expect(METRICS[name].value(statistics)).toBe(metrics[name]?.value)
+  }
+})
+
+test('the ruler follows the rows and settings, not the model or the training rows', async () => {
+  const { ruler } = await measure(usual())
+  expect(ruler).toMatch(/^[0-9a-f]{64}$/)
+  const other = usual()
+  other['scores'] = { 'rows.jsonl': lines(SCORES.map((row) => ({ ...row, nll: 1 }))) }
+  other['samples'] = { 'samples.jsonl': lines(samplesOf(['x', 'y'])) }
+  other['tokens'] = { ...other['tokens'], 'train.jsonl': lines(TRAIN.slice(1)) }
+  expect((await measure(other)).ruler).toBe(ruler)
+
+  const changed = usual()
+  changed['tokens'] = {
+    ...changed['tokens'],
+    'test.jsonl': lines([TEST[0]!, { ...TEST[1]!, response: '请点物流。' }]),
+  }
+  const tokenizer = usual()
+  tokenizer['tokens'] = {
+    ...tokenizer['tokens'],
+    'tokens.json': JSON.stringify({ ...header, tokenizer: 'beef' }),
+  }
+  const rulers = [
+    ruler,
+    (await measure(changed)).ruler,
+    (await measure(tokenizer)).ruler,
+    (await measure(usual(), { bleu_tokenizer: 'char' })).ruler,
+    (await measure(usual(), { max_new_tokens: 64 })).ruler,
+  ]
+  expect(new Set(rulers).size).toBe(rulers.length)
+})
+
+test('another tokenizer of the model matters to perplexity only', async () => {
+  const tokenizer = usual()
+  tokenizer['tokens'] = {
+    ...tokenizer['tokens'],
+    'tokens.json': JSON.stringify({ ...header, tokenizer: 'beef' }),
+  }
+  const metrics: MetricName[] = ['bits_per_byte', 'bleu']
+  expect((await measure(tokenizer, { metrics })).ruler).toBe((await measure(usual(), { metrics })).ruler)
+})
+
+test('asks only for the inputs that the metrics need', async () => {
+  const { tokens, samples } = usual()
+  const { summary } = await measure({ tokens: tokens!, samples: samples! }, { metrics: ['exact_match'] })
+  expect(summary['exact_match']).toBe(0.5)
+  expect(summary).not.toHaveProperty('bleu')
+  await expect(measure({ tokens: tokens! }, { metrics: ['perplexity'] })).rejects.toThrow(
+    '`scores` is missing',
+  )
+})
+
+test('a loss that is no number is null with a note', async () => {
+  const files = usual()
+  files['scores'] = {
+    'rows.jsonl': '{"id":"t1","nll":null,"tokens":4,"bytes":48}\n' + lines(SCORES.slice(1)),
+  }
+  const { metrics, summary, notes } = await measure(files)
+  expect(metrics['perplexity']).toMatchObject({ value: null, note: '1 of 2 rows have no finite loss' })
+  expect(summary['bits_per_byte']).toBeNull()
+  expect(metrics['bleu']?.value).toBeGreaterThan(0)
+  expect(notes).toHaveLength(2)
+
+  files['scores'] = { 'rows.jsonl': lines(SCORES.map((row) => ({ ...row, nll: 4000 }))) }
+  expect((await measure(files)).metrics['perplexity']).toMatchObject({
+    value: null,
+    note: 'it came out as Infinity',
+  })
+})
+
+test('without training rows the neighbour has no value, and the rest is measured', async () => {
+  const files = usual()
+  files['tokens'] = { 'test.jsonl': lines(TEST), 'tokens.json': JSON.stringify(header) }
+  const { metrics, notes } = await measure(files)
+  expect(metrics['neighbour_bleu']).toMatchObject({ value: null, n: 0 })
+  expect(notes[0]).toContain('no split `train`')
+  expect(metrics['exact_match']?.value).toBe(0.5)
+})
+
+async function failure(files: Files, options: JsonObject = {}): Promise<unknown> {
+  return measure(files, options).then(
+    () => null,
+    (error: unknown) => error,
+  )
+}
+
+test('mistakes of the user are named', async () => {
+  const empty = usual()
+  empty['tokens'] = { ...empty['tokens'], 'test.jsonl': '' }
+  const failures = [
+    [await failure(empty), 'the split `test` is empty'],
+    [await failure(usual(), { split: 'exam' }), 'no split `exam`'],
+    [await failure(usual(), { metrics: ['blue'] }), 'unknown metric "blue"'],
+    [await failure(usual(), { metrics: [] }), 'no metrics'],
+    [await failure(usual(), { bleu_tokenizer: 'intl' }), 'unknown bleu_tokenizer "intl"'],
+  ] as const
+  for (const [error, words] of failures) {
+    expect(error).toBeInstanceOf(JobError)
+    expect(error).toMatchObject({ kind: 'input' })
+    expect((error as JobError).message).toContain(words)
+    expect((error as JobError).help).not.toBeNull()
+  }
+  expect((failures[1][0] as JobError).help).toBe('the tokens have: test, train')
+})
+
+test('rows of a step before that do not fit the split are a bug, not a score', async () => {
+  const missing = usual()
+  missing['scores'] = { 'rows.jsonl': lines(SCORES.slice(0, 1)) }
+  const swapped = usual()
+  swapped['samples'] = { 'samples.jsonl': lines([...samplesOf(OUTPUTS)].reverse()) }
+  const extra = usual()
+  extra['samples'] = { 'samples.jsonl': lines([...samplesOf(OUTPUTS), { id: 't3', output: '' }]) }
+  for (const files of [missing, swapped, extra]) {
+    const error = await failure(files)
+    expect(error).toBeInstanceOf(Error)
+    expect(error).not.toBeInstanceOf(JobError)
+    expect((error as Error).message).toContain('they first differ at row')
+  }
+})

@@ -1,0 +1,132 @@
+/** The clean stage's job: what goes, what stays, what is repaired, and that every change is reported. */
+import { expect, test } from 'vitest'
+import type { Json, JsonObject } from '../../workers/protocol/json.ts'
+import { run } from '../../workers/text/ops/clean.ts'
+import { stageKinds } from '../../stages/catalogue.ts'
+import { failureOf, inputOf, jsonl, runOp } from './run-op.ts'
+import type { Ran } from './run-op.ts'
+
+const properties = stageKinds['clean']?.options['properties'] as unknown as Record<string, { default: Json }>
+const DEFAULTS = Object.fromEntries(
+  Object.entries(properties).map(([name, schema]) => [name, schema.default]),
+)
+
+async function clean(rows: readonly Json[], options: JsonObject = {}): Promise<Ran> {
+  return runOp(run, { ...DEFAULTS, ...options }, { data: await inputOf({ 'd.jsonl': jsonl(rows) }) }, 'data')
+}
+
+const row = (prompt: string, response: string): Json => ({ prompt, response })
+const said = async (ran: Ran): Promise<readonly (readonly [string, string])[]> =>
+  (await ran.rows('all.jsonl')).map(({ prompt, response }) => [prompt, response])
+const rule = (ran: Ran, name: string): JsonObject | undefined =>
+  (ran.summary['rules'] as Record<string, JsonObject>)[name]
+
+test('all rules at once, each with its count and its examples', async () => {
+  const ran = await clean(
+    [
+      row('用户问：怎么退款?', '登录网站,点“退款”.'),
+      row('怎么退款', '登录网站，点“退款”.'),
+      row(' ', '空的问题'),
+      row('空的回答', '\u200b\u3000'),
+      row('浣犲ソ', 'ÄãºÃ'),
+      row('请问锟斤拷怎么办', '不知道'),
+      row('帐户\u0000怎么注销', '在２号窗口  注销帐户'),
+      row('怎么退款？', '不能退款'),
+    ],
+    { terms: { 帐户: '账户' } },
+  )
+  expect(await said(ran)).toEqual(
+    [
+      ['怎么退款?', '登录网站，点“退款”.'],
+      ['你好', '你好'],
+      ['账户怎么注销', '在2号窗口 注销账户'],
+    ].map(([prompt, response]) => [prompt?.replace('?', '？'), response]),
+  )
+  const counts = Object.fromEntries(
+    Object.entries(ran.summary['rules'] as Record<string, JsonObject>).map(([name, entry]) => [
+      name,
+      entry['rows'],
+    ]),
+  )
+  expect(counts).toEqual({
+    prefix: 1,
+    width: 2,
+    duplicate: 1,
+    control: 2,
+    whitespace: 3,
+    blank: 2,
+    mojibake_repaired: 1,
+    mojibake_dropped: 1,
+    terms: 1,
+    conflict: 1,
+  })
+  expect(ran.summary).toMatchObject({ rows_in: 8, rows_out: 3, terms: { 帐户: 2 } })
+  expect(rule(ran, 'mojibake_repaired')?.['examples']).toEqual([
+    { row: 'd.jsonl:5', before: '浣犲ソ', after: '你好' },
+  ])
+  expect(await ran.json('clean.json')).toEqual({ format: 1, ...ran.summary })
+  expect(await ran.json('dataset.json')).toMatchObject({ format: 1, splits: { all: { rows: 3 } } })
+})
+
+test('at most three examples are kept', async () => {
+  const ran = await clean([row('a', 'b'), ...Array.from({ length: 9 }, () => row('a', 'b'))])
+  expect(rule(ran, 'duplicate')).toMatchObject({ rows: 9, removes: true })
+  expect(rule(ran, 'duplicate')?.['examples']).toHaveLength(3)
+})
+
+test.each([
+  ['first', ['a1', 'b']],
+  ['drop', ['b']],
+  ['keep', ['a1', 'a2', 'b']],
+])('conflicts: %s', async (conflicts, answers) => {
+  const ran = await clean([row('问题？', 'a1'), row('问题', 'a2'), row('别的', 'b')], { conflicts })
+  expect((await said(ran)).map(([, response]) => response)).toEqual(answers)
+  expect(rule(ran, 'conflict')?.['rows']).toBe(conflicts === 'first' ? 1 : 2)
+})
+
+test('rules that are switched off do nothing', async () => {
+  const rows = [row('问：你好,在吗', '  '), row('问：你好,在吗', '  '), row('浣犲ソ', '\u0007ÄãºÃ')]
+  const ran = await clean(rows, { drop: [], normalize: [], strip_prefixes: [], conflicts: 'keep' })
+  expect(await said(ran)).toEqual([
+    ['问：你好,在吗', '  '],
+    ['问：你好,在吗', '  '],
+    ['浣犲ソ', '\u0007ÄãºÃ'],
+  ])
+  expect(ran.summary['rules']).toEqual({})
+  const ids = (await ran.rows('all.jsonl')).map(({ id }) => id)
+  expect(new Set(ids).size).toBe(3)
+})
+
+test('ids say what a row says, wherever it stands', async () => {
+  const a = await clean([row('a', '1'), row('b', '2')])
+  const b = await clean([row('b', '2'), row('c', '3'), row('a', '1')])
+  const ids = async (ran: Ran): Promise<Record<string, string>> =>
+    Object.fromEntries((await ran.rows('all.jsonl')).map(({ id, prompt }) => [prompt, id]))
+  expect(await ids(b)).toMatchObject(await ids(a))
+  expect((await ids(a))['a']).toMatch(/^[0-9a-f]{12}$/)
+})
+
+test('splits of the source stay, and what train has is not repeated in test', async () => {
+  const input = await inputOf({
+    'a.jsonl': jsonl([row('a', '1'), row('b', '2')]),
+    'b.jsonl': jsonl([row('b', '2'), row('c', '3')]),
+  })
+  const data = { ...input, splits: { train: ['a.jsonl'], test: ['b.jsonl'] } }
+  const ran = await runOp(run, DEFAULTS, { data }, 'data')
+  expect(await ran.json('dataset.json')).toMatchObject({ splits: { train: { rows: 2 }, test: { rows: 1 } } })
+})
+
+test('data of which nothing is left is a failure with the counts', async () => {
+  const failure = await failureOf(clean([row('', 'a'), row('b', ' '), row('锟斤拷', 'c')]))
+  expect(failure.kind).toBe('input')
+  expect(failure.message).toBe('cleaning removed all 3 rows: 2 blank, 1 mojibake')
+})
+
+test('other field names are noted, and so is little data', async () => {
+  const ran = await clean([{ question: 'a', answer: 'b', tag: 'x' }])
+  expect(ran.notes).toEqual([
+    'info: d.jsonl: rows are read as question/answer',
+    'info: d.jsonl: these fields are not used: tag',
+    expect.stringMatching(/^warning: only 1 rows are left/),
+  ])
+})

@@ -1,0 +1,107 @@
+/** The split stage's job: stable under reordering, no prompt in two splits, no wanted split empty. */
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { Json, JsonObject } from '../../workers/protocol/json.ts'
+import { groupKey } from '../../workers/text/normalize.ts'
+import { run } from '../../workers/text/ops/split.ts'
+import { failureOf, inputOf, jsonl, runOp } from './run-op.ts'
+import type { Ran } from './run-op.ts'
+
+const DEFAULTS = { train: 0.8, validation: 0, test: 0.2, group_by: 'prompt', seed: 42 }
+
+async function split(rows: readonly Json[], options: JsonObject = {}): Promise<Ran> {
+  return runOp(run, { ...DEFAULTS, ...options }, { data: await inputOf({ 'd.jsonl': jsonl(rows) }) }, 'data')
+}
+
+const ROWS = Array.from({ length: 200 }, (_, i) => ({
+  prompt: `问题${i >> 1}${i % 2 ? '？' : ''}`,
+  response: `答${i}`,
+}))
+
+test('any order of the rows gives the same bytes', async () => {
+  const files = ['train.jsonl', 'test.jsonl', 'dataset.json']
+  const bytes = async (rows: readonly Json[]): Promise<readonly string[]> => {
+    const ran = await split(rows)
+    return Promise.all(files.map((file) => ran.text(file)))
+  }
+  const expected = await bytes(ROWS)
+  await fc.assert(
+    fc.asyncProperty(fc.shuffledSubarray(ROWS, { minLength: ROWS.length }), async (shuffled) => {
+      expect(await bytes(shuffled)).toEqual(expected)
+    }),
+    { numRuns: 5 },
+  )
+})
+
+test('shares are about right, groups stay together, and another seed divides otherwise', async () => {
+  const ran = await split(ROWS, { train: 0.6, validation: 0.2, test: 0.2 })
+  const [train, validation, test] = await Promise.all(
+    ['train', 'validation', 'test'].map((name) => ran.rows(`${name}.jsonl`)),
+  )
+  if (!train || !validation || !test) throw new Error('a split is missing')
+  expect(train.length + validation.length + test.length).toBe(200)
+  expect(Math.abs(test.length - 40)).toBeLessThan(20)
+  const keys = [train, validation, test].map((rows) => new Set(rows.map((row) => groupKey(row.prompt))))
+  expect(keys.reduce((sum, set) => sum + set.size, 0)).toBe(100)
+  expect(ran.summary).toMatchObject({ groups_also_in_train: { validation: 0, test: 0 } })
+  const other = await split(ROWS, { train: 0.6, validation: 0.2, test: 0.2, seed: 7 })
+  expect(await other.text('test.jsonl')).not.toBe(await ran.text('test.jsonl'))
+})
+
+test('new rows move no old row, and a share for validation does not change test', async () => {
+  const old = await (await split(ROWS)).rows('test.jsonl')
+  const more = await split([
+    ...ROWS,
+    { prompt: '新问题', response: '新' },
+    { prompt: '又一个', response: '新' },
+  ])
+  const ids = new Set((await more.rows('test.jsonl')).map((row) => row.id))
+  for (const row of old) expect(ids).toContain(row.id)
+  const validated = await split(ROWS, { train: 0.7, validation: 0.1 })
+  expect(await validated.rows('test.jsonl')).toEqual(old)
+})
+
+test('a split that was asked for is never empty', async () => {
+  for (let seed = 0; seed < 30; seed++) {
+    const ran = await split(ROWS.slice(0, 6), { train: 0.9, validation: 0.05, test: 0.05, seed })
+    const rows = ran.summary['rows'] as Record<string, number>
+    expect(Object.keys(rows)).toEqual(['train', 'validation', 'test'])
+    expect(Math.min(...Object.values(rows))).toBeGreaterThan(0)
+  }
+  const failure = await failureOf(split(ROWS.slice(0, 2)))
+  expect(failure.message).toBe('1 different prompts cannot fill 2 splits (train, test)')
+})
+
+test('shares that do not add up are refused with the sum and the fix', async () => {
+  const failure = await failureOf(split(ROWS, { train: 0.9 }))
+  expect(failure.message).toBe('the shares must add up to 100%: train 90% + validation 0% + test 20% = 110%')
+  expect(failure.help).toBe('For example: train: 80%')
+  await split(ROWS, { train: 0.7, validation: 0.1, test: 0.2 })
+})
+
+test('only the wanted splits are written', async () => {
+  const ran = await split(ROWS, { train: 0, validation: 0.5, test: 0.5 })
+  expect(Object.keys(ran.summary['rows'] as JsonObject)).toEqual(['validation', 'test'])
+  const one = await split(ROWS, { train: 1, test: 0 })
+  expect(one.summary['rows']).toEqual({ train: 200 })
+})
+
+test('splits of the source stay, and a leak is counted and warned of', async () => {
+  const input = await inputOf({
+    'a.jsonl': jsonl([
+      { prompt: '怎么退款', response: '1' },
+      { prompt: 'b', response: '2' },
+    ]),
+    'b.jsonl': jsonl([
+      { prompt: '怎么，退款？', response: '3' },
+      { prompt: 'c', response: '4' },
+    ]),
+  })
+  const data = { ...input, splits: { train: ['a.jsonl'], test: ['b.jsonl'] } }
+  const ran = await runOp(run, DEFAULTS, { data }, 'data')
+  expect(await ran.json('dataset.json')).toMatchObject({
+    splits: { train: { rows: 2 }, test: { rows: 2 } },
+    groups_also_in_train: { test: 1 },
+  })
+  expect(ran.notes).toContainEqual(expect.stringMatching(/^warning: 1 prompt of test also occur/))
+})

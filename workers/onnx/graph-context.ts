@@ -1,0 +1,32 @@
+/** What every part of the Llama graph needs to know while it is emitted. */
+import type { GraphBuilder } from './onnx-graph.ts'
+import type { GraphWeights } from './graph-weights.ts'
+import type { LlamaConfig } from './model-dir.ts'
+import type { LoraShape } from './parameter-layout.ts'
+
+/** All shapes are static: `rows` sequences of `length` tokens. Activations are [rows · length, width]. */
+export interface GraphContext {
+  readonly graph: GraphBuilder
+  readonly config: LlamaConfig
+  readonly weights: GraphWeights
+  readonly lora: LoraShape | null
+  readonly rows: number
+  readonly length: number
+}
+
+/** Values that all layers share; made once per graph. */
+export interface SharedValues {
+  /** Token positions within their text, int64 [rows, length]. */
+  readonly positions: string
+  /** 0 where attention is allowed, -1e30 elsewhere; [rows, 1, (heads / kvHeads) · length, length]. */
+  readonly mask: string
+  /** Tables [length, headDim / 2]. */
+  readonly cos: string
+  readonly sin: string
+  readonly minusSin: string
+}
+
+/** The name of a layer's tensor in a Hugging Face Llama. */
+export function layerTensor(layer: number, path: string): string {
+  return `model.layers.${layer}.${path}.weight`
+}

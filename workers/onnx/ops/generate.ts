@@ -1,0 +1,109 @@
+/** Answers the prompts of a split greedily: tokens, model, adapter? -> samples. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Tokenizer } from 'tokenizers'
+import { JobError } from '../../op.ts'
+import type { Op } from '../../op.ts'
+import { parseTemplate } from '../../text/template.ts'
+import { openTokenizer } from '../../text/tokenizer-files.ts'
+import type { TokenRows } from '../../tokens-file.ts'
+import { readAdapter } from '../adapter-dir.ts'
+import { generateGreedy } from '../decoder.ts'
+import { readModel } from '../model-dir.ts'
+import { checkSameTokenizer, readTokensManifest, readTokensSplit } from '../tokens-dir.ts'
+import type { TextRow, TokensManifest } from '../tokens-dir.ts'
+
+/** Options: `split`, and `max_new_tokens`, the longest answer. Writes samples.jsonl in the order of the rows. */
+export const run: Op = async (context) => {
+  const { split, max_new_tokens: maxNewTokens } = context.with
+  const { tokens, model: modelFiles, adapter: adapterFiles } = context.inputs
+  const out = context.outputs['samples']
+  if (tokens === undefined || modelFiles === undefined || out === undefined) {
+    throw new Error('generate needs tokens, model and an output named samples')
+  }
+  if (typeof split !== 'string' || !Number.isSafeInteger(maxNewTokens)) {
+    throw new Error('generate needs split and max_new_tokens')
+  }
+  const manifest = readTokensManifest(tokens.dir)
+  checkSameTokenizer(manifest, modelFiles.dir)
+  const model = readModel(modelFiles.dir)
+  const adapter = adapterFiles === undefined ? null : readAdapter(adapterFiles.dir, model)
+  const tokenizer = openTokenizer(modelFiles.dir)
+  const { rows, texts } = await readTokensSplit(tokens.dir, manifest, split)
+  const prompts = await findPrompts(rows, texts, manifest, tokenizer)
+
+  const longest = Math.max(0, ...prompts.map((prompt) => prompt.length)) + (maxNewTokens as number)
+  if (longest > model.config.maxPositions) {
+    context.note(
+      'warning',
+      `Prompt and answer may reach ${longest} tokens; the model was made for ${model.config.maxPositions}.`,
+    )
+  }
+  context.progress(0, prompts.length, 'rows')
+  const results = await generateGreedy(model, adapter, prompts, {
+    threads: context.threads,
+    maxNewTokens: maxNewTokens as number,
+    eosIds: [...new Set([manifest.eos.id, ...model.config.eosIds])],
+    onRow: (done) => context.progress(done, prompts.length, 'rows'),
+    checkpoint: () => context.checkpoint(),
+  })
+
+  const tail = parseTemplate(manifest.template).response('')
+  const answers = await tokenizer.decodeBatch(
+    results.map((result) => [...result.ids]),
+    true,
+  )
+  const lines = texts.map((text, i) => {
+    const answer = answers[i]!
+    return JSON.stringify({
+      id: text.id,
+      prompt: text.prompt,
+      reference: text.response,
+      // What the template puts after a response is not part of the answer.
+      output: tail !== '' && answer.endsWith(tail) ? answer.slice(0, -tail.length) : answer,
+      stop: results[i]!.stop,
+    })
+  })
+  writeFileSync(join(out, 'samples.jsonl'), lines.map((line) => `${line}\n`).join(''))
+  const ended = results.filter((result) => result.stop === 'eos').length
+  const made = results.reduce((total, result) => total + result.ids.length, 0)
+  if (prompts.length > 0 && ended === 0) {
+    context.note('warning', `No answer ended by itself within ${String(maxNewTokens)} tokens.`)
+  }
+  return { rows: prompts.length, tokens: made, ended, cut: prompts.length - ended }
+}
+
+/** The part of every row before its response. */
+async function findPrompts(
+  rows: TokenRows,
+  texts: readonly TextRow[],
+  manifest: TokensManifest,
+  tokenizer: Tokenizer,
+): Promise<number[][]> {
+  const lengths = rows.rowIds.map((_, row) => {
+    const first = rows.loss.subarray(rows.offsets[row]!, rows.offsets[row + 1]!).indexOf(1)
+    return first < 0 ? rows.offsets[row + 1]! - rows.offsets[row]! : first
+  })
+  if (manifest.loss_on === 'all') {
+    // Every token is a target, so the loss bits do not show where the response starts; its own encoding does.
+    const template = parseTemplate(manifest.template)
+    const responses = await tokenizer.encodeBatch(
+      texts.map((text) => template.response(text.response)),
+      { addSpecialTokens: false },
+    )
+    responses.forEach((response, row) => {
+      lengths[row] = rows.offsets[row + 1]! - rows.offsets[row]! - response.getLength() - 1
+    })
+  }
+  return lengths.map((length, row) => {
+    if (length < 1) {
+      throw new JobError(
+        'input',
+        `Row ${rows.rowIds[row]!} has no prompt to answer.`,
+        'Give the row a prompt, or put fixed text before {prompt} in the template.',
+      )
+    }
+    const start = rows.offsets[row]!
+    return [...rows.ids.subarray(start, start + length)]
+  })
+}

@@ -1,0 +1,145 @@
+/** Trains a small Llama from random weights on plain text. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Tokenizer } from 'tokenizers'
+import type { JsonObject } from '../../protocol/json.ts'
+import { JobError } from '../../op.ts'
+import type { OpContext } from '../../op.ts'
+import type { InputFiles } from '../../protocol/messages.ts'
+import { packBatches } from '../batches.ts'
+import { corpusWindows, splitDocuments } from '../corpus.ts'
+import { createRunner } from '../llama-runner.ts'
+import { shouldRecompute } from '../memory-plan.ts'
+import { writeModel } from '../model-dir.ts'
+import type { LlamaConfig } from '../model-dir.ts'
+import { numberOption } from '../op-options.ts'
+import { fullLayout, viewOf } from '../parameter-layout.ts'
+import type { ParameterLayout } from '../parameter-layout.ts'
+import { seededRandom } from '../random.ts'
+import type { Random } from '../random.ts'
+import { finalLoss, train } from '../trainer.ts'
+
+const END = '<|end|>'
+const MAX_TOKENS = 4096
+/** As in Llama's own training: random weights have this standard deviation. */
+const INITIAL_STD = 0.02
+
+/** Options: see the pretrain stage. Output `model`: Hugging Face's layout with the tokenizer. */
+export async function run(context: OpContext): Promise<JsonObject> {
+  const options = context.with
+  const tokenizerDir = context.inputs['tokenizer']!.dir
+  const tokenizer = Tokenizer.fromFile(join(tokenizerDir, 'tokenizer.json'))
+  const end = tokenizer.tokenToId(END)
+  if (end === null) throw new JobError('input', `The tokenizer has no token ${END}.`)
+  const documents = await encodeCorpus(context.inputs['corpus']!, tokenizer)
+  const config = configOf(options, tokenizer.getVocabSize(true), end)
+
+  const seed = numberOption(options, 'seed')
+  const length = numberOption(options, 'context')
+  const rows = numberOption(options, 'batch_size')
+  const windows = corpusWindows(documents, end, length, seededRandom(seed, 'documents'))
+  const layout = fullLayout(config)
+  const parameters = initialWeights(layout, seededRandom(seed, 'weights'))
+  const gradients = new Float32Array(layout.size)
+  const runner = createRunner({
+    config,
+    model: null,
+    layout,
+    lora: null,
+    parameters,
+    gradients,
+    recompute: shouldRecompute(config, Math.max(1, Math.min(rows, Math.floor(MAX_TOKENS / length))), length),
+    threads: context.threads,
+  })
+  const records = await train(context, {
+    runner,
+    layout,
+    parameters,
+    gradients,
+    schedule: {
+      name: 'cosine',
+      lr: numberOption(options, 'lr'),
+      warmup: numberOption(options, 'warmup'),
+      steps: numberOption(options, 'steps'),
+    },
+    // A shorter memory than AdamW's usual 0.999 suits runs of a few hundred steps.
+    beta2: 0.98,
+    weightDecay: numberOption(options, 'weight_decay'),
+    clip: numberOption(options, 'clip'),
+    nextBatches: () =>
+      packBatches(
+        Array.from({ length: rows }, () => windows.next()),
+        { roundTo: 1, maxTokens: MAX_TOKENS },
+      ),
+  })
+  await runner.close()
+
+  const weights = new Map(
+    [...layout.views.values()].map((view) => [
+      view.name,
+      { shape: view.shape, data: viewOf(parameters, view) },
+    ]),
+  )
+  writeModel(context.outputs['model']!, config, weights, tokenizerDir)
+  return {
+    parameters: layout.size,
+    documents: documents.length,
+    corpus_tokens: documents.reduce((sum, document) => sum + document.length + 1, 0),
+    steps: records.length,
+    tokens: records.at(-1)?.tokens ?? 0,
+    epochs: windows.epoch + 1,
+    first_loss: records[0]?.loss ?? null,
+    loss: records.length === 0 ? null : finalLoss(records),
+  }
+}
+
+async function encodeCorpus(corpus: InputFiles, tokenizer: Tokenizer): Promise<number[][]> {
+  const texts = corpus.files.map((file) => readFileSync(join(corpus.dir, file), 'utf8'))
+  const documents = texts.flatMap(splitDocuments)
+  if (documents.length === 0) {
+    throw new JobError('input', `The corpus is empty (${corpus.files.join(', ') || 'no files'}).`)
+  }
+  const encodings = await tokenizer.encodeBatch(documents, { addSpecialTokens: false })
+  return encodings.map((encoding) => encoding.getIds())
+}
+
+function configOf(options: JsonObject, vocabSize: number, end: number): LlamaConfig {
+  const hiddenSize = numberOption(options, 'hidden')
+  const heads = numberOption(options, 'heads')
+  const kvHeads = numberOption(options, 'kv_heads', heads)
+  if (hiddenSize % heads !== 0 || (hiddenSize / heads) % 2 !== 0) {
+    throw new JobError(
+      'input',
+      `hidden ${hiddenSize} cannot be divided among ${heads} heads of equal, even width.`,
+      'Make hidden a multiple of 2 · heads.',
+    )
+  }
+  if (heads % kvHeads !== 0) {
+    throw new JobError('input', `heads (${heads}) must be a multiple of kv_heads (${kvHeads}).`)
+  }
+  return {
+    vocabSize,
+    hiddenSize,
+    intermediateSize: numberOption(options, 'ffn'),
+    layers: numberOption(options, 'layers'),
+    heads,
+    kvHeads,
+    headDim: hiddenSize / heads,
+    rmsNormEps: 1e-5,
+    ropeTheta: 10000,
+    tieWordEmbeddings: options['tied'] !== false,
+    // Rotary positions reach beyond the trained context, so later stages may use somewhat longer rows.
+    maxPositions: Math.max(512, numberOption(options, 'context')),
+    eosIds: [end],
+  }
+}
+
+/** Matrices are normal with `INITIAL_STD`, norm weights are one. */
+function initialWeights(layout: ParameterLayout, random: Random): Float32Array {
+  const flat = new Float32Array(layout.size).fill(1)
+  for (const view of layout.views.values()) {
+    if (view.shape.length === 1) continue
+    for (let i = 0; i < view.size; i++) flat[view.offset + i] = random.normal() * INITIAL_STD
+  }
+  return flat
+}

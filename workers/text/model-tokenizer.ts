@@ -1,0 +1,87 @@
+/** Loads the tokenizer of a model directory, with its end token. */
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Tokenizer } from 'tokenizers'
+import { JobError } from '../op.ts'
+
+export interface ModelTokenizer {
+  /** Token ids of each text, with no special tokens added and nothing cut. */
+  readonly encode: (texts: readonly string[]) => Promise<readonly (readonly number[])[]>
+  readonly eos: { readonly id: number; readonly text: string }
+  readonly vocabSize: number
+  /** SHA-256 of tokenizer.json, in hex. */
+  readonly digest: string
+}
+
+/**
+ * `dir` is a Hugging Face model directory. The end token is config.json's `eos_token_id` (the first, if several),
+ * else tokenizer_config.json's `eos_token`. Throws `JobError('input')` for missing or unreadable files.
+ */
+export async function loadModelTokenizer(dir: string): Promise<ModelTokenizer> {
+  const bytes = await readOptional(join(dir, 'tokenizer.json'))
+  if (!bytes) {
+    throw new JobError('input', 'the model has no tokenizer.json', 'Use a model with a fast tokenizer.')
+  }
+  let tokenizer: Tokenizer
+  try {
+    tokenizer = Tokenizer.fromString(bytes.toString('utf8'))
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new JobError('input', `the model's tokenizer.json cannot be read: ${why}`)
+  }
+  // A saved tokenizer may cut or pad by itself, unseen.
+  tokenizer.disableTruncation()
+  tokenizer.disablePadding()
+  return {
+    encode: async (texts) => {
+      const encodings = await tokenizer.encodeBatch([...texts], { addSpecialTokens: false })
+      return encodings.map((encoding) => encoding.getIds())
+    },
+    eos: await findEos(dir, tokenizer),
+    vocabSize: tokenizer.getVocabSize(true),
+    digest: createHash('sha256').update(bytes).digest('hex'),
+  }
+}
+
+async function findEos(dir: string, tokenizer: Tokenizer): Promise<{ id: number; text: string }> {
+  const config = await readJson(join(dir, 'config.json'))
+  const configured = config['eos_token_id']
+  const id: unknown = Array.isArray(configured) ? configured[0] : configured
+  if (typeof id === 'number') {
+    const text = tokenizer.idToToken(id)
+    if (text !== null) return { id, text }
+    throw new JobError('input', `config.json says eos_token_id ${id}, which tokenizer.json does not have`)
+  }
+  const token = (await readJson(join(dir, 'tokenizer_config.json')))['eos_token']
+  const text = typeof token === 'object' && token !== null && 'content' in token ? token.content : token
+  if (typeof text === 'string') {
+    const found = tokenizer.tokenToId(text)
+    if (found !== null) return { id: found, text }
+    throw new JobError(
+      'input',
+      `tokenizer_config.json says eos_token ${text}, which tokenizer.json does not have`,
+    )
+  }
+  throw new JobError(
+    'input',
+    'the model does not say which token ends a text',
+    'Set eos_token_id in its config.json; without an end token a tuned model never stops.',
+  )
+}
+
+async function readJson(path: string): Promise<Readonly<Record<string, unknown>>> {
+  const bytes = await readOptional(path)
+  if (!bytes) return {}
+  const value: unknown = JSON.parse(bytes.toString('utf8'))
+  return typeof value === 'object' && value !== null ? { ...value } : {}
+}
+
+async function readOptional(path: string): Promise<Buffer | null> {
+  try {
+    return await readFile(path)
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
+    throw error
+  }
+}

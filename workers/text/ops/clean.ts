@@ -1,0 +1,223 @@
+/** `clean`: applies the cleaning rules to every row, in a fixed order, and writes down what each of them did. */
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { JobError } from '../../op.ts'
+import type { Op } from '../../op.ts'
+import type { JsonObject } from '../../protocol/json.ts'
+import { rowNamer, writeDataset } from '../dataset-files.ts'
+import type { Row } from '../dataset-files.ts'
+import { inspectMojibake } from '../mojibake.ts'
+import {
+  prefixStripper,
+  removeControls,
+  sameText,
+  termReplacer,
+  unifySpaces,
+  unifyWidth,
+} from '../normalize.ts'
+import { readRows } from '../read-rows.ts'
+import type { RawRow } from '../read-rows.ts'
+import { createLedger } from '../rule-ledger.ts'
+import type { Ledger } from '../rule-ledger.ts'
+
+interface CleanOptions {
+  readonly drop: readonly string[]
+  readonly strip_prefixes: readonly string[]
+  readonly terms: Readonly<Record<string, string>>
+  readonly normalize: readonly string[]
+  readonly conflicts: 'first' | 'drop' | 'keep'
+}
+
+/** Fewer rows than this are worth a warning: an adapter learns little from them. */
+const FEW_ROWS = 50
+
+export const run: Op = async (context) => {
+  // The options are valid against the stage kind's schema before a job is made.
+  const options = context.with as unknown as CleanOptions
+  const input = context.inputs['data']
+  const output = context.outputs['data']
+  if (!input || !output) throw new Error('clean needs an input and an output named data')
+  const read = await readRows(input)
+  for (const file of read.files) {
+    if (file.mapping !== 'prompt/response') {
+      context.note('info', `${file.file}: rows are read as ${file.mapping}`)
+    }
+    if (file.ignored.length > 0) {
+      context.note('info', `${file.file}: these fields are not used: ${file.ignored.join(', ')}`)
+    }
+  }
+  await context.checkpoint()
+
+  const ledger = createLedger()
+  const terms = new Map<string, number>()
+  const fix = rowFixer(options, ledger, terms)
+  const total = read.files.reduce((sum, file) => sum + file.rows, 0)
+  const fixed = new Map<string, RawRow[]>()
+  let done = 0
+  for (const [split, rows] of read.splits) {
+    const kept: RawRow[] = []
+    for (const row of rows) {
+      const result = fix(row)
+      if (result) kept.push(result)
+      done += 1
+      if (done % 1000 === 0) {
+        context.progress(done, total, 'rows')
+        await context.checkpoint()
+      }
+    }
+    fixed.set(split, kept)
+  }
+  const kept = dropRepeated(fixed, options, ledger)
+  context.progress(total, total, 'rows')
+
+  const name = rowNamer()
+  const splits = new Map<string, readonly Row[]>()
+  for (const [split, rows] of kept) {
+    splits.set(
+      split,
+      rows.map(({ prompt, response }) => ({ id: name(sameText(prompt), response), prompt, response })),
+    )
+  }
+  const left = [...splits.values()].reduce((sum, rows) => sum + rows.length, 0)
+  const empty = [...splits].find(([, rows]) => rows.length === 0)
+  if (left === 0 || empty) {
+    const where = left === 0 ? `all ${total} rows` : `all rows of the split ${empty?.[0]}`
+    throw new JobError(
+      'input',
+      `cleaning removed ${where}: ${ledger.removedInWords()}`,
+      'Look at the data, or take rules out of `drop` and `conflicts`.',
+    )
+  }
+  if (left < FEW_ROWS) {
+    context.note(
+      'warning',
+      `only ${left} rows are left; a few hundred are the least that fine-tuning learns from`,
+    )
+  }
+  const report: JsonObject = {
+    rows_in: total,
+    rows_out: left,
+    rules: ledger.report(),
+    terms: Object.fromEntries([...terms].sort(([a], [b]) => (a < b ? -1 : 1))),
+    sources: read.files.map(({ file, split, rows, mapping }) => ({ file, split, rows, mapping })),
+  }
+  await writeDataset(output, splits, { made_by: { op: 'clean' } })
+  await writeFile(join(output, 'clean.json'), `${JSON.stringify({ format: 1, ...report }, null, 2)}\n`)
+  return report
+}
+
+/** The rules that look at one row; null is a row to drop. */
+function rowFixer(
+  options: CleanOptions,
+  ledger: Ledger,
+  terms: Map<string, number>,
+): (row: RawRow) => RawRow | null {
+  const drops = (rule: string): boolean => options.drop.includes(rule)
+  const unifies = (rule: string): boolean => options.normalize.includes(rule)
+  const stripPrefix = prefixStripper(options.strip_prefixes)
+  // Terms are matched in text that is unified already, so they are unified too.
+  const unify = (text: string): string => {
+    const composed = unifies('nfc') ? text.normalize('NFC') : text
+    return unifies('width') ? unifyWidth(composed) : composed
+  }
+  const replaceTerms = termReplacer(
+    Object.fromEntries(Object.entries(options.terms).map(([wrong, right]) => [unify(wrong), right])),
+  )
+  const countTerm = (wrong: string): void => void terms.set(wrong, (terms.get(wrong) ?? 0) + 1)
+
+  return (row) => {
+    let { prompt, response } = row
+    const apply = (rule: string, toPrompt: (text: string) => string, toResponse = toPrompt): void => {
+      const before = [prompt, response]
+      prompt = toPrompt(prompt)
+      response = toResponse(response)
+      if (prompt !== before[0]) ledger.changed(rule, row.place, before[0] ?? '', prompt)
+      else if (response !== before[1]) ledger.changed(rule, row.place, before[1] ?? '', response)
+    }
+    if (drops('mojibake')) {
+      const found = [inspectMojibake(prompt), inspectMojibake(response)]
+      const garbled = found.findIndex((finding) => finding.type === 'garbled')
+      if (garbled >= 0) {
+        ledger.removed('mojibake_dropped', row.place, garbled === 0 ? prompt : response)
+        return null
+      }
+      const repaired = (index: number, text: string): string => {
+        const finding = found[index]
+        return finding?.type === 'repaired' ? finding.text : text
+      }
+      apply(
+        'mojibake_repaired',
+        (text) => repaired(0, text),
+        (text) => repaired(1, text),
+      )
+    }
+    if (drops('control')) apply('control', removeControls)
+    if (unifies('nfc')) apply('nfc', (text) => text.normalize('NFC'))
+    if (unifies('whitespace')) apply('whitespace', unifySpaces)
+    apply('prefix', stripPrefix, (text) => text)
+    if (unifies('width')) apply('width', unifyWidth)
+    apply('terms', (text) => replaceTerms(text, countTerm))
+    if (drops('blank') && (prompt.trim() === '' || response.trim() === '')) {
+      ledger.removed('blank', row.place, JSON.stringify({ prompt: row.prompt, response: row.response }))
+      return null
+    }
+    return { ...row, prompt, response }
+  }
+}
+
+/** The rules that compare rows, over all splits: what an earlier split has is not repeated in a later one. */
+function dropRepeated(
+  splits: ReadonlyMap<string, readonly RawRow[]>,
+  options: CleanOptions,
+  ledger: Ledger,
+): ReadonlyMap<string, readonly RawRow[]> {
+  const answers = new Map<string, Set<string>>()
+  const unique = new Map<string, RawRow[]>()
+  const first = new Map<string, RawRow>()
+  for (const [split, rows] of splits) {
+    const kept: RawRow[] = []
+    for (const row of rows) {
+      const key = sameText(row.prompt)
+      const answer = sameText(row.response)
+      const known = answers.get(key) ?? new Set<string>()
+      answers.set(key, known)
+      if (known.has(answer) && options.drop.includes('duplicate')) {
+        ledger.removed('duplicate', row.place, row.prompt)
+        continue
+      }
+      known.add(answer)
+      if (!first.has(key)) first.set(key, row)
+      kept.push(row)
+    }
+    unique.set(split, kept)
+  }
+  const conflicting = (row: RawRow): boolean => (answers.get(sameText(row.prompt))?.size ?? 0) > 1
+  const result = new Map<string, readonly RawRow[]>()
+  for (const [split, rows] of unique) {
+    result.set(
+      split,
+      rows.filter((row) => {
+        if (!conflicting(row)) return true
+        const original = first.get(sameText(row.prompt))
+        if (options.conflicts === 'first') {
+          const same = original !== undefined && sameText(row.response) === sameText(original.response)
+          if (same) return true
+          ledger.removed(
+            'conflict',
+            row.place,
+            `${row.prompt} → ${row.response}`,
+            `${original?.response} (${original?.place})`,
+          )
+          return false
+        }
+        if (options.conflicts === 'drop') {
+          ledger.removed('conflict', row.place, `${row.prompt} → ${row.response}`)
+          return false
+        }
+        ledger.changed('conflict', row.place, `${row.prompt} → ${row.response}`, 'kept')
+        return true
+      }),
+    )
+  }
+  return result
+}
