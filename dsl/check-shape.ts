@@ -31,7 +31,7 @@ function validatorOf(schema: JsonObject): ValidateFunction {
   const known = compiled.get(schema)
   if (known !== undefined) return known
   // Not strict: `x-type` is our own keyword. Formats are not used.
-  ajv ??= new Ajv2020({ allErrors: true, strict: false, validateFormats: false })
+  ajv ??= new Ajv2020({ allErrors: true, verbose: true, strict: false, validateFormats: false })
   const validator = ajv.compile(schema)
   compiled.set(schema, validator)
   return validator

@@ -53,11 +53,12 @@ function build(source: Source, kinds: Kinds, options: CompileOptions, out: Diagn
       sources: file.sources,
       sourcesPoisoned: file.poisoned,
       flow: file.flow?.chains ?? null,
+      flowBroken: file.flowBroken,
       kinds,
     },
     out,
   )
-  const gates = gatesOf(drafts, stageNames, wiring, kinds, out)
+  const gates = gatesOf(drafts, stageNames, wiring, kinds, file.poisoned, out)
   const stages = assemble(drafts, wiring, gates, out)
   if (stages === null) return null
   return {
@@ -130,7 +131,8 @@ function kindOf(
     out.push(problems.otherVersion(span, written, kind.name, kind.version))
     return null
   }
-  if (!isGate(kind))
+  if (isGate(kind)) out.push(...declaration.gateProblems)
+  else
     for (const entry of declaration.gateKeys)
       out.push(problems.gateKeyElsewhere(entry.keySpan, entry.key, declaration.name))
   return kind
@@ -163,6 +165,7 @@ function gatesOf(
   stageNames: readonly string[],
   wiring: Wiring,
   kinds: Kinds,
+  filePoisoned: boolean,
   out: Diagnostic[],
 ): ReadonlyMap<string, ReadGate | null> {
   const gates = new Map<string, ReadGate | null>()
@@ -172,6 +175,8 @@ function gatesOf(
     const judged = metrics?.type === 'stage' ? (drafts.get(metrics.stage) ?? null) : null
     const judgedInputs = judged === null ? {} : referencesOf(wiring, judged.name)
     const scope = { drafts, stageNames, kindNames: Object.keys(kinds), judged, judgedInputs }
+    // Its settings may stand under a misspelt `stages:`.
+    if (draft.declaration === null && filePoisoned) continue
     gates.set(draft.name, readGate(draft, scope, out))
   }
   const twins = [...gates.entries()].flatMap(([name, gate]) =>

@@ -104,6 +104,13 @@ function resolveBaseline(
     (port) => scope.judged?.kind.inputs[port]?.type === 'adapter',
   )
   if (!adapted) {
+    // An adapter that is written but unresolved has its message.
+    if (
+      scope.judged.declaration?.inputs.some(
+        (each) => each.value.value !== 'none' && !Object.hasOwn(scope.judgedInputs, each.port),
+      )
+    )
+      return undefined
     if (scope.judged.sound) out.push(problems.untunedWithoutAdapter(node.span, scope.judged.name))
     return undefined
   }

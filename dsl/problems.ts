@@ -96,9 +96,15 @@ export function splitExpression(span: Span, key: string | null, whole: string): 
 }
 
 export function notYaml(span: Span, code: string, message: string): Diagnostic {
-  return problem('E008', 'YAML cannot read this', span, plainWords(code), {
-    notes: [`YAML says: ${message.split('\n')[0] ?? message}`],
-  })
+  return problem(
+    'E008',
+    'YAML cannot read this',
+    span,
+    plainWords(/must be .*end with/.test(message) ? 'MISSING_CHAR' : code),
+    {
+      notes: [`YAML says: ${message.split('\n')[0] ?? message}`],
+    },
+  )
 }
 
 export function oddKey(span: Span): Diagnostic {
@@ -197,7 +203,7 @@ export function badName(span: Span, name: string, what: string): Diagnostic {
 
 export function reservedName(span: Span, name: string): Diagnostic {
   return problem('E015', `'${name}' has a meaning of its own`, span, 'a stage needs another name', {
-    help: [`my-${name}: { uses: ${name} }`],
+    help: [`for example: my-${name}`],
   })
 }
 
@@ -354,7 +360,7 @@ export function wrongOperand(span: Span, wanted: string, found: string): Diagnos
 
 export function emptyValue(span: Span): Diagnostic {
   return problem('E107', "nothing follows the '='", span, 'an expression is expected', {
-    help: ['=params.lr * 2', 'text that starts with = is written with two: "==" '],
+    help: ['=params.lr * 2', 'text that starts with = is written with two: "==…"'],
   })
 }
 
@@ -531,6 +537,7 @@ export function nothingMakes(
   port: string,
   type: ArtifactType,
   later: Label | null,
+  laterName: string | null,
 ): Diagnostic {
   const noun = /s$/.test(type) ? type : type === 'adapter' ? 'an adapter' : `a ${type}`
   return problem(
@@ -541,11 +548,13 @@ export function nothingMakes(
     {
       secondary: later === null ? [] : [later],
       help:
-        type === 'dataset'
-          ? ['data: data/*.jsonl']
-          : type === 'model' || type === 'corpus'
-            ? [`sources: { my-${type}: { type: ${type}, from: path/to/it } }`]
-            : [`stages.${stage}.inputs: { ${port}: <stage>.<output> }`],
+        laterName !== null
+          ? [`put ${laterName} before ${stage} in the flow line`]
+          : type === 'dataset'
+            ? ['data: data/*.jsonl']
+            : type === 'model' || type === 'corpus'
+              ? [`sources: { my-${type}: { type: ${type}, from: path/to/it } }`]
+              : [`stages.${stage}.inputs: { ${port}: <stage>.<output> }`],
     },
   )
 }
@@ -576,7 +585,10 @@ export function differentOrigin(
     ? 'tokens and model come from different models'
     : 'adapter and model come from different models'
   return problem('E116', message, span, `'${stage}' uses the model ${modelOrigin} …`, {
-    secondary: thing.start === span.start ? [] : [{ span: thing, text: `… on ${what} ${made}` }],
+    secondary:
+      thing.start === span.start
+        ? []
+        : [{ span: thing, text: `… on ${tokens ? 'tokens' : 'an adapter'} ${made}` }],
     notes: [
       `the ${what} were ${made}`.replace('adapter were', 'adapter was'),
       tokens

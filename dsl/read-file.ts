@@ -35,6 +35,8 @@ export interface StageDeclaration {
   readonly checks: ListNode | null
   /** Where gate keys stand, to refuse them elsewhere. */
   readonly gateKeys: readonly MapEntry[]
+  /** What is wrong with them; worth saying only if the stage is a gate. */
+  readonly gateProblems: readonly Diagnostic[]
   /** A mistake in it was reported; what depends on it stays unsaid. */
   readonly poisoned: boolean
 }
@@ -48,6 +50,8 @@ export interface Declarations {
   readonly sources: readonly PipelineSource[]
   readonly flow: { readonly chains: Flow; readonly span: Span } | null
   readonly stages: readonly StageDeclaration[]
+  /** `flow:` is written but unreadable, so nothing can be said about wiring. */
+  readonly flowBroken: boolean
   /** True if `flow:` or a source is unreadable, so that wiring must not complain. */
   readonly poisoned: boolean
 }
@@ -101,6 +105,7 @@ export function readFile(root: MapNode, out: Diagnostic[]): Declarations {
     sources,
     flow,
     stages,
+    flowBroken: flowEntry !== undefined && flow === null,
     poisoned: broken || poisonedKeys || stagesPoisoned,
   }
 }
@@ -300,11 +305,12 @@ function readStage(
   const map: MapNode = value.type === 'map' ? value : { type: 'map', entries: [], span: value.span }
   knownKeys(map, STAGE_KEYS, STAGE_LATER, 'stage', out)
   const get = (key: string): MapEntry | undefined => entryOf(map, key)
-  const text = (key: string): TextNode | null => {
+  const gateProblems: Diagnostic[] = []
+  const text = (key: string, problemsOf: Diagnostic[]): TextNode | null => {
     const found = get(key)
-    return found === undefined ? null : textNode(found.value, key, out)
+    return found === undefined ? null : textNode(found.value, key, problemsOf)
   }
-  const uses = text('uses')
+  const uses = text('uses', out)
   const inputs = (mapOf(get('inputs'), 'inputs', out)?.entries ?? []).flatMap((each) => {
     const reference = textNode(each.value, each.key, out)
     return reference === null ? [] : [{ port: each.key, keySpan: each.keySpan, value: reference }]
@@ -312,7 +318,7 @@ function readStage(
   const withNode = mapOf(get('with'), 'with', out)
   const checksNode = get('checks')?.value
   if (checksNode !== undefined && checksNode.type !== 'list' && checksNode.type !== 'poison')
-    out.push(problems.checksNotAList(checksNode.span))
+    gateProblems.push(problems.checksNotAList(checksNode.span))
   return {
     name,
     span: keySpan,
@@ -322,10 +328,11 @@ function readStage(
     needs: readNeeds(get('needs'), out),
     cache: readCache(get('cache'), defaults.cache, out),
     timeoutMs: readTimeout(get('timeout'), defaults.timeoutMs, out),
-    metrics: text('metrics'),
-    baseline: text('baseline'),
+    metrics: text('metrics', gateProblems),
+    baseline: text('baseline', gateProblems),
     checks: checksNode?.type === 'list' ? checksNode : null,
     gateKeys: map.entries.filter((each) => GATE_KEYS.includes(each.key)),
+    gateProblems,
     poisoned:
       out.length > before ||
       value.type === 'poison' ||

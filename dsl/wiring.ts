@@ -53,6 +53,8 @@ export interface WiringScope {
   readonly sources: readonly PipelineSource[]
   readonly sourcesPoisoned: boolean
   readonly flow: Flow | null
+  /** The flow line has a message of its own; wiring by type stays silent. */
+  readonly flowBroken: boolean
   readonly kinds: Readonly<Record<string, StageSignature>>
 }
 
@@ -227,7 +229,7 @@ class Wirer {
   }
 
   private byType(draft: Draft): void {
-    if (this.unsure.has(draft.name)) return
+    if (this.unsure.has(draft.name) || this.scope.flowBroken) return
     const wires = this.wires.get(draft.name) ?? {}
     const closed = this.closed.get(draft.name) ?? new Set()
     const place = this.inFlow.get(draft.name)
@@ -260,6 +262,10 @@ class Wirer {
     type: ArtifactType,
     sources: readonly PipelineSource[],
   ): Diagnostic {
+    const baseline = isGate(draft.kind) ? (draft.declaration?.baseline ?? null) : null
+    const yardstick = baseline === null ? undefined : this.scope.drafts.get(baseline.value)
+    if (baseline !== null && yardstick !== undefined && Object.values(yardstick.outputs).includes(type))
+      return problems.baselineIsJudged(baseline.span, baseline.value)
     const later = [...this.scope.drafts.values()].find(
       (each) =>
         each.name !== draft.name && Object.values(each.outputs).includes(type) && this.inFlow.has(each.name),
@@ -276,7 +282,7 @@ class Wirer {
         type,
         sources.map((each) => each.name),
       )
-    return problems.nothingMakes(place, draft.name, port, type, label)
+    return problems.nothingMakes(place, draft.name, port, type, label, later?.name ?? null)
   }
 
   /** Whether a stage upstream has a mistake, so that nobody can say what it would have made. */

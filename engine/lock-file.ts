@@ -29,14 +29,22 @@ export function parseLock(text: string, path: string): Lock {
   let entry: Record<string, Json> | null = null
   for (const [index, line] of text.split('\n').entries()) {
     if (line === '' || line.startsWith('#') || line === 'lock: 1') continue
-    const match = /^(?<indent> {0,4})(?<key>[^\s:][^:]*):(?: (?<value>.*))?$/u.exec(line)
+    const match = /^(?<indent> {0,4})(?<key>[^\s:][^:]*):(?: (?<value>.*))?$/su.exec(line)
     const { indent = '', key = '', value } = match?.groups ?? {}
     if (match !== null && indent === '' && value === undefined) lock[key] = section = {}
     else if (match !== null && indent === '  ' && value === undefined && section !== null) section[key] = entry = {}
-    else if (match !== null && indent === '    ' && value !== undefined && entry !== null) entry[key] = JSON.parse(value) as Json
+    else if (match !== null && indent === '    ' && value !== undefined && entry !== null) entry[key] = valueOf(value, () => new LockError(path, index + 1, line))
     else throw new LockError(path, index + 1, line)
   }
   return lock
+}
+
+function valueOf(text: string, damaged: () => LockError): Json {
+  try {
+    return JSON.parse(text) as Json
+  } catch {
+    throw damaged()
+  }
 }
 
 export class LockError extends Error {

@@ -56,7 +56,12 @@ function steps(options: JsonObject): readonly Step[] {
   const measure: Step = {
     op: 'metrics',
     on: 'text',
-    with: { metrics: names, bleu_tokenizer: options['bleu_tokenizer'] ?? null, split },
+    with: {
+      metrics: names,
+      bleu_tokenizer: options['bleu_tokenizer'] ?? null,
+      split,
+      max_new_tokens: options['max_new_tokens'] ?? null,
+    },
     inputs: {
       ...(scored ? { scores: 'step:score.scores' } : {}),
       samples: 'step:generate.samples',

@@ -98,7 +98,7 @@ function findInconsistency({ ids, loss, offsets, rowIds }: TokenRows): string | 
   if (offsets.length !== rowIds.length + 1) return `${offsets.length} offsets for ${rowIds.length} row ids`
   if (offsets[0] !== 0 || offsets.at(-1) !== ids.length) return 'row offsets do not cover the tokens'
   for (let i = 1; i < offsets.length; i++) {
-    if (offsets[i]! < offsets[i - 1]!) return `row ${i} ends before it starts`
+    if ((offsets[i] ?? 0) < (offsets[i - 1] ?? 0)) return `row ${i} ends before it starts`
   }
   return null
 }

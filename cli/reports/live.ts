@@ -13,7 +13,9 @@ export function draw(state: RunState, columns: number, now: number, paint: Paint
   if (state.holder !== null) lines[0] = `waiting for another run of this pipeline: ${state.holder}`
   const wide = Math.max(0, ...[...state.stages.keys()].map((name) => width(name))) + 2
   for (const stage of state.stages.values()) {
-    lines.push(`  ${markOf(stage, paint)} ${pad(stage.name, wide)}${cut(detailOf(stage, now), columns - wide - 5)}`)
+    lines.push(
+      `  ${markOf(stage, paint)} ${pad(stage.name, wide)}${cut(detailOf(stage, now), columns - wide - 5)}`,
+    )
   }
   return lines
 }
@@ -60,8 +62,12 @@ function runningText(stage: StageState, now: number): string {
   if (progress === null) return stage.startedAt === null ? '' : duration(now - stage.startedAt)
   const { op, done, total, unit, values } = progress
   const share = total === 0 ? 0 : done / total
-  const loss = values['loss'] === undefined ? '' : `  loss ${number(values['loss'])} ${sparkline(stage.losses, 8)}`
-  const rate = values['tokensPerSecond'] === undefined ? '' : `  ${String(Math.round(values['tokensPerSecond'] ?? 0))} tok/s`
+  const loss =
+    values['loss'] === undefined ? '' : `  loss ${number(values['loss'])} ${sparkline(stage.losses, 8)}`
+  const rate =
+    values['tokensPerSecond'] === undefined
+      ? ''
+      : `  ${String(Math.round(values['tokensPerSecond'] ?? 0))} tok/s`
   const left = timeLeft(progress, now)
   const remaining = left === null ? '' : `  left ${duration(left)}`
   return `${op}  ${bar(share, 16)} ${String(done)}/${String(total)} ${unit}${loss}${rate}${remaining}`

@@ -11,7 +11,9 @@ export interface MetricsColumn {
 export function metricsText(columns: readonly MetricsColumn[], paint: Paint): string {
   const names = [...new Set(columns.flatMap(({ metrics }) => Object.keys(metrics.metrics)))]
   const rows = names.map((name) => {
-    const direction = columns.map(({ metrics }) => metrics.metrics[name]?.direction).find((d) => d !== undefined)
+    const direction = columns
+      .map(({ metrics }) => metrics.metrics[name]?.direction)
+      .find((d) => d !== undefined)
     const label = `${name} ${direction === 'lower' ? '↓' : '↑'}`
     return [label, ...columns.map(({ metrics }) => number(metrics.metrics[name]?.value ?? null))]
   })

@@ -4,11 +4,17 @@ import type { Planned, Reason } from '../../engine/plan/plan.ts'
 import type { Paint } from './style.ts'
 import { duration, pad } from './style.ts'
 
-export function planText(pipeline: string, planned: readonly Planned[], lastMs: (stage: string) => number | null, paint: Paint): string {
+export function planText(
+  pipeline: string,
+  planned: readonly Planned[],
+  lastMs: (stage: string) => number | null,
+  paint: Paint,
+): string {
   const running = planned.filter((entry) => entry.type === 'run')
   const jobs = planned.filter((entry) => entry.type !== 'judge')
   const known = running.map(({ stage }) => lastMs(stage.uses)).filter((ms) => ms !== null)
-  const about = known.length > 0 ? `, about ${duration(known.reduce((sum, ms) => sum + ms, 0))} (as last time)` : ''
+  const about =
+    known.length > 0 ? `, about ${duration(known.reduce((sum, ms) => sum + ms, 0))} (as last time)` : ''
   const head =
     running.length === 0
       ? `${pipeline}   everything is cached; the gates will be judged`
@@ -45,9 +51,11 @@ function changedText(reason: Extract<Reason, { type: 'changed' }>): string {
   const { ingredient, before, after, span } = reason
   const [group = '', ...rest] = ingredient.split('.')
   const name = rest.join('.')
-  const place = span === null ? '' : `   ${span.source.path}:${String(positionOf(span.source, span.start).line)}`
+  const place =
+    span === null ? '' : `   ${span.source.path}:${String(positionOf(span.source, span.start).line)}`
   if (group === 'input') return `the content of ${name} changed (${short(before)} → ${short(after)})`
-  if (group === 'op') return before === null || after === null ? `its steps changed (${name})` : `the code of ${name} changed`
+  if (group === 'op')
+    return before === null || after === null ? `its steps changed (${name})` : `the code of ${name} changed`
   if (group === 'runtime') return `${name} changed: ${short(before)} → ${short(after)}`
   if (group === 'version') return `the stage kind's version changed: ${short(before)} → ${short(after)}`
   return `${ingredient}  ${short(before)} → ${short(after)}${place}`

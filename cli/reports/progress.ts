@@ -15,10 +15,15 @@ const BLOCKS = '▁▂▃▄▅▆▇█'
 export function sparkline(values: readonly number[], columns: number): string {
   if (values.length === 0) return ''
   const step = Math.max(1, values.length / columns)
-  const picked = Array.from({ length: Math.min(columns, values.length) }, (_, i) => values[Math.floor(i * step)] ?? 0)
+  const picked = Array.from(
+    { length: Math.min(columns, values.length) },
+    (_, i) => values[Math.floor(i * step)] ?? 0,
+  )
   const low = Math.min(...picked)
   const span = Math.max(...picked) - low || 1
-  return picked.map((value) => BLOCKS[Math.round(((value - low) / span) * (BLOCKS.length - 1))] ?? ' ').join('')
+  return picked
+    .map((value) => BLOCKS[Math.round(((value - low) / span) * (BLOCKS.length - 1))] ?? ' ')
+    .join('')
 }
 
 export function bar(share: number, columns: number): string {

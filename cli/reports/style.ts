@@ -22,7 +22,9 @@ export function duration(ms: number): string {
   if (seconds < 60) return `${seconds.toFixed(1)} s`
   const minutes = Math.floor(seconds / 60)
   const two = (n: number) => String(Math.floor(n)).padStart(2, '0')
-  return minutes < 60 ? `${String(minutes)}m${two(seconds % 60)}s` : `${String(Math.floor(minutes / 60))}h${two(minutes % 60)}m`
+  return minutes < 60
+    ? `${String(minutes)}m${two(seconds % 60)}s`
+    : `${String(Math.floor(minutes / 60))}h${two(minutes % 60)}m`
 }
 
 /** Four significant digits, no exponent for everyday sizes. */
@@ -48,7 +50,13 @@ export function bytes(count: number): string {
 /** Columns on a terminal: East Asian wide characters take two. */
 export function width(text: string): number {
   let columns = 0
-  for (const character of text) columns += /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/u.test(character) ? 2 : 1
+  for (const character of text)
+    columns +=
+      /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/u.test(
+        character,
+      )
+        ? 2
+        : 1
   return columns
 }
 

@@ -32,7 +32,6 @@ type Type =
   | { readonly type: 'truth' }
   | { readonly type: 'text' }
 
-const ANY: Type = { type: 'number', dim: 'num', low: -Infinity, high: Infinity }
 const DIM_NAMES: Readonly<Record<Dimension, string>> = { num: 'a plain number', s: 'a duration', B: 'a size' }
 
 /**
@@ -199,7 +198,8 @@ class Typing {
       }
     }
     const dim = this.productDim(expression, left.dim, right.dim)
-    if (expression.operator === '/' && right.low <= 0 && right.high >= 0) return { ...ANY, dim }
+    if (expression.operator === '/' && right.low <= 0 && right.high >= 0)
+      return { type: 'number', dim, low: -Infinity, high: Infinity }
     const ends = [left.low, left.high].flatMap((a) =>
       [right.low, right.high].map((b) => (expression.operator === '*' ? times(a, b) : over(a, b))),
     )

@@ -60,6 +60,6 @@ function commonFolder(paths: readonly string[]): string | null {
   const [first, ...others] = paths.map((path) => dirname(path))
   if (first === undefined) return null
   let common = first
-  for (const folder of others) while (folder !== common && !folder.startsWith(`${common}/`)) common = dirname(common)
+  for (const folder of others) while (folder !== common && !folder.startsWith(common === '/' ? common : `${common}/`)) common = dirname(common)
   return common
 }

@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmdirSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -70,26 +71,27 @@ export async function tryStage(attempt: Attempt, tools: AttemptTools, signal: Ab
   const staging = join(environment.stateDir, 'staging', key.slice('sha256:'.length), randomUUID())
   const log = relative(environment.root, folder)
   const began = performance.now()
-  const timeout = stage.timeoutMs === null ? null : AbortSignal.timeout(stage.timeoutMs)
-  const limited = timeout === null ? signal : AbortSignal.any([signal, timeout])
+  const clock = new Clock(stage.timeoutMs)
+  const limited = AbortSignal.any([signal, clock.signal])
   try {
     mkdirSync(folder, { recursive: true })
     mkdirSync(staging, { recursive: true })
     writeFileSync(join(staging, 'owner.json'), JSON.stringify(thisProcess()))
-    const made = await runSteps(attempt, tools, { folder, staging }, limited)
+    const made = await runSteps(attempt, tools, { folder, staging }, clock, limited)
     if (made.type === 'failed') {
-      const cause = timeout?.aborted && !signal.aborted ? 'timeout' : made.kind
-      const message = cause === 'timeout' ? `it ran longer than its timeout of ${String((stage.timeoutMs ?? 0) / 1000)} s` : made.message
-      writeFileSync(join(folder, 'exit.json'), `${JSON.stringify({ ...made, cause }, null, 1)}\n`)
-      return { type: 'failed', cause, message, help: made.help, log }
+      // A worker that is stopped may say so, fail or be killed; why it was stopped is what counts.
+      const stopped = limited.aborted ? machineFailure(null, signal, clock) : null
+      const { cause, message, help } = stopped ?? { cause: made.kind, message: made.message, help: made.help }
+      writeFileSync(join(folder, 'exit.json'), `${JSON.stringify({ ...made, cause, message, help }, null, 1)}\n`)
+      return { type: 'failed', cause, message, help, log }
     }
     const outputs: Record<string, Artifact> = {}
     for (const [port, type] of Object.entries(stage.outputs)) {
       const dir = join(staging, 'out', port)
-      if (!existsSync(dir) || readdirSync(dir).length === 0) {
+      const tree = existsSync(dir) ? stores.blobs.takeTree(dir) : null
+      if (tree === null || tree.files.length === 0) {
         return { type: 'failed', cause: 'bug', message: `nothing was written for the output ${port}`, help: null, log }
       }
-      const tree = stores.blobs.takeTree(dir)
       outputs[port] = { type, tree: tree.digest, bytes: tree.files.reduce((sum, file) => sum + file.size, 0) }
     }
     const result: Result = {
@@ -106,14 +108,42 @@ export async function tryStage(attempt: Attempt, tools: AttemptTools, signal: Ab
     writeFileSync(join(folder, 'exit.json'), `${JSON.stringify({ type: 'done', summary: made.summary }, null, 1)}\n`)
     return { type: 'done', result }
   } catch (error) {
-    return { type: 'failed', ...machineFailure(error, signal), log }
+    return { type: 'failed', ...machineFailure(error, signal, clock), log }
   } finally {
+    clock.stop()
     // On a read-only disk there is nothing to tidy, and nothing worth hiding the first error for.
     try {
       rmSync(staging, { recursive: true, force: true })
     } catch {
       // Recovery sweeps it at the next start.
     }
+  }
+}
+
+/** Counts a stage's timeout from its first slot on: waiting for others is not its time. */
+class Clock {
+  readonly #limitMs: number | null
+  readonly #controller = new AbortController()
+  #timer: NodeJS.Timeout | null = null
+
+  constructor(limitMs: number | null) {
+    this.#limitMs = limitMs
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  get words(): string {
+    return `it ran longer than its timeout of ${String((this.#limitMs ?? 0) / 1000)} s`
+  }
+
+  start(): void {
+    if (this.#limitMs !== null) this.#timer ??= setTimeout(() => this.#controller.abort(), this.#limitMs)
+  }
+
+  stop(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
   }
 }
 
@@ -126,6 +156,7 @@ async function runSteps(
   attempt: Attempt,
   tools: AttemptTools,
   places: Places,
+  clock: Clock,
   signal: AbortSignal,
 ): Promise<JobOutcome> {
   const { stage } = attempt
@@ -138,7 +169,7 @@ async function runSteps(
   for (const step of kind?.steps(stage.with) ?? []) {
     const job = jobOf(step, available, places.staging, tools.environment)
     writeFileSync(join(places.folder, `request.${step.op}.json`), `${JSON.stringify(job, null, 1)}\n`)
-    const outcome = await runStep(step, job, attempt, tools, places.folder, signal)
+    const outcome = await runStep(step, job, attempt, tools, places.folder, clock, signal)
     if (outcome.type === 'failed') return outcome
     Object.assign(summary, outcome.summary)
     for (const [output, dir] of Object.entries(job.outputs)) available[`step:${step.op}.${output}`] = filesIn(dir)
@@ -152,9 +183,11 @@ async function runStep(
   attempt: Attempt,
   tools: AttemptTools,
   folder: string,
+  clock: Clock,
   signal: AbortSignal,
 ): Promise<JobOutcome> {
   const give = await tools.slots.take(step.on, attempt.rank, signal)
+  clock.start()
   const stage = attempt.stage.name
   const text = (name: string, line: string) => appendFileSync(join(folder, name), line)
   try {
@@ -218,8 +251,10 @@ function filesIn(dir: string): InputFiles {
 export function machineFailure(
   error: unknown,
   signal: AbortSignal,
+  clock: Pick<Clock, 'signal' | 'words'> | null = null,
 ): { cause: FailureCause; message: string; help: string | null } {
   if (signal.aborted) return { cause: 'cancelled', message: 'stopped on request', help: null }
+  if (clock?.signal.aborted) return { cause: 'timeout', message: clock.words, help: null }
   const { code, path, message, stack } = error as NodeJS.ErrnoException
   const where = path === undefined ? '' : ` (${path})`
   if (code === 'ENOSPC' || code === 'EDQUOT') {
@@ -227,6 +262,9 @@ export function machineFailure(
   }
   if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM') {
     return { cause: 'resources', message: `the state folder cannot be written${where}`, help: 'check its owner and whether the disk is mounted read-only' }
+  }
+  if (code === 'ENOTDIR' || code === 'EEXIST' || code === 'EISDIR') {
+    return { cause: 'resources', message: `something else stands where the state folder needs a file or folder${where}`, help: 'remove it and run again' }
   }
   if (code === 'EMFILE' || code === 'ENFILE') {
     return { cause: 'resources', message: 'too many open files', help: 'raise the limit: ulimit -n 4096' }
@@ -238,7 +276,8 @@ export function machineFailure(
 export function sweepStaging(stateDir: string): void {
   const root = join(stateDir, 'staging')
   if (!existsSync(root)) return
-  for (const key of readdirSync(root)) {
+  const staged = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory())
+  for (const { name: key } of staged) {
     for (const id of readdirSync(join(root, key))) {
       const dir = join(root, key, id)
       let owner: Owner | null = null
@@ -247,9 +286,13 @@ export function sweepStaging(stateDir: string): void {
       } catch {
         // Killed before it wrote its name, or just about to.
       }
-      const dead = owner === null ? Date.now() - statSync(dir).mtimeMs > NAMELESS_MS : !isAlive(owner)
+      const dead = owner === null ? Date.now() - (statSync(dir, { throwIfNoEntry: false })?.mtimeMs ?? 0) > NAMELESS_MS : !isAlive(owner)
       if (dead) rmSync(dir, { recursive: true, force: true })
     }
-    if (readdirSync(join(root, key)).length === 0) rmSync(join(root, key), { recursive: true, force: true })
+    try {
+      rmdirSync(join(root, key))
+    } catch {
+      // A living run has something in it.
+    }
   }
 }

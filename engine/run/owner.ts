@@ -43,7 +43,9 @@ function bootId(): string {
 function startOf(pid: number): string | null {
   try {
     const stat = readFileSync(`/proc/${String(pid)}/stat`, 'utf8')
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    // A zombie is over: where nobody reaps (PID 1 of many containers) it would hold its lock for ever.
+    return fields[0] === 'Z' ? null : (fields[19] ?? null)
   } catch {
     return null
   }

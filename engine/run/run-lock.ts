@@ -1,5 +1,5 @@
 /** One run of a pipeline at a time in a checkout: the second waits, and is told for whom. */
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -33,23 +33,25 @@ export async function takeRunLock(
       signal.throwIfAborted()
       try {
         linkSync(mine, path)
-        return { release: () => rmSync(path, { force: true }) }
+        const { ino } = statSync(mine)
+        return { release: () => releaseOwn(path, ino) }
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
       }
       const holder = readHolder(path)
-      if (holder === null) continue
-      if (!isAlive(holder)) {
+      if (holder === 'none') continue
+      // A damaged record (the machine lost power) names nobody who could still release it.
+      if (holder === 'damaged' || !isAlive(holder)) {
         // Rename first: of two waiters only one removes the dead lock, and never a living one.
         const dead = `${mine}.dead`
         try {
           renameSync(path, dead)
           const moved = readHolder(dead)
-          if (moved !== null && isAlive(moved)) linkSync(dead, path)
-          rmSync(dead, { force: true })
+          if (typeof moved !== 'string' && isAlive(moved)) linkSync(dead, path)
         } catch {
           // Somebody else was quicker.
         }
+        rmSync(dead, { force: true })
         continue
       }
       const name = `${String(holder.pid)} ${holder.start}`
@@ -62,10 +64,16 @@ export async function takeRunLock(
   }
 }
 
-function readHolder(path: string): Owner | null {
+/** Only our own lock: after a mistaken take-over the path may be another run's. */
+function releaseOwn(path: string, ino: number): void {
+  if (statSync(path, { throwIfNoEntry: false })?.ino === ino) rmSync(path, { force: true })
+}
+
+function readHolder(path: string): Owner | 'none' | 'damaged' {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Owner
-  } catch {
-    return null
+    const holder = JSON.parse(readFileSync(path, 'utf8')) as Owner | null
+    return typeof holder?.pid === 'number' ? holder : 'damaged'
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'none' : 'damaged'
   }
 }

@@ -204,7 +204,7 @@ async function runStages(
   return finished
 }
 
-/** A failure stops the start of new stages; what runs already may finish. */
+/** A failure stops what needs the failed stage; all else goes on. A request to stop stops every start. */
 function reasonToSkip(needs: readonly string[], finished: Finished, signal: AbortSignal): string | null {
   if (signal.aborted) return 'the run was stopped'
   const failed = needs.find((name) => finished.failures.has(name))

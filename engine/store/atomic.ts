@@ -1,5 +1,5 @@
 /** Files that are either the old one or the new one, whenever the machine stops. */
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { randomUUID } from 'node:crypto'
 
@@ -13,10 +13,13 @@ export function writeAtomic(path: string, text: string | Uint8Array): void {
     const bytes = typeof text === 'string' ? Buffer.from(text) : text
     for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at)
     fsyncSync(fd)
+    renameSync(temporary, path)
+  } catch (error) {
+    rmSync(temporary, { force: true })
+    throw error
   } finally {
     closeSync(fd)
   }
-  renameSync(temporary, path)
   flushFolder(folder)
 }
 

@@ -15,7 +15,6 @@ import {
   rmSync,
   statSync,
 } from 'node:fs'
-import { randomUUID } from 'node:crypto'
 import { dirname, join, relative } from 'node:path'
 import { digestOf, treeOf, treeText } from '../artifact.ts'
 import type { Digest, Tree, TreeFile } from '../artifact.ts'
@@ -49,13 +48,15 @@ export class BlobStore {
       this.#take(path, digest)
     }
     const tree = treeOf(files)
-    if (!existsSync(this.pathOf(tree.digest))) writeAtomic(this.pathOf(tree.digest), treeText(tree.files))
+    const list = this.pathOf(tree.digest)
+    if (!holds(list, tree.digest)) writeAtomic(list, treeText(tree.files))
     return tree
   }
 
   #take(path: string, digest: Digest): void {
     const target = this.pathOf(digest)
-    if (existsSync(target)) return rmSync(path)
+    // Bytes that rotted in the store are replaced, else a stage could never again be a hit.
+    if (holds(target, digest)) return rmSync(path)
     const fd = openSync(path, 'r')
     fsyncSync(fd)
     closeSync(fd)
@@ -97,7 +98,9 @@ export class BlobStore {
   show(tree: Tree, dir: string): void {
     const marker = `${dir}.tree`
     if (existsSync(dir) && existsSync(marker) && readFileSync(marker, 'utf8') === tree.digest) return
-    const fresh = `${dir}.${randomUUID().slice(0, 8)}`
+    // One run of a pipeline at a time shows its outputs, so the name is free but for what a killed run left.
+    const fresh = `${dir}.new`
+    rmSync(fresh, { recursive: true, force: true })
     this.layOut(tree, fresh)
     rmSync(marker, { force: true })
     rmSync(dir, { recursive: true, force: true })
@@ -109,4 +112,8 @@ export class BlobStore {
     const file = tree.files.find((candidate) => candidate.path === path)
     return file === undefined ? null : readFileSync(this.pathOf(file.digest), 'utf8')
   }
+}
+
+function holds(path: string, digest: Digest): boolean {
+  return existsSync(path) && hashFile(path) === digest
 }

@@ -1,5 +1,6 @@
 /** Digests of the user's own files, remembered by what `stat` says of them. */
 import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
+import type { BigIntStats } from 'node:fs'
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { Digest } from '../artifact.ts'
@@ -52,14 +53,14 @@ export class StatCache {
 
   digest(path: string): { digest: Digest; size: number } {
     const before = statSync(path, { bigint: true })
-    const stamp = [before.dev, before.ino, before.size, before.mtimeNs, before.ctimeNs].join(' ')
+    const stamp = stampOf(before)
     const known = this.#entries.get(path)
     if (known?.stamp === stamp) return { digest: known.digest, size: Number(before.size) }
     const digest = hashFile(path)
     const now = BigInt(Date.now()) * 1_000_000n
     const after = statSync(path, { bigint: true })
     const settled = before.mtimeNs < now - RACY_NS && before.ctimeNs < now - RACY_NS
-    if (settled && after.mtimeNs === before.mtimeNs && after.size === before.size) {
+    if (settled && stampOf(after) === stamp) {
       this.#entries.set(path, { stamp, digest })
       this.#changed = true
     }
@@ -72,4 +73,8 @@ export class StatCache {
     writeAtomic(this.#file, lines.map(([path, e]) => `${JSON.stringify([path, e.stamp, e.digest])}\n`).join(''))
     this.#changed = false
   }
+}
+
+function stampOf(stat: BigIntStats): string {
+  return [stat.dev, stat.ino, stat.size, stat.mtimeNs, stat.ctimeNs].join(' ')
 }

@@ -13,7 +13,13 @@ export class WorkerPool {
   }
 
   async run(worker: string, job: Job, listener: JobListener, signal: AbortSignal): Promise<JobOutcome> {
-    const session = await this.#take(worker)
+    let session: WorkerSession
+    try {
+      session = await this.#take(worker, signal)
+    } catch (error) {
+      signal.throwIfAborted()
+      return { type: 'failed', kind: 'worker-lost', message: (error as Error).message, help: 'sluice doctor looks at the workers', detail: null }
+    }
     const outcome = await session.run(job, listener, signal)
     // After a cancelled or failed job the process may hold half-done work: do not use it again.
     if (outcome.type === 'done' && !session.isGone) this.#idle.get(worker)?.push(session)
@@ -21,7 +27,7 @@ export class WorkerPool {
     return outcome
   }
 
-  async #take(worker: string): Promise<WorkerSession> {
+  async #take(worker: string, signal: AbortSignal): Promise<WorkerSession> {
     const idle = this.#idle.get(worker) ?? []
     this.#idle.set(worker, idle)
     for (let session = idle.pop(); session !== undefined; session = idle.pop()) {
@@ -29,7 +35,7 @@ export class WorkerPool {
     }
     const command = this.#commands[worker]
     if (command === undefined) throw new Error(`no worker is called ${worker}`)
-    const session = await WorkerSession.start(command)
+    const session = await WorkerSession.start(command, signal)
     this.#all.add(session)
     return session
   }

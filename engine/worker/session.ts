@@ -38,7 +38,9 @@ export class WorkerSession {
   readonly #process
   readonly #group: number
   #listener: JobListener | null = null
+  #job: string | null = null
   #settle: ((outcome: JobOutcome) => void) | null = null
+  #giveUp: ((error: unknown) => void) | null = null
   #ready: (() => void) | null = null
   #gone: string | null = null
   #tail = ''
@@ -46,9 +48,6 @@ export class WorkerSession {
   private constructor(worker: WorkerCommand) {
     // A group of its own: Ctrl-C reaches only us, and KILL reaches what the worker started.
     this.#process = execa(worker.command, worker.args, {
-      stdin: 'pipe',
-      stdout: 'pipe',
-      stderr: 'pipe',
       stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
       detached: true,
       buffer: false,
@@ -56,34 +55,39 @@ export class WorkerSession {
     } as const)
     this.#group = this.#process.pid ?? 0
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
-      stream.on('data', (chunk: Buffer) => this.#hear(chunk.toString()))
+      // Decoded by the stream: a character may be cut between two chunks.
+      stream.setEncoding('utf8').on('data', (text: string) => this.#hear(text))
     }
+    // What the worker started may outlive it and hold its pipes open; then its end would never be seen.
+    this.#process.once('exit', () => this.#signal('SIGKILL'))
     const answers = this.#process.stdio[3] as unknown as Readable
     createInterface({ input: answers }).on('line', (line) => this.#take(line))
     this.#process.stdin.on('error', () => undefined)
     void this.#process.then((result) => {
       const how = result.signal === undefined ? `exit code ${String(result.exitCode)}` : result.signal
       this.#gone = `the worker ended with ${how}`
-      this.#finish({
-        type: 'failed',
-        kind: 'worker-lost',
-        message: this.#gone,
-        help: 'run again; finished stages are kept. A worker that is killed is often out of memory',
-        detail: this.#tail,
-      })
+      this.#finish(this.#lost(this.#gone))
       this.#ready?.()
     })
   }
 
-  static async start(worker: WorkerCommand): Promise<WorkerSession> {
+  static async start(worker: WorkerCommand, signal?: AbortSignal): Promise<WorkerSession> {
+    signal?.throwIfAborted()
     const session = new WorkerSession(worker)
     await new Promise<void>((resolve, reject) => {
+      const abort = () => {
+        clearTimeout(timer)
+        session.#signal('SIGKILL')
+        reject(signal?.reason as Error)
+      }
+      signal?.addEventListener('abort', abort, { once: true })
       const timer = setTimeout(() => {
         session.#signal('SIGKILL')
         reject(new Error(`the worker did not answer within ${String(HELLO_MS / 1000)} s: ${worker.command}`))
       }, HELLO_MS)
       session.#ready = () => {
         clearTimeout(timer)
+        signal?.removeEventListener('abort', abort)
         if (session.#gone === null) resolve()
         else reject(new Error(`${session.#gone}\n${session.#tail}`))
       }
@@ -99,7 +103,12 @@ export class WorkerSession {
   /** Runs one job; an abort of the signal asks first, then ends the process. */
   async run(job: Job, listener: JobListener, signal: AbortSignal): Promise<JobOutcome> {
     signal.throwIfAborted()
-    const outcome = new Promise<JobOutcome>((resolve) => (this.#settle = resolve))
+    if (this.#gone !== null) return this.#lost(this.#gone)
+    const outcome = new Promise<JobOutcome>((resolve, reject) => {
+      this.#settle = resolve
+      this.#giveUp = reject
+    })
+    this.#job = job.id
     this.#listener = listener
     const over = new AbortController()
     const stop = () => void this.#stop(job.id, over.signal)
@@ -135,11 +144,18 @@ export class WorkerSession {
     clearTimeout(timer)
   }
 
+  #lost(message: string): JobOutcome {
+    const help = 'run again; finished stages are kept. A worker that is killed is often out of memory'
+    return { type: 'failed', kind: 'worker-lost', message, help, detail: this.#tail }
+  }
+
   #send(message: ToWorker): void {
     this.#process.stdin.write(`${JSON.stringify(message)}\n`)
   }
 
   #signal(signal: 'SIGTERM' | 'SIGKILL'): void {
+    // Group 0 would be our own.
+    if (this.#group === 0) return
     try {
       process.kill(-this.#group, signal)
     } catch {
@@ -149,14 +165,12 @@ export class WorkerSession {
 
   #hear(text: string): void {
     this.#tail = (this.#tail + text).slice(-4000)
-    this.#listener?.output(text)
+    this.#tell((listener) => listener.output(text))
   }
 
   #take(line: string): void {
-    let message: FromWorker
-    try {
-      message = JSON.parse(line) as FromWorker
-    } catch {
+    const message = messageIn(line)
+    if (message === null) {
       this.#hear(`not a protocol message: ${line}\n`)
       return
     }
@@ -164,7 +178,9 @@ export class WorkerSession {
       if (message.protocol === PROTOCOL) this.#ready?.()
       return
     }
-    this.#listener?.message(message)
+    // A late word on an earlier job says nothing of this one.
+    if (message.id !== this.#job) return
+    this.#tell((listener) => listener.message(message))
     if (message.type === 'done') this.#finish({ type: 'done', summary: message.summary })
     if (message.type === 'failed') {
       const { kind, message: words, help, detail } = message
@@ -172,9 +188,31 @@ export class WorkerSession {
     }
   }
 
+  /** A listener writes files: its error (a full disk) is the job's, not one that nobody catches. */
+  #tell(say: (listener: JobListener) => void): void {
+    if (this.#listener === null) return
+    try {
+      say(this.#listener)
+    } catch (error) {
+      this.#settle = null
+      this.#giveUp?.(error)
+    }
+  }
+
   #finish(outcome: JobOutcome): void {
     const settle = this.#settle
     this.#settle = null
     settle?.(outcome)
+  }
+}
+
+const TYPES: readonly string[] = ['ready', 'started', 'progress', 'note', 'done', 'failed'] satisfies FromWorker['type'][]
+
+function messageIn(line: string): FromWorker | null {
+  try {
+    const message = JSON.parse(line) as FromWorker | null
+    return message !== null && TYPES.includes(message.type) ? message : null
+  } catch {
+    return null
   }
 }

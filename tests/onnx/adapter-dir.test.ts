@@ -16,10 +16,16 @@ import {
   tempDir,
 } from './model-fixture.ts'
 
-function editTensors(dir: string, edit: (tensors: Map<string, { shape: readonly number[]; data: Float32Array }>) => void) {
+function editTensors(
+  dir: string,
+  edit: (tensors: Map<string, { shape: readonly number[]; data: Float32Array }>) => void,
+) {
   const path = join(dir, 'adapter_model.safetensors')
   const tensors = new Map(
-    [...openSafetensors(path).tensors].map(([name, t]) => [name, { shape: t.shape, data: readFloat32(path, t) }]),
+    [...openSafetensors(path).tensors].map(([name, t]) => [
+      name,
+      { shape: t.shape, data: readFloat32(path, t) },
+    ]),
   )
   edit(tensors)
   writeSafetensors(path, tensors, {})
@@ -39,7 +45,8 @@ describe('readAdapter', () => {
   it('fills layers that PEFT left alone with zeros', () => {
     const dir = copyOf('tiny-tied-adapter')
     editTensors(dir, (tensors) => {
-      for (const matrix of ['A', 'B'] as const) tensors.delete(adapterTensorName(0, 'self_attn.q_proj', matrix))
+      for (const matrix of ['A', 'B'] as const)
+        tensors.delete(adapterTensorName(0, 'self_attn.q_proj', matrix))
     })
     const adapter = readAdapter(dir, readModel(fixtureDir('tiny-tied')))
     expect(adapter.targets).toEqual(['q_proj', 'v_proj'])
@@ -50,12 +57,16 @@ describe('readAdapter', () => {
 
   it('refuses an adapter of a model of another shape, and half a pair', () => {
     const model = readModel(fixtureDir('tiny-tied'))
-    expect(() => readAdapter(fixtureDir('tiny-untied-adapter'), model)).toThrow(/is \[4, 64\]; this model .* \[4, 48\]/)
+    expect(() => readAdapter(fixtureDir('tiny-untied-adapter'), model)).toThrow(
+      /is \[4, 64\]; this model .* \[4, 48\]/,
+    )
     const half = copyOf('tiny-tied-adapter')
     editTensors(half, (tensors) => tensors.delete(adapterTensorName(1, 'self_attn.q_proj', 'B')))
     expect(() => readAdapter(half, model)).toThrow('lora_A.weight without its partner')
     const strange = copyOf('tiny-tied-adapter')
-    editTensors(strange, (tensors) => tensors.set('base_model.model.lm_head.lora_A.weight', { shape: [0], data: new Float32Array(0) }))
+    editTensors(strange, (tensors) =>
+      tensors.set('base_model.model.lm_head.lora_A.weight', { shape: [0], data: new Float32Array(0) }),
+    )
     expect(() => readAdapter(strange, model)).toThrow('adapts base_model.model.lm_head.lora_A.weight')
   })
 
@@ -69,14 +80,20 @@ describe('readAdapter', () => {
   ])('refuses %s %j', (key, value) => {
     const dir = copyOf('tiny-tied-adapter')
     const path = join(dir, 'adapter_config.json')
-    writeFileSync(path, JSON.stringify({ ...(JSON.parse(readFileSync(path, 'utf8')) as object), [key]: value }))
+    writeFileSync(
+      path,
+      JSON.stringify({ ...(JSON.parse(readFileSync(path, 'utf8')) as object), [key]: value }),
+    )
     expect(() => readAdapter(dir, readModel(fixtureDir('tiny-tied')))).toThrow(key)
   })
 
   it('turns the scale of rank-stabilised LoRA into alpha / r', () => {
     const dir = copyOf('tiny-tied-adapter')
     const path = join(dir, 'adapter_config.json')
-    writeFileSync(path, JSON.stringify({ ...(JSON.parse(readFileSync(path, 'utf8')) as object), use_rslora: true }))
+    writeFileSync(
+      path,
+      JSON.stringify({ ...(JSON.parse(readFileSync(path, 'utf8')) as object), use_rslora: true }),
+    )
     const { alpha, r } = readAdapter(dir, readModel(fixtureDir('tiny-tied')))
     expect(alpha / r).toBeCloseTo(12 / Math.sqrt(3), 12)
   })
@@ -97,7 +114,9 @@ describe('writeAdapter', () => {
     const dir = tempDir()
     writeAdapter(dir, randomAdapter(mine, ['q_proj'], 2, 1), mine, byteTokenizerDir())
     expect(() => readAdapter(dir, other)).toThrow(
-      new RegExp(`trained on .*${mine.fingerprint.slice(0, 12)}.* model given is .*${other.fingerprint.slice(0, 12)}`),
+      new RegExp(
+        `trained on .*${mine.fingerprint.slice(0, 12)}.* model given is .*${other.fingerprint.slice(0, 12)}`,
+      ),
     )
   })
 })
@@ -112,7 +131,11 @@ describe('mergeInto', () => {
     mergeInto(adapter, 'model.layers.1.self_attn.k_proj.weight', shape, merged)
     const a = adapter.tensors.get(adapterTensorName(1, 'self_attn.k_proj', 'A'))!.data
     const b = adapter.tensors.get(adapterTensorName(1, 'self_attn.k_proj', 'B'))!.data
-    for (const [i, j] of [[0, 0], [3, 31], [15, 7]] as const) {
+    for (const [i, j] of [
+      [0, 0],
+      [3, 31],
+      [15, 7],
+    ] as const) {
       const product = [0, 1, 2].reduce((sum, k) => sum + b[i * 3 + k]! * a[k * 32 + j]!, 0)
       expect(merged[i * 32 + j]).toBeCloseTo(before[i * 32 + j]! + 2 * product, 6)
       expect(Math.abs(2 * product)).toBeGreaterThan(1e-4)

@@ -66,7 +66,9 @@ describe('readModel', () => {
 
   it('names a tensor that is missing, misshapen or of an unread type', () => {
     const layers = editConfig(copyOf('tiny-untied'), (config) => (config['num_hidden_layers'] = 3))
-    expect(() => readModel(layers)).toThrow(/lacks the tensor model\.layers\.2\.input_layernorm\.weight \(\[64\]\)/)
+    expect(() => readModel(layers)).toThrow(
+      /lacks the tensor model\.layers\.2\.input_layernorm\.weight \(\[64\]\)/,
+    )
     const wider = editConfig(copyOf('tiny-untied'), (config) => (config['vocab_size'] = 301))
     expect(() => readModel(wider)).toThrow('embed_tokens.weight in')
     expect(() => readModel(wider)).toThrow('is [300, 64]; config.json implies [301, 64]')

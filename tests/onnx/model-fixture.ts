@@ -77,7 +77,10 @@ export function randomWeights(config: LlamaConfig, seed: number, scale = 0.4): M
   for (const [name, shape] of expectedShapes(config)) {
     const count = shape.reduce((total, size) => total * size, 1)
     const data = randomValues(count, seed + weights.size * 7919)
-    weights.set(name, { shape, data: data.map((value) => (shape.length === 1 ? 1 + 0.1 * value : scale * value)) })
+    weights.set(name, {
+      shape,
+      data: data.map((value) => (shape.length === 1 ? 1 + 0.1 * value : scale * value)),
+    })
   }
   return weights
 }
@@ -103,7 +106,10 @@ export function randomAdapter(model: Model, targets: readonly string[], r: numbe
     for (let layer = 0; layer < model.config.layers; layer++) {
       const values = (count: number): Float32Array => randomValues(count, seed + tensors.size * 104729)
       tensors.set(adapterTensorName(layer, path, 'A'), { shape: [r, width], data: values(r * width) })
-      tensors.set(adapterTensorName(layer, path, 'B'), { shape: [out, r], data: values(out * r).map((v) => v / 5) })
+      tensors.set(adapterTensorName(layer, path, 'B'), {
+        shape: [out, r],
+        data: values(out * r).map((v) => v / 20),
+      })
     }
   }
   return { r, alpha: 2 * r, dropout: 0, targets: [...targets].sort(), tensors }

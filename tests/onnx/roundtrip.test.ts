@@ -21,7 +21,8 @@ const TEXTS = [
 
 async function tokenizerDir(): Promise<{ dir: string; vocab: number }> {
   const [corpus, dir] = [tempDir(), tempDir()]
-  const text = '问：职工养老金的最低缴费年限是多少？\n答：最低缴费年限是十五年，2030 年起每年提高六个月。Pension rules.\n'
+  const text =
+    '问：职工养老金的最低缴费年限是多少？\n答：最低缴费年限是十五年，2030 年起每年提高六个月。Pension rules.\n'
   writeFileSync(join(corpus, 'corpus.txt'), text.repeat(20))
   const { vocab } = await trainTokenizer({
     with: { vocab: 300 },

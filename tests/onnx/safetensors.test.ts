@@ -72,7 +72,9 @@ describe('safetensors', () => {
     const size = statSync(path).size
     for (const left of [size - 1, 100, 20, 5]) {
       truncateSync(path, left)
-      expect(() => openSafetensors(path)).toThrow(new RegExp(`cut\\.safetensors is truncated .* ${left} bytes`))
+      expect(() => openSafetensors(path)).toThrow(
+        new RegExp(`cut\\.safetensors is truncated .* ${left} bytes`),
+      )
     }
     expect(() => openSafetensors(path)).toThrow(JobError)
   })

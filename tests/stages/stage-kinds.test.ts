@@ -14,7 +14,7 @@ function propertiesOf(kind: StageKind): Readonly<Record<string, JsonObject>> {
 }
 
 function resolve(kind: StageKind, given: JsonObject = {}): JsonObject {
-  const options: Record<string, Json> = structuredClone(given) as Record<string, Json>
+  const options: Record<string, Json> = structuredClone(given)
   const validate = ajv.compile(kind.options)
   if (!validate(options)) throw new Error(ajv.errorsText(validate.errors))
   return options

@@ -11,16 +11,21 @@ const GOOD = [
   '退款一般在3—5个工作日内原路返回。',
   '您好，请问有什么可以帮您的吗',
   '如果对处理结果不满意，可以申请复核。',
+  '前总理朱镕基昨天出席了会议。',
 ]
 
 const readAs = (encoding: string, bytes: Uint8Array): string => new TextDecoder(encoding).decode(bytes)
+/** As Windows programs read bytes; Node 20's own decoder of that name reads Latin-1. */
+const CP1252 = '€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ'
+const windows = (bytes: Uint8Array): string =>
+  latin1(bytes).replace(/[\u0080-\u009f]/g, (char) => CP1252[char.charCodeAt(0) - 0x80] ?? char)
 const latin1 = (bytes: Uint8Array): string => [...bytes].map((byte) => String.fromCharCode(byte)).join('')
 const gbk = (text: string): Uint8Array => encodeGbk(text, null) ?? new Uint8Array()
 
 test.each(GOOD)('all three accidents are undone: %s', (text) => {
   const utf8 = new TextEncoder().encode(text)
   expect(inspectMojibake(latin1(utf8))).toMatchObject({ type: 'repaired', text })
-  expect(inspectMojibake(readAs('windows-1252', utf8))).toMatchObject({ type: 'repaired', text })
+  expect(inspectMojibake(windows(utf8))).toMatchObject({ type: 'repaired', text })
   expect(inspectMojibake(latin1(gbk(text)))).toMatchObject({ type: 'repaired', text })
   const inGbk = readAs('gbk', utf8)
   // The wrong decoder loses bytes of about every second text; such a text must be found, if not repaired.
@@ -67,7 +72,8 @@ test.each([
   "Où est le café ? L'élève a été reçu à Noël, « déjà » vu…",
   'créée, ÀÉ, ÇA, naïve, Ångström, Größenmaßstäbe, São João',
   'ÀÉÈÙ',
-  'áéíóúýàè',
+  'áéíóèàìò',
+  'allé…»',
   // This may be 就就, but it may also be what it says.
   '灏卞氨',
   'Tiếng Việt có dấu',

@@ -63,7 +63,7 @@ const TOKENIZER = JSON.stringify({
 const MODEL = { 'tokenizer.json': TOKENIZER, 'config.json': JSON.stringify({ eos_token_id: END_ID }) }
 const DEFAULTS = { template: 'Q{prompt}A{response}', loss_on: 'response', max_length: 512 }
 
-const ids = (text: string): readonly number[] => [...text].map((char) => ALPHABET.indexOf(char))
+const ids = (text: string): readonly number[] => Array.from(text).map((char) => ALPHABET.indexOf(char))
 
 async function tokenize(
   rows: readonly Json[],

@@ -8,7 +8,12 @@ import type { OpContext } from '../../workers/op.ts'
 import { run } from '../../workers/text/ops/train-tokenizer.ts'
 import { byteAlphabet, openTokenizer, tokenizerJson } from '../../workers/text/tokenizer-files.ts'
 
-const SENTENCES = ['退休年龄怎么算？', '养老金按月领取，缴费满十五年。', 'Pension rules, 2025: 15 years.', '社保卡丢了怎么办？']
+const SENTENCES = [
+  '退休年龄怎么算？',
+  '养老金按月领取，缴费满十五年。',
+  'Pension rules, 2025: 15 years.',
+  '社保卡丢了怎么办？',
+]
 let dir = ''
 
 beforeEach(() => {
@@ -34,7 +39,10 @@ async function train(files: Record<string, string>, vocab: unknown, name = 'out'
 }
 
 describe('train-tokenizer', () => {
-  const corpus = { 'a.txt': SENTENCES.slice(0, 2).join('\n').repeat(5), 'b.txt': SENTENCES.slice(2).join('\n').repeat(5) }
+  const corpus = {
+    'a.txt': SENTENCES.slice(0, 2).join('\n').repeat(5),
+    'b.txt': SENTENCES.slice(2).join('\n').repeat(5),
+  }
 
   it('gives any text back, whether the corpus had its characters or not', async () => {
     await train(corpus, 320)
@@ -81,8 +89,16 @@ describe('train-tokenizer', () => {
 describe('tokenizerJson', () => {
   it('does not spend a place on a token that two merges make', () => {
     const [a, b, c] = ['a', 'b', 'c'] as const
-    const merges = [[a, b], [b, c], ['ab', c], [a, 'bc'], [c, a]] as const
-    const { model } = tokenizerJson(merges, 257 + 3) as { model: { merges: string[]; vocab: Record<string, number> } }
+    const merges = [
+      [a, b],
+      [b, c],
+      ['ab', c],
+      [a, 'bc'],
+      [c, a],
+    ] as const
+    const { model } = tokenizerJson(merges, 257 + 3) as {
+      model: { merges: string[]; vocab: Record<string, number> }
+    }
     expect(model.merges).toEqual(['a b', 'b c', 'ab c', 'a bc'])
     expect(Object.keys(model.vocab)).toHaveLength(260)
   })

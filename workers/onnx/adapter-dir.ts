@@ -30,10 +30,12 @@ export function readAdapter(dir: string, model: Model): Adapter {
   checkBase(dir, model)
   const { r, alpha, dropout } = readConfig(join(dir, 'adapter_config.json'))
   const path = join(dir, 'adapter_model.safetensors')
-  if (!existsSync(path)) throw new JobError('input', `${path} is missing.`, 'Name a directory that holds an adapter.')
+  if (!existsSync(path))
+    throw new JobError('input', `${path} is missing.`, 'Name a directory that holds an adapter.')
   const file = openSafetensors(path)
   const other = file.unread.keys().next()
-  if (other.done !== true) throw new JobError('input', `${path} stores ${other.value} in a type that is not read.`)
+  if (other.done !== true)
+    throw new JobError('input', `${path} stores ${other.value} in a type that is not read.`)
 
   const tensors = new Map<string, WeightData>()
   const remaining = new Set(file.tensors.keys())
@@ -60,7 +62,8 @@ export function readAdapter(dir: string, model: Model): Adapter {
       const nameB = adapterTensorName(layer, linear.path, 'B')
       const hasA = take(nameA, [r, linear.in])
       const hasB = take(nameB, [linear.out, r])
-      if (hasA !== hasB) throw new JobError('input', `${path} has ${hasA ? nameA : nameB} without its partner.`)
+      if (hasA !== hasB)
+        throw new JobError('input', `${path} has ${hasA ? nameA : nameB} without its partner.`)
       if (!hasA) absent.push(layer)
     }
     if (absent.length === model.config.layers) continue
@@ -73,7 +76,10 @@ export function readAdapter(dir: string, model: Model): Adapter {
   }
   const unknown = [...remaining].sort()[0]
   if (unknown !== undefined) {
-    throw new JobError('input', `${path} adapts ${unknown}, which this model does not have or this worker does not adapt.`)
+    throw new JobError(
+      'input',
+      `${path} adapts ${unknown}, which this model does not have or this worker does not adapt.`,
+    )
   }
   if (targets.length === 0) throw new JobError('input', `${path} holds no LoRA matrices.`)
   return { r, alpha, dropout, targets: targets.sort(), tensors }
@@ -112,7 +118,12 @@ export function writeAdapter(dir: string, adapter: Adapter, model: Model, tokeni
  * The float32 weight of a linear with the adapter folded in: `W + alpha/r * B A`. `data` is changed in place.
  * `name` is the weight's name in the model; weights that the adapter does not touch stay as they are.
  */
-export function mergeInto(adapter: Adapter, name: string, shape: readonly number[], data: Float32Array): void {
+export function mergeInto(
+  adapter: Adapter,
+  name: string,
+  shape: readonly number[],
+  data: Float32Array,
+): void {
   const stem = `base_model.model.${name.replace(/\.weight$/, '')}`
   const a = adapter.tensors.get(`${stem}.lora_A.weight`)?.data
   const b = adapter.tensors.get(`${stem}.lora_B.weight`)?.data
@@ -164,35 +175,50 @@ function checkBase(dir: string, model: Model): void {
 }
 
 function readConfig(path: string): { r: number; alpha: number; dropout: number } {
-  if (!existsSync(path)) throw new JobError('input', `${path} is missing.`, 'Name a directory that holds an adapter.')
+  if (!existsSync(path))
+    throw new JobError('input', `${path} is missing.`, 'Name a directory that holds an adapter.')
   const raw = readJson(path)
   const refuse = (what: string): never => {
-    throw new JobError('input', `${path}: ${what}`, 'Supported: plain LoRA on the linear layers, one rank for all.')
+    throw new JobError(
+      'input',
+      `${path}: ${what}`,
+      'Supported: plain LoRA on the linear layers, one rank for all.',
+    )
   }
   const filled = (value: unknown): boolean =>
     typeof value === 'object' && value !== null && Object.keys(value).length > 0
-  if (raw['peft_type'] !== 'LORA') refuse(`peft_type is ${JSON.stringify(raw['peft_type'] ?? null)}, not "LORA".`)
+  if (raw['peft_type'] !== 'LORA')
+    refuse(`peft_type is ${JSON.stringify(raw['peft_type'] ?? null)}, not "LORA".`)
   for (const key of ['use_dora', 'fan_in_fan_out', 'lora_bias', 'use_qalora']) {
     if (raw[key] === true) refuse(`${key} is not supported.`)
   }
   if ((raw['bias'] ?? 'none') !== 'none') refuse(`bias ${JSON.stringify(raw['bias'])} is not supported.`)
-  const patterns = ['rank_pattern', 'alpha_pattern', 'modules_to_save', 'trainable_token_indices', 'layer_replication']
+  const patterns = [
+    'rank_pattern',
+    'alpha_pattern',
+    'modules_to_save',
+    'trainable_token_indices',
+    'layer_replication',
+  ]
   for (const key of patterns) if (filled(raw[key])) refuse(`${key} is not supported.`)
   const r = raw['r'] ?? 8
   const alpha = raw['lora_alpha'] ?? 8
   const dropout = raw['lora_dropout'] ?? 0
   if (!Number.isSafeInteger(r) || (r as number) < 1) refuse('r must be a positive integer.')
   if (typeof alpha !== 'number' || !Number.isFinite(alpha)) refuse('lora_alpha must be a number.')
-  if (typeof dropout !== 'number' || !(dropout >= 0 && dropout < 1)) refuse('lora_dropout must be between 0 and 1.')
+  if (typeof dropout !== 'number' || !(dropout >= 0 && dropout < 1))
+    refuse('lora_dropout must be between 0 and 1.')
   // Rank-stabilised LoRA scales by alpha / sqrt(r); the same scale is written alpha' / r with alpha' = alpha sqrt(r).
-  const effective = raw['use_rslora'] === true ? (alpha as number) * Math.sqrt(r as number) : (alpha as number)
+  const effective =
+    raw['use_rslora'] === true ? (alpha as number) * Math.sqrt(r as number) : (alpha as number)
   return { r: r as number, alpha: effective, dropout: dropout as number }
 }
 
 function readJson(path: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(readFileSync(path, 'utf8'))
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+    if (typeof value === 'object' && value !== null && !Array.isArray(value))
+      return value as Record<string, unknown>
   } catch {
     // Told below, in our words.
   }

@@ -4,7 +4,7 @@ import { JobError } from '../op.ts'
 import { mergeInto } from './adapter-dir.ts'
 import type { Adapter } from './adapter-dir.ts'
 import { rotaryTables } from './graph-attention.ts'
-import { expectedShapes, readWeight } from './model-dir.ts'
+import { readWeight } from './model-dir.ts'
 import type { Model } from './model-dir.ts'
 import { GraphBuilder } from './onnx-graph.ts'
 
@@ -76,7 +76,9 @@ export function buildDecoderGraph(
   for (let layer = 0; layer < config.layers; layer++) {
     const at = (path: string): string => `model.layers.${layer}.${path}.weight`
     const h = norm(x, at('input_layernorm'))
-    const past = ['key', 'value'].map((kind) => graph.input(`past ${kind} ${layer}`, 'f32', ['b', kvHeads, 'c', headDim]))
+    const past = ['key', 'value'].map((kind) =>
+      graph.input(`past ${kind} ${layer}`, 'f32', ['b', kvHeads, 'c', headDim]),
+    )
     const present = ['key', 'value'].map((kind) => `present ${kind} ${layer}`)
     const [attended] = graph.node(
       'GroupQueryAttention',
@@ -110,7 +112,10 @@ export function buildDecoderGraph(
   // Only the last token of a row predicts something new, so the head sees [b, hidden].
   const final = norm(graph.one('Gather', [x, last], { axis: 0 }), 'model.norm.weight')
   const head = config.tieWordEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight'
-  const [logits] = graph.node('Gemm', [final, weight(head)], { attributes: { transB: 1 }, outputs: ['logits'] })
+  const [logits] = graph.node('Gemm', [final, weight(head)], {
+    attributes: { transB: 1 },
+    outputs: ['logits'],
+  })
   graph.node('ArgMax', [logits!], { attributes: { axis: 1, keepdims: 0 }, outputs: ['next'] })
   graph.output('next', 'i64', ['b'])
   if (withLogits) graph.output('logits', 'f32', ['b', config.vocabSize])

@@ -38,14 +38,17 @@ export async function generateGreedy(
   prompts: readonly (readonly number[])[],
   options: DecoderOptions,
 ): Promise<Continuation[]> {
-  if (prompts.length === 0 || options.maxNewTokens === 0) return prompts.map(() => ({ ids: [], stop: 'length' }))
+  if (prompts.length === 0 || options.maxNewTokens === 0)
+    return prompts.map(() => ({ ids: [], stop: 'length' }))
   const capacity = Math.max(...prompts.map((prompt) => prompt.length)) + options.maxNewTokens
   const graph = buildDecoderGraph(model, adapter, capacity, false)
   const session = await openSession(graph.bytes, { threads: options.threads, weightsDir: model.weightsDir })
   try {
     const results: Continuation[] = new Array<Continuation>(prompts.length)
     // Rows of similar length share a batch, so that little of a batch is padding.
-    const order = prompts.map((_, row) => row).sort((a, b) => prompts[a]!.length - prompts[b]!.length || a - b)
+    const order = prompts
+      .map((_, row) => row)
+      .sort((a, b) => prompts[a]!.length - prompts[b]!.length || a - b)
     const size = options.batchRows ?? batchRows(model.config, capacity)
     let done = 0
     for (let start = 0; start < order.length; start += size) {
@@ -116,7 +119,10 @@ async function decodeBatch(
   while (active.length > 0) {
     await options.checkpoint?.()
     const next = new BigInt64Array(active.length)
-    await session.run({ ...feeds, ...pasts }, { ...presents, next: new Tensor('int64', next, [active.length]) })
+    await session.run(
+      { ...feeds, ...pasts },
+      { ...presents, next: new Tensor('int64', next, [active.length]) },
+    )
     // From the end, so that filling a gap with the last row never moves a row that was not looked at.
     for (let i = active.length - 1; i >= 0; i--) {
       const item = active[i]!
@@ -137,7 +143,9 @@ async function decodeBatch(
       pasts = cacheFeeds(graph, caches, 'past')
       presents = cacheFeeds(graph, caches, 'present')
     }
-    feeds = stepFeeds(active.map(({ length, made }) => ({ token: made.at(-1)!, length: length + made.length })))
+    feeds = stepFeeds(
+      active.map(({ length, made }) => ({ token: made.at(-1)!, length: length + made.length })),
+    )
   }
 }
 
@@ -190,12 +198,21 @@ function stepFeeds(rows: readonly { token: number; length: number }[]): Feeds {
   )
 }
 
-function makeFeeds(ids: BigInt64Array, width: number, lengths: readonly number[], last: readonly number[]): Feeds {
+function makeFeeds(
+  ids: BigInt64Array,
+  width: number,
+  lengths: readonly number[],
+  last: readonly number[],
+): Feeds {
   const rows = lengths.length
   return {
     ids: new Tensor('int64', ids, [rows, width]),
     last: new Tensor('int64', BigInt64Array.from(last, BigInt), [rows]),
-    lengths: new Tensor('int32', Int32Array.from(lengths, (length) => length - 1), [rows]),
+    lengths: new Tensor(
+      'int32',
+      Int32Array.from(lengths, (length) => length - 1),
+      [rows],
+    ),
     total: new Tensor('int32', Int32Array.of(Math.max(...lengths)), [1]),
   }
 }

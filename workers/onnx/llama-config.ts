@@ -33,8 +33,13 @@ export function readLlamaConfig(path: string): LlamaConfig {
     )
   }
   const architectures = Array.isArray(raw['architectures']) ? raw['architectures'] : []
-  if (raw['model_type'] !== 'llama' || (architectures.length > 0 && architectures[0] !== 'LlamaForCausalLM')) {
-    refuse(`the architecture ${String(architectures[0] ?? raw['model_type'] ?? 'without a name')} is not supported.`)
+  if (
+    raw['model_type'] !== 'llama' ||
+    (architectures.length > 0 && architectures[0] !== 'LlamaForCausalLM')
+  ) {
+    refuse(
+      `the architecture ${String(architectures[0] ?? raw['model_type'] ?? 'without a name')} is not supported.`,
+    )
   }
   if (raw['attention_bias'] === true) refuse('attention_bias is true; biases are not supported.')
   if (raw['mlp_bias'] === true) refuse('mlp_bias is true; biases are not supported.')
@@ -51,11 +56,13 @@ export function readLlamaConfig(path: string): LlamaConfig {
   const heads = count('num_attention_heads', 32)
   const kvHeads = count('num_key_value_heads', heads)
   const headDim = count('head_dim', Math.floor(hiddenSize / heads))
-  if (heads % kvHeads !== 0) refuse(`num_attention_heads (${heads}) is no multiple of num_key_value_heads (${kvHeads}).`)
+  if (heads % kvHeads !== 0)
+    refuse(`num_attention_heads (${heads}) is no multiple of num_key_value_heads (${kvHeads}).`)
   if (headDim % 2 !== 0) refuse(`head_dim (${headDim}) must be even for rotary positions.`)
 
   const rope = rotary(raw)
-  if (rope.type !== 'default') refuse(`rope type ${JSON.stringify(rope.type)} is not supported, only "default".`)
+  if (rope.type !== 'default')
+    refuse(`rope type ${JSON.stringify(rope.type)} is not supported, only "default".`)
   const eps = raw['rms_norm_eps'] ?? 1e-6
   if (typeof eps !== 'number' || !(eps > 0)) refuse('rms_norm_eps must be a positive number.')
   if (typeof rope.theta !== 'number' || !(rope.theta > 0)) refuse('rope_theta must be a positive number.')
@@ -87,14 +94,18 @@ function rotary(raw: Readonly<Record<string, unknown>>): { type: unknown; theta:
 }
 
 function ids(value: unknown): number[] {
-  return (Array.isArray(value) ? value : [value]).filter((id): id is number => Number.isSafeInteger(id) && id >= 0)
+  return (Array.isArray(value) ? value : [value]).filter(
+    (id): id is number => Number.isSafeInteger(id) && id >= 0,
+  )
 }
 
 function readJson(path: string): Record<string, unknown> {
-  if (!existsSync(path)) throw new JobError('input', `${path} is missing.`, 'Name a directory that holds a model.')
+  if (!existsSync(path))
+    throw new JobError('input', `${path} is missing.`, 'Name a directory that holds a model.')
   try {
     const value: unknown = JSON.parse(readFileSync(path, 'utf8'))
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+    if (typeof value === 'object' && value !== null && !Array.isArray(value))
+      return value as Record<string, unknown>
   } catch {
     // Told below, in our words.
   }

@@ -38,7 +38,12 @@ export interface WeightData {
 
 /** How much of each tensor enters the fingerprint: enough to tell two trainings apart, cheap for any size. */
 const FINGERPRINT_BYTES = 65536
-const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'chat_template.jinja']
+const TOKENIZER_FILES = [
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'chat_template.jinja',
+]
 
 /**
  * Reads configuration and weight locations (not the weights) of a Llama in the Hugging Face layout.
@@ -94,7 +99,8 @@ export function writeModel(
   const expected = expectedShapes(config)
   for (const [name, shape] of expected) {
     const got = weights.get(name)?.shape.join(', ')
-    if (got !== shape.join(', ')) throw new Error(`tensor ${name} must be [${shape.join(', ')}], it is [${got}]`)
+    if (got !== shape.join(', '))
+      throw new Error(`tensor ${name} must be [${shape.join(', ')}], it is [${got}]`)
   }
   for (const name of weights.keys()) if (!expected.has(name)) throw new Error(`unexpected tensor ${name}`)
   const eos = config.eosIds.length === 1 ? config.eosIds[0]! : config.eosIds
@@ -146,7 +152,9 @@ export function copyTokenizer(from: string, to: string): void {
 }
 
 /** The seven linear maps of a layer, [out, in], by the name that PEFT's `target_modules` uses. */
-export function linearShapes(config: LlamaConfig): ReadonlyMap<string, { path: string; out: number; in: number }> {
+export function linearShapes(
+  config: LlamaConfig,
+): ReadonlyMap<string, { path: string; out: number; in: number }> {
   const q = config.heads * config.headDim
   const kv = config.kvHeads * config.headDim
   const { hiddenSize: hidden, intermediateSize: ffn } = config
@@ -189,7 +197,8 @@ function weightFiles(dir: string): string[] {
       'Only the safetensors format is read; convert .bin weights with transformers save_pretrained.',
     )
   }
-  const map = (JSON.parse(readFileSync(index, 'utf8')) as { weight_map?: Record<string, string> }).weight_map ?? {}
+  const map =
+    (JSON.parse(readFileSync(index, 'utf8')) as { weight_map?: Record<string, string> }).weight_map ?? {}
   const files = [...new Set(Object.values(map))].sort().map((file) => join(dir, basename(file)))
   if (files.length === 0) throw new JobError('input', `${index} names no weight files.`)
   const missing = files.find((file) => !existsSync(file))

@@ -152,7 +152,8 @@ function describe(
 function parseHeader(path: string, text: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(text)
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+    if (typeof value === 'object' && value !== null && !Array.isArray(value))
+      return value as Record<string, unknown>
   } catch {
     // Told below, in our words.
   }
@@ -187,7 +188,10 @@ function readBytes(file: number, path: string, offset: number, byteLength: numbe
   while (done < byteLength) {
     const got = readSync(file, bytes, done, Math.min(byteLength - done, 1 << 30), offset + done)
     if (got === 0) {
-      throw damaged(path, `${offset + byteLength} bytes are expected, the file ends after ${offset + done} bytes`)
+      throw damaged(
+        path,
+        `${offset + byteLength} bytes are expected, the file ends after ${offset + done} bytes`,
+      )
     }
     done += got
   }

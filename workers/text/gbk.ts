@@ -13,7 +13,7 @@ function buildTable(): ReadonlyMap<string, number> {
       bytes[1] = trail
       const char = decoder.decode(bytes)
       // A pair that is no character decodes to U+FFFD, alone or followed by the trail byte.
-      if ([...char].length === 1 && char !== '\ufffd' && !inverted.has(char)) {
+      if (Array.from(char).length === 1 && char !== '\ufffd' && !inverted.has(char)) {
         inverted.set(char, (lead << 8) | trail)
       }
     }

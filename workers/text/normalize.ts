@@ -9,7 +9,6 @@ const CHINESE = `[${HAN}，。！？；：、（）《》「」『』“”‘�
  * emoji and Persian need them.
  */
 const CONTROL =
-  // eslint-disable-next-line no-control-regex -- finding control characters is the purpose
   /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g
 
 /** Removes characters that cannot be seen and mean nothing in a row. */
@@ -50,7 +49,7 @@ export function unifyWidth(text: string): string {
   return text
     .replace(/[０-９Ａ-Ｚａ-ｚ]/g, (char) => String.fromCharCode(char.charCodeAt(0) - 0xfee0))
     .replace(PARENTHESES, '（$1）')
-    .replace(MARKS, (_, marks: string) => [...marks].map((mark) => FULL_WIDTH[mark] ?? mark).join(''))
+    .replace(MARKS, (_, marks: string) => Array.from(marks, (mark) => FULL_WIDTH[mark] ?? mark).join(''))
 }
 
 /** Makes a function that cuts any of the labels, repeated or not, from the start of a text. */

@@ -45,6 +45,6 @@ export function createLedger(): Ledger {
 }
 
 function shorten(text: string): string {
-  const chars = [...text]
+  const chars = Array.from(text)
   return chars.length <= EXAMPLE_LENGTH ? text : `${chars.slice(0, EXAMPLE_LENGTH).join('')}…`
 }

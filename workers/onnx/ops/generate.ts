@@ -6,12 +6,11 @@ import { JobError } from '../../op.ts'
 import type { Op } from '../../op.ts'
 import { parseTemplate } from '../../text/template.ts'
 import { openTokenizer } from '../../text/tokenizer-files.ts'
-import type { TokenRows } from '../../tokens-file.ts'
 import { readAdapter } from '../adapter-dir.ts'
 import { generateGreedy } from '../decoder.ts'
 import { readModel } from '../model-dir.ts'
-import { checkSameTokenizer, readTokensManifest, readTokensSplit } from '../tokens-dir.ts'
-import type { TextRow, TokensManifest } from '../tokens-dir.ts'
+import { readTokensSplit } from '../tokens-dir.ts'
+import type { TokensSplit } from '../tokens-dir.ts'
 
 /** Options: `split`, and `max_new_tokens`, the longest answer. Writes samples.jsonl in the order of the rows. */
 export const run: Op = async (context) => {
@@ -21,18 +20,17 @@ export const run: Op = async (context) => {
   if (tokens === undefined || modelFiles === undefined || out === undefined) {
     throw new Error('generate needs tokens, model and an output named samples')
   }
-  if (typeof split !== 'string' || !Number.isSafeInteger(maxNewTokens)) {
+  if (typeof split !== 'string' || typeof maxNewTokens !== 'number') {
     throw new Error('generate needs split and max_new_tokens')
   }
-  const manifest = readTokensManifest(tokens.dir)
-  checkSameTokenizer(manifest, modelFiles.dir)
   const model = readModel(modelFiles.dir)
   const adapter = adapterFiles === undefined ? null : readAdapter(adapterFiles.dir, model)
   const tokenizer = openTokenizer(modelFiles.dir)
-  const { rows, texts } = await readTokensSplit(tokens.dir, manifest, split)
-  const prompts = await findPrompts(rows, texts, manifest, tokenizer)
+  const encoded = await readTokensSplit(tokens.dir, model, split)
+  const { manifest, texts } = encoded
+  const prompts = await findPrompts(encoded, tokenizer)
 
-  const longest = Math.max(0, ...prompts.map((prompt) => prompt.length)) + (maxNewTokens as number)
+  const longest = prompts.reduce((most, prompt) => Math.max(most, prompt.length), 0) + maxNewTokens
   if (longest > model.config.maxPositions) {
     context.note(
       'warning',
@@ -42,7 +40,7 @@ export const run: Op = async (context) => {
   context.progress(0, prompts.length, 'rows')
   const results = await generateGreedy(model, adapter, prompts, {
     threads: context.threads,
-    maxNewTokens: maxNewTokens as number,
+    maxNewTokens,
     eosIds: [...new Set([manifest.eos.id, ...model.config.eosIds])],
     onRow: (done) => context.progress(done, prompts.length, 'rows'),
     checkpoint: () => context.checkpoint(),
@@ -68,42 +66,37 @@ export const run: Op = async (context) => {
   const ended = results.filter((result) => result.stop === 'eos').length
   const made = results.reduce((total, result) => total + result.ids.length, 0)
   if (prompts.length > 0 && ended === 0) {
-    context.note('warning', `No answer ended by itself within ${String(maxNewTokens)} tokens.`)
+    context.note('warning', `No answer ended by itself within ${maxNewTokens} tokens.`)
   }
   return { rows: prompts.length, tokens: made, ended, cut: prompts.length - ended }
 }
 
 /** The part of every row before its response. */
 async function findPrompts(
-  rows: TokenRows,
-  texts: readonly TextRow[],
-  manifest: TokensManifest,
+  { rows, texts, manifest }: TokensSplit,
   tokenizer: Tokenizer,
-): Promise<number[][]> {
-  const lengths = rows.rowIds.map((_, row) => {
-    const first = rows.loss.subarray(rows.offsets[row]!, rows.offsets[row + 1]!).indexOf(1)
-    return first < 0 ? rows.offsets[row + 1]! - rows.offsets[row]! : first
-  })
-  if (manifest.loss_on === 'all') {
-    // Every token is a target, so the loss bits do not show where the response starts; its own encoding does.
-    const template = parseTemplate(manifest.template)
-    const responses = await tokenizer.encodeBatch(
-      texts.map((text) => template.response(text.response)),
-      { addSpecialTokens: false },
-    )
-    responses.forEach((response, row) => {
-      lengths[row] = rows.offsets[row + 1]! - rows.offsets[row]! - response.getLength() - 1
-    })
-  }
-  return lengths.map((length, row) => {
+): Promise<readonly (readonly number[])[]> {
+  // Where every token is a target, loss bits do not show where the response starts; its own encoding does.
+  const responses =
+    manifest.loss_on === 'all'
+      ? await tokenizer.encodeBatch(
+          texts.map((text) => parseTemplate(manifest.template).response(text.response)),
+          { addSpecialTokens: false },
+        )
+      : null
+  return rows.rowIds.map((id, row) => {
+    const ids = rows.ids.subarray(rows.offsets[row], rows.offsets[row + 1])
+    const first = rows.loss.subarray(rows.offsets[row], rows.offsets[row + 1]).indexOf(1)
+    const response = responses?.[row]
+    const length =
+      response === undefined ? (first < 0 ? ids.length : first) : ids.length - response.getLength() - 1
     if (length < 1) {
       throw new JobError(
         'input',
-        `Row ${rows.rowIds[row]!} has no prompt to answer.`,
+        `Row ${id} has no prompt to answer.`,
         'Give the row a prompt, or put fixed text before {prompt} in the template.',
       )
     }
-    const start = rows.offsets[row]!
-    return [...rows.ids.subarray(start, start + length)]
+    return [...ids.subarray(0, length)]
   })
 }

@@ -140,12 +140,12 @@ function layOut(rows: readonly Encoded[], options: TokenizeOptions): TokenRows {
     return { ...row, prompt: row.prompt.slice(Math.max(0, row.prompt.length - room)) }
   })
   const offsets = new Uint32Array(kept.length + 1)
-  for (const [i, row] of kept.entries()) offsets[i + 1] = offsets[i]! + lengthOf(row)
+  for (const [i, row] of kept.entries()) offsets[i + 1] = (offsets[i] ?? 0) + lengthOf(row)
   const ids = new Int32Array(offsets.at(-1) ?? 0)
   const loss = new Uint8Array(ids.length)
   for (const [i, row] of kept.entries()) {
-    const start = offsets[i]!
-    const end = offsets[i + 1]!
+    const start = offsets[i] ?? 0
+    const end = offsets[i + 1] ?? start
     ids.set([...row.prompt, ...row.response], start)
     // The first token of a row has nothing before it and can never be a target.
     const from = options.loss_on === 'all' ? start : start + row.prompt.length

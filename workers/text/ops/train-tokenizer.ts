@@ -14,7 +14,7 @@ import type { Merge } from '../tokenizer-files.ts'
  */
 export const run: Op = async (context) => {
   const vocab = context.with['vocab']
-  if (!Number.isSafeInteger(vocab) || (vocab as number) < SMALLEST_VOCAB) {
+  if (typeof vocab !== 'number' || !Number.isSafeInteger(vocab) || vocab < SMALLEST_VOCAB) {
     throw new JobError(
       'input',
       `vocab is ${JSON.stringify(vocab ?? null)}; it must be an integer of at least ${SMALLEST_VOCAB}.`,
@@ -26,14 +26,15 @@ export const run: Op = async (context) => {
   if (corpus === undefined || out === undefined) throw new Error('train-tokenizer needs corpus and tokenizer')
   const files = corpus.files.map((file) => join(corpus.dir, file))
   const bytes = files.reduce((total, file) => total + statSync(file).size, 0)
-  if (bytes === 0) throw new JobError('input', 'The corpus is empty.', 'Give at least one text file with some text.')
+  if (bytes === 0)
+    throw new JobError('input', 'The corpus is empty.', 'Give at least one text file with some text.')
   context.progress(0, bytes, 'bytes')
   await context.checkpoint()
   const merges = learnMerges(files)
   context.progress(bytes, bytes, 'bytes')
-  const tokens = writeTokenizerFiles(out, merges, vocab as number)
-  if (tokens < (vocab as number)) {
-    context.note('info', `The corpus gives ${tokens} tokens; vocab ${String(vocab)} is not reached.`)
+  const tokens = writeTokenizerFiles(out, merges, vocab)
+  if (tokens < vocab) {
+    context.note('info', `The corpus gives ${tokens} tokens; vocab ${vocab} is not reached.`)
   }
   return { vocab: tokens, files: files.length, bytes }
 }
