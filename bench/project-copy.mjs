@@ -70,6 +70,22 @@ export function derivePipeline(dir, from, to, edit) {
   writeFileSync(pipelinePath(dir, to), document.toString({ lineWidth: 0 }))
 }
 
+/**
+ * Makes a pipeline of the copy so small that it runs in seconds and learns nothing, to try out a benchmark itself.
+ *
+ * @param {string} dir
+ * @param {string} pipeline
+ */
+export function shrinkPipeline(dir, pipeline) {
+  console.error('--quick: a model that learns nothing; the scores below mean nothing either')
+  derivePipeline(dir, pipeline, pipeline, (document) => {
+    document.setIn(['stages', 'pretrain', 'with', 'steps'], 3)
+    document.setIn(['stages', 'pretrain', 'with', 'layers'], 1)
+    document.setIn(['stages', 'lora-train', 'with', 'epochs'], 1)
+    for (const stage of ['eval', 'eval-base']) document.setIn(['stages', stage, 'with', 'max_new_tokens'], 4)
+  })
+}
+
 /** Runs the real command line of the copy. @param {string} dir @param {readonly string[]} args */
 export function sluice(dir, args, options = {}) {
   return measureProcess([process.execPath, 'cli/sluice.mjs', ...args], {

@@ -31,7 +31,14 @@ export async function build() {
   const { build: bundle } = await import('esbuild')
   const stamp = sourceStamp()
   const fresh = join(root, `build.${process.pid}`)
-  const common = { bundle: true, platform: 'node', target: 'node20', external: EXTERNAL, absWorkingDir: root, logLevel: 'warning' }
+  const common = {
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    external: EXTERNAL,
+    absWorkingDir: root,
+    logLevel: 'warning',
+  }
   await bundle({
     ...common,
     entryPoints: { cli: 'cli/main.ts' },
@@ -47,7 +54,8 @@ export async function build() {
   for (const worker of ['text', 'onnx']) {
     workers[`workers/${worker}/main`] = `workers/${worker}/main.ts`
     for (const file of readdirSync(join(root, 'workers', worker, 'ops'))) {
-      if (file.endsWith('.ts')) workers[`workers/${worker}/ops/${file.slice(0, -3)}`] = `workers/${worker}/ops/${file}`
+      if (file.endsWith('.ts'))
+        workers[`workers/${worker}/ops/${file.slice(0, -3)}`] = `workers/${worker}/ops/${file}`
     }
   }
   // White space and comments do not change what an op computes, so they do not change its digest either.
@@ -60,10 +68,15 @@ export async function build() {
     minifyWhitespace: true,
     minifySyntax: true,
     legalComments: 'none',
-    banner: { js: "import { createRequire as sluiceRequire } from 'node:module'; const require = sluiceRequire(import.meta.url);" },
+    banner: {
+      js: "import { createRequire as sluiceRequire } from 'node:module'; const require = sluiceRequire(import.meta.url);",
+    },
   })
   const ops = {}
-  for (const [worker, folder] of [['text', 'text'], ['kernel', 'onnx']]) {
+  for (const [worker, folder] of [
+    ['text', 'text'],
+    ['kernel', 'onnx'],
+  ]) {
     for (const file of readdirSync(join(fresh, 'workers', folder, 'ops')).sort()) {
       const bytes = readFileSync(join(fresh, 'workers', folder, 'ops', file))
       ops[`${worker}/${file.slice(0, -'.mjs'.length)}`] = createHash('sha256').update(bytes).digest('hex')
@@ -71,8 +84,13 @@ export async function build() {
   }
   const { dependencies, version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   const tokenizers = dependencies.tokenizers
-  const runtimes = { text: { tokenizers }, kernel: { 'onnxruntime-node': dependencies['onnxruntime-node'], tokenizers } }
-  const cli = createHash('sha256').update(readFileSync(join(fresh, 'cli.cjs'))).digest('hex')
+  const runtimes = {
+    text: { tokenizers },
+    kernel: { 'onnxruntime-node': dependencies['onnxruntime-node'], tokenizers },
+  }
+  const cli = createHash('sha256')
+    .update(readFileSync(join(fresh, 'cli.cjs')))
+    .digest('hex')
   writeFileSync(join(fresh, 'build.json'), JSON.stringify({ version, stamp, cli, ops, runtimes }, null, 1))
   mkdirSync(join(root, 'build'), { recursive: true })
   const old = join(root, `build.${process.pid}.old`)

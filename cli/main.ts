@@ -74,9 +74,13 @@ async function report(error: unknown): Promise<number> {
   const { code, path, message, stack } = error as NodeJS.ErrnoException
   if (code !== undefined && ['ENOSPC', 'EROFS', 'EACCES', 'EPERM', 'EMFILE', 'EDQUOT'].includes(code)) {
     const place = path === undefined ? '' : ` ${path}`
-    process.stderr.write(`cannot write${place}: ${message}\n  help: check the space and the owner of the disk; nothing that was finished is lost\n`)
+    process.stderr.write(
+      `cannot write${place}: ${message}\n  help: check the space and the owner of the disk; nothing that was finished is lost\n`,
+    )
     return 6
   }
-  process.stderr.write(`sluice failed: ${message}\n${stack ?? ''}\n  help: this is a mistake of sluice; please report it with the lines above\n`)
+  process.stderr.write(
+    `sluice failed: ${message}\n${stack ?? ''}\n  help: this is a mistake of sluice; please report it with the lines above\n`,
+  )
   return 1
 }

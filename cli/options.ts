@@ -17,14 +17,30 @@ export interface Verb {
 }
 
 const GLOBAL: Readonly<Record<string, Flag>> = {
-  file: { type: 'string', short: 'f', value: 'FILE', help: 'the pipeline file (default: the only one in pipelines/)' },
+  file: {
+    type: 'string',
+    short: 'f',
+    value: 'FILE',
+    help: 'the pipeline file (default: the only one in pipelines/)',
+  },
   directory: { type: 'string', short: 'C', value: 'DIR', help: 'work as if started in DIR' },
   color: { type: 'string', value: 'WHEN', help: 'auto, always or never (NO_COLOR is respected)' },
   help: { type: 'boolean', short: 'h', help: 'show this help' },
 }
-const PARAM: Flag = { type: 'string', short: 'p', multiple: true, value: 'NAME=VALUE', help: 'set a parameter of the file' }
+const PARAM: Flag = {
+  type: 'string',
+  short: 'p',
+  multiple: true,
+  value: 'NAME=VALUE',
+  help: 'set a parameter of the file',
+}
 const JSON_FLAG: Flag = { type: 'boolean', help: 'one JSON document on stdout' }
-const FORCE: Flag = { type: 'string', multiple: true, value: 'STAGE', help: 'run this stage even if it is cached' }
+const FORCE: Flag = {
+  type: 'string',
+  multiple: true,
+  value: 'STAGE',
+  help: 'run this stage even if it is cached',
+}
 
 export const VERBS: Readonly<Record<string, Verb>> = {
   run: {
@@ -41,7 +57,12 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   plan: {
     usage: 'plan',
     help: 'show which stages would run, and why',
-    flags: { param: PARAM, force: FORCE, json: JSON_FLAG, check: { type: 'boolean', help: 'exit 10 if something would run' } },
+    flags: {
+      param: PARAM,
+      force: FORCE,
+      json: JSON_FLAG,
+      check: { type: 'boolean', help: 'exit 10 if something would run' },
+    },
   },
   why: {
     usage: 'why <stage>',
@@ -53,18 +74,38 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     help: 'check pipeline files; nothing runs',
     flags: { json: JSON_FLAG, strict: { type: 'boolean', help: 'warnings fail, too' } },
   },
-  gate: { usage: 'gate', help: 'judge the gates again on the metrics that exist', flags: { param: PARAM, json: JSON_FLAG } },
+  gate: {
+    usage: 'gate',
+    help: 'judge the gates again on the metrics that exist',
+    flags: { param: PARAM, json: JSON_FLAG },
+  },
   graph: {
     usage: 'graph',
     help: 'the stages and what flows between them',
     flags: { json: JSON_FLAG, mermaid: { type: 'boolean', help: 'as mermaid text' } },
   },
-  show: { usage: 'show <stage>', help: 'what a stage was made from, what came out, where it lies', flags: { json: JSON_FLAG } },
+  show: {
+    usage: 'show <stage>',
+    help: 'what a stage was made from, what came out, where it lies',
+    flags: { json: JSON_FLAG },
+  },
   logs: { usage: 'logs <stage>', help: "what a stage's workers printed in its last attempt", flags: {} },
-  metrics: { usage: 'metrics', help: 'the measured values of all stages that measure', flags: { json: JSON_FLAG } },
+  metrics: {
+    usage: 'metrics',
+    help: 'the measured values of all stages that measure',
+    flags: { json: JSON_FLAG },
+  },
   doctor: { usage: 'doctor', help: 'is this machine ready', flags: { json: JSON_FLAG } },
-  init: { usage: 'init [name]', help: 'write a pipeline that validates and runs, with sample data', flags: {} },
-  explain: { usage: 'explain <code|stage|metric>', help: 'what a message, a stage kind or a metric means', flags: {} },
+  init: {
+    usage: 'init [name]',
+    help: 'write a pipeline that validates and runs, with sample data',
+    flags: {},
+  },
+  explain: {
+    usage: 'explain <code|stage|metric>',
+    help: 'what a message, a stage kind or a metric means',
+    flags: {},
+  },
 }
 
 export interface Command {
@@ -93,7 +134,10 @@ export function parseCommand(argv: readonly string[]): Command {
   const known = VERBS[verb]
   if (known === undefined) {
     const near = didYouMean(verb, Object.keys(VERBS))
-    throw new Usage(`there is no command '${verb}'${near === null ? '' : `; did you mean '${near}'?`}\n  help: sluice --help`, true)
+    throw new Usage(
+      `there is no command '${verb}'${near === null ? '' : `; did you mean '${near}'?`}\n  help: sluice --help`,
+      true,
+    )
   }
   const flags = { ...GLOBAL, ...known.flags }
   let parsed
@@ -112,7 +156,9 @@ export function parseCommand(argv: readonly string[]): Command {
     const word = /'(?<flag>--?[^' =]+)/.exec((error as Error).message)?.groups?.['flag'] ?? ''
     const near = didYouMean(word.replace(/^-+/, ''), Object.keys(flags))
     const unknown = (error as NodeJS.ErrnoException).code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION'
-    const what = unknown ? `'${verb}' has no option ${word}${near === null ? '' : `; did you mean --${near}?`}` : (error as Error).message
+    const what = unknown
+      ? `'${verb}' has no option ${word}${near === null ? '' : `; did you mean --${near}?`}`
+      : (error as Error).message
     throw new Usage(`${what}\n  help: sluice ${verb} --help`, true)
   }
   if (parsed.values['help'] === true) throw new Usage(verbHelp(known), false)
@@ -135,7 +181,9 @@ function overview(): string {
 }
 
 function verbHelp(verb: Verb): string {
-  return [`sluice ${verb.usage}`, '', `  ${verb.help}`, '', ...flagLines({ ...verb.flags, ...GLOBAL })].join('\n')
+  return [`sluice ${verb.usage}`, '', `  ${verb.help}`, '', ...flagLines({ ...verb.flags, ...GLOBAL })].join(
+    '\n',
+  )
 }
 
 function flagLines(flags: Readonly<Record<string, Flag>>): readonly string[] {

@@ -79,9 +79,13 @@ export function pipelineFiles(root: string): readonly string[] {
 function onlyPipeline(root: string): string {
   const files = pipelineFiles(root)
   const [only, second] = files
-  if (only === undefined) throw new Usage('there is no pipelines/*.pipeline.yaml here\n  help: sluice init', true)
+  if (only === undefined)
+    throw new Usage('there is no pipelines/*.pipeline.yaml here\n  help: sluice init', true)
   if (second !== undefined) {
-    throw new Usage(`there are ${String(files.length)} pipelines; say which one:\n  ${files.map((f) => `-f ${f}`).join('\n  ')}`, true)
+    throw new Usage(
+      `there are ${String(files.length)} pipelines; say which one:\n  ${files.map((f) => `-f ${f}`).join('\n  ')}`,
+      true,
+    )
   }
   return only
 }
@@ -99,7 +103,10 @@ export function rootAbove(start: string): string {
 
 function environmentOf(root: string, buildDir: string): Environment {
   const build = readBuild(buildDir)
-  const node = (entry: string) => ({ command: process.execPath, args: [join(buildDir, 'workers', entry, 'main.mjs')] })
+  const node = (entry: string) => ({
+    command: process.execPath,
+    args: [join(buildDir, 'workers', entry, 'main.mjs')],
+  })
   const cores = availableParallelism()
   return {
     root,
@@ -110,7 +117,12 @@ function environmentOf(root: string, buildDir: string): Environment {
     workers: { text: node('text'), kernel: node('onnx') },
     slots: { text: Math.max(2, cores), kernel: 1 },
     threads: { text: 1, kernel: cores },
-    provenance: { node: process.version, arch: process.arch, cpu: cpus()[0]?.model ?? 'unknown', sluice: build.version },
+    provenance: {
+      node: process.version,
+      arch: process.arch,
+      cpu: cpus()[0]?.model ?? 'unknown',
+      sluice: build.version,
+    },
   }
 }
 
@@ -123,7 +135,9 @@ export async function compileFile(
   const path = join(project.root, project.file)
   if (!existsSync(path)) throw new Usage(`there is no file ${project.file}`, true)
   const source = { path: project.file, text: readFileSync(path, 'utf8') }
-  const digest = digestOf(JSON.stringify([build.cli, project.file, source.text, params])).slice('sha256:'.length)
+  const digest = digestOf(JSON.stringify([build.cli, project.file, source.text, params])).slice(
+    'sha256:'.length,
+  )
   const kept = join(project.environment.stateDir, 'compiled', digest)
   if (existsSync(kept)) {
     try {
@@ -164,7 +178,8 @@ export async function openPipeline(command: Command, buildDir: string): Promise<
     else if (found.files.length > 0 || !source.optional) sources[source.name] = found
   }
   if (missing.length > 0) throw new FileProblem([...diagnostics, ...missing])
-  if (diagnostics.length > 0) process.stderr.write(`${renderDiagnostics(diagnostics, { color: useColor(process.stderr, command) })}\n`)
+  if (diagnostics.length > 0)
+    process.stderr.write(`${renderDiagnostics(diagnostics, { color: useColor(process.stderr, command) })}\n`)
   const lockPath = join(project.root, project.file.replace(/\.yaml$/, '.lock'))
   const lock = readLock(lockPath)
   return { ...project, pipeline, stores, sources, lockPath, lock, overridden: Object.keys(params).length > 0 }
@@ -201,7 +216,9 @@ export function yardsticksOf(opened: Opened): Readonly<Record<string, Yardstick>
   const judged = opened.pipeline.stages.flatMap((stage) => (stage.gate === null ? [] : [stage.gate]))
   const [gate] = judged
   if (gate === undefined) return {}
-  const last: Yardstick = scoresIn(opened.lock, gate.judged, 'last') ?? { missing: 'there is no earlier run in the lock file' }
+  const last: Yardstick = scoresIn(opened.lock, gate.judged, 'last') ?? {
+    missing: 'there is no earlier run in the lock file',
+  }
   if (!judged.some(({ checks }) => checks.some(({ text }) => /\bmain\b/.test(text)))) return { last }
   return { last, main: mainScores(opened, gate.judged) }
 }
@@ -210,7 +227,10 @@ function mainScores(opened: Opened, stage: string): Yardstick {
   const path = relative(opened.root, opened.lockPath)
   for (const branch of ['origin/main', 'main', 'origin/master', 'master']) {
     try {
-      execFileSync('git', ['rev-parse', '--verify', '--quiet', `${branch}^{commit}`], { cwd: opened.root, stdio: 'ignore' })
+      execFileSync('git', ['rev-parse', '--verify', '--quiet', `${branch}^{commit}`], {
+        cwd: opened.root,
+        stdio: 'ignore',
+      })
     } catch {
       continue
     }
@@ -239,7 +259,11 @@ function scoresIn(lock: Lock | null, stage: string, origin: string): ScoreSet | 
   const facts = lock?.['scores']?.[stage]
   if (facts === undefined) return null
   const { ruler, rows: _rows, ...values } = facts
-  return { ruler: String(ruler), origin, values: values as Record<string, number | null> }
+  return {
+    ruler: typeof ruler === 'string' ? ruler : '',
+    origin,
+    values: values as Record<string, number | null>,
+  }
 }
 
 export function stringFlag(command: Command, name: string): string | null {
@@ -261,13 +285,18 @@ function paramsOf(command: Command): JsonObject {
     const value = text.slice(at + 1)
     const number = Number(value)
     const word = { true: true, false: false, none: null, null: null }[value]
-    params[text.slice(0, at)] = word !== undefined ? word : value.trim() !== '' && Number.isFinite(number) ? number : value
+    params[text.slice(0, at)] =
+      word !== undefined ? word : value.trim() !== '' && Number.isFinite(number) ? number : value
   }
   return params
 }
 
 /** Stage names on the command line must be stages of the file. */
-export function checkStages(names: readonly string[], pipeline: Pipeline, near: (word: string, all: readonly string[]) => string | null): void {
+export function checkStages(
+  names: readonly string[],
+  pipeline: Pipeline,
+  near: (word: string, all: readonly string[]) => string | null,
+): void {
   const all = pipeline.stages.map((stage) => stage.name)
   for (const name of names) {
     if (all.includes(name)) continue

@@ -36,7 +36,12 @@ async function rebuildIfStale() {
   if (!existsSync(join(root, 'tsconfig.json')) && existsSync(bundle)) return
   const { build, sourceStamp } = await import('./build.mjs')
   const built = join(root, 'build', 'build.json')
-  if (existsSync(built) && existsSync(bundle) && JSON.parse(readFileSync(built, 'utf8')).stamp === sourceStamp()) return
+  if (
+    existsSync(built) &&
+    existsSync(bundle) &&
+    JSON.parse(readFileSync(built, 'utf8')).stamp === sourceStamp()
+  )
+    return
   try {
     await build()
   } catch (error) {

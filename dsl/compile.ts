@@ -59,7 +59,7 @@ function build(source: Source, kinds: Kinds, options: CompileOptions, out: Diagn
     out,
   )
   const gates = gatesOf(drafts, stageNames, wiring, kinds, file.poisoned, out)
-  const stages = assemble(drafts, wiring, gates, out)
+  const stages = assemble(drafts, wiring, gates, file.defaults, out)
   if (stages === null) return null
   return {
     name: file.name,
@@ -200,6 +200,7 @@ function assemble(
   drafts: ReadonlyMap<string, Draft>,
   wiring: Wiring,
   gates: ReadonlyMap<string, ReadGate | null>,
+  defaults: Declarations['defaults'],
   out: Diagnostic[],
 ): readonly Stage[] | null {
   const stages = new Map<string, Stage>()
@@ -228,13 +229,13 @@ function assemble(
       inputs,
       after: after.sort(),
       outputs: draft.outputs,
-      cache: draft.declaration?.cache ?? 'auto',
-      timeoutMs: draft.declaration?.timeoutMs ?? null,
+      cache: draft.declaration?.cache ?? defaults.cache,
+      timeoutMs: draft.declaration === null ? defaults.timeoutMs : draft.declaration.timeoutMs,
       span: draft.span,
       synthesised: false,
       gate: gate?.gate ?? null,
     })
-    if (gate?.untuned) addTwin(gate.untuned, drafts, wiring, stages, edges)
+    if (gate?.untuned) addTwin(gate.untuned, drafts, wiring, defaults, stages, edges)
   }
   const graph = graphOf([...stages.keys()], edges)
   const cycles = cyclesOf(graph)
@@ -248,6 +249,7 @@ function addTwin(
   untuned: { readonly twinOf: string; readonly span: Span },
   drafts: ReadonlyMap<string, Draft>,
   wiring: Wiring,
+  defaults: Declarations['defaults'],
   stages: Map<string, Stage>,
   edges: Edge[],
 ): void {
@@ -271,8 +273,8 @@ function addTwin(
     inputs,
     after: [],
     outputs: judged.outputs,
-    cache: judged.declaration?.cache ?? 'auto',
-    timeoutMs: judged.declaration?.timeoutMs ?? null,
+    cache: judged.declaration?.cache ?? defaults.cache,
+    timeoutMs: judged.declaration === null ? defaults.timeoutMs : judged.declaration.timeoutMs,
     span: untuned.span,
     synthesised: true,
     gate: null,

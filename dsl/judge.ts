@@ -134,7 +134,13 @@ function truth(expression: Expression, context: Context): Known<boolean> {
     }
     case 'significance':
       return unknown('significance is not supported yet')
-    default:
+    case 'arithmetic':
+    case 'call':
+    case 'default':
+    case 'name':
+    case 'negate':
+    case 'number':
+    case 'string':
       return unknown('this is not something that can be true or false')
   }
 }
@@ -181,7 +187,15 @@ function number(expression: Expression, context: Context): Known<number> {
       const result = applyNumeric(expression.name, values)
       return result === null ? unknown(`${expression.name} cannot be computed`) : finite(result)
     }
-    default:
+    case 'between':
+    case 'boolean':
+    case 'compare':
+    case 'directed':
+    case 'logic':
+    case 'missing':
+    case 'not':
+    case 'significance':
+    case 'string':
       return unknown('this is not a number')
   }
 }

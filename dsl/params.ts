@@ -96,8 +96,8 @@ function declareLong(entry: MapEntry, map: MapNode, out: Diagnostic[]): Declarat
       problems.notOneOf(
         span,
         'type',
-        String(typeName),
-        didYouMean(String(typeName), PARAM_TYPES),
+        wordOf(typeName),
+        didYouMean(wordOf(typeName), PARAM_TYPES),
         PARAM_TYPES,
       ),
     )
@@ -160,13 +160,17 @@ function check(name: string, value: Json, declaration: Declaration, out: Diagnos
   }
   if (range !== null && typeof value === 'number' && (value < range.low || value > range.high)) {
     const bounds = { low: range.low, high: range.high, openLow: false, openHigh: false }
-    out.push(problems.outOfRange(span, name, String(value), bounds, null))
+    out.push(problems.outOfRange(span, name, wordOf(value), bounds, null))
     return undefined
   }
   if (allowed !== null && !allowed.some((each) => each === value)) {
     const words = allowed.map((each) => (typeof each === 'string' ? each : JSON.stringify(each)))
-    out.push(problems.notOneOf(span, name, String(value), didYouMean(String(value), words), words))
+    out.push(problems.notOneOf(span, name, wordOf(value), didYouMean(wordOf(value), words), words))
     return undefined
   }
   return value
+}
+
+function wordOf(value: Json): string {
+  return typeof value === 'string' ? value : JSON.stringify(value)
 }

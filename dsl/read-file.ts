@@ -50,6 +50,8 @@ export interface Declarations {
   readonly sources: readonly PipelineSource[]
   readonly flow: { readonly chains: Flow; readonly span: Span } | null
   readonly stages: readonly StageDeclaration[]
+  /** For every stage that does not say otherwise. */
+  readonly defaults: { readonly cache: StageDeclaration['cache']; readonly timeoutMs: number | null }
   /** `flow:` is written but unreadable, so nothing can be said about wiring. */
   readonly flowBroken: boolean
   /** True if `flow:` or a source is unreadable, so that wiring must not complain. */
@@ -105,6 +107,7 @@ export function readFile(root: MapNode, out: Diagnostic[]): Declarations {
     sources,
     flow,
     stages,
+    defaults: fallback,
     flowBroken: flowEntry !== undefined && flow === null,
     poisoned: broken || poisonedKeys || stagesPoisoned,
   }
@@ -280,13 +283,13 @@ function readTimeout(entry: MapEntry | undefined, fallback: number | null, out: 
   if (entry === undefined || isPoisoned(entry.value)) return fallback
   const value = plainValue(entry.value)
   const span = entry.value.span
-  const quantity = readQuantity(String(value))
+  const written = typeof value === 'string' ? value : JSON.stringify(value)
+  const quantity = readQuantity(written)
   if (quantity.type === 'quantity' && quantity.dim === 's' && quantity.value > 0)
     return Math.round(quantity.value * 1000)
   if (quantity.type === 'quantity' && quantity.unit === null)
-    out.push(problems.missingUnit(span, String(value), 'duration'))
-  else
-    out.push(problems.wrongUnit(span, typeof value === 'string' ? value : JSON.stringify(value), 'duration'))
+    out.push(problems.missingUnit(span, written, 'duration'))
+  else out.push(problems.wrongUnit(span, written, 'duration'))
   return fallback
 }
 

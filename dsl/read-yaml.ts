@@ -44,7 +44,7 @@ export function readYaml(source: Source, out: Diagnostic[]): Node | null {
     out.push(problems.emptyFile(spanAt(source, 0, 0)))
     return null
   }
-  return new Reader(source, document, tags, out).read(document.contents as YamlNode)
+  return new Reader(source, document, tags, out).read(document.contents)
 }
 
 /** Walks the document once; holds what the walk counts and has already reported. */
@@ -80,7 +80,7 @@ class Reader {
         this.out.push(problems.unknownAlias(span, node.source))
         return { type: 'poison', span }
       }
-      return this.read(target as YamlNode)
+      return this.read(target)
     }
     const tag = this.tags.find((warning) => warning.pos[1] <= start && this.ownsTag(warning, start))
     if (tag !== undefined) {
@@ -101,7 +101,7 @@ class Reader {
 
   private inner(node: YamlNode, start: number, end: number): Node {
     const span = spanAt(this.source, start, end)
-    if (isMap(node)) return { type: 'map', entries: this.entries(node.items as Pair[]), span }
+    if (isMap(node)) return { type: 'map', entries: this.entries(node.items), span }
     if (isSeq(node)) {
       const items = node.items as YamlNode[]
       const split = items.findIndex((item) => isScalar(item) && isHalfExpression(item.value))

@@ -464,7 +464,13 @@ class Wirer {
         (each) => each.reference.type === 'stage' && each.reference.stage === arrow.from,
       )
       const yardstick = to.declaration?.baseline?.value === arrow.from
-      if (reads || yardstick || (after.get(arrow.to) ?? []).includes(arrow.from)) continue
+      // `inputs: { adapter: none }` answers the arrow in the open: the branch is there to go without.
+      const declined = (to.declaration?.inputs ?? []).some(
+        ({ port, value }) =>
+          value.value === 'none' &&
+          Object.values(from.outputs).some((type) => type === own(to.kind.inputs, port)?.type),
+      )
+      if (reads || yardstick || declined || (after.get(arrow.to) ?? []).includes(arrow.from)) continue
       this.out.push(problems.idleArrow(arrow.span, arrow.from, arrow.to, arrow.fromSpan))
     }
   }

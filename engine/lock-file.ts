@@ -32,8 +32,10 @@ export function parseLock(text: string, path: string): Lock {
     const match = /^(?<indent> {0,4})(?<key>[^\s:][^:]*):(?: (?<value>.*))?$/su.exec(line)
     const { indent = '', key = '', value } = match?.groups ?? {}
     if (match !== null && indent === '' && value === undefined) lock[key] = section = {}
-    else if (match !== null && indent === '  ' && value === undefined && section !== null) section[key] = entry = {}
-    else if (match !== null && indent === '    ' && value !== undefined && entry !== null) entry[key] = valueOf(value, () => new LockError(path, index + 1, line))
+    else if (match !== null && indent === '  ' && value === undefined && section !== null)
+      section[key] = entry = {}
+    else if (match !== null && indent === '    ' && value !== undefined && entry !== null)
+      entry[key] = valueOf(value, () => new LockError(path, index + 1, line))
     else throw new LockError(path, index + 1, line)
   }
   return lock

@@ -66,7 +66,7 @@ function prepare(tokenizer: BleuTokenizer, line: string): string {
       // Without a blank before it, a full stop at the start of the line stays with what follows.
       return western(line.replace(LEADING_SPACES, '').replace(APART, ' $& '))
     case 'char':
-      return [...line].join(' ')
+      return Array.from(line).join(' ')
     case 'none':
       return line
   }

@@ -17,7 +17,7 @@ export const NEIGHBOUR_SIGNATURE = 'char 1-3-gram tf-idf cosine|case:lower|tie:f
 const ORDERS = 3
 
 function countGrams(text: string): Map<string, number> {
-  const characters = [...text.toLowerCase().trim()]
+  const characters = Array.from(text.toLowerCase().trim())
   const counts = new Map<string, number>()
   for (let start = 0; start < characters.length; start++) {
     let gram = ''

@@ -24,9 +24,16 @@ const files: readonly File[] = FOLDERS.flatMap((folder) =>
 function read(path: string): File {
   const text = readFileSync(path, 'utf8')
   const place = (name: string) => (name.startsWith('.') ? relative(root, resolve(dirname(path), name)) : name)
-  const statements = [...text.matchAll(/^(?:import|export) (?<type>type )?[^'\n]*(?:\n[^'\n]*)*?from '(?<name>[^']+)'/gm)]
-  const dynamic = [...text.matchAll(/import\('(?<name>[^']+)'\)/g)].map((match) => place(match.groups?.['name'] ?? ''))
-  const names = statements.map((match) => ({ name: place(match.groups?.['name'] ?? ''), type: match.groups?.['type'] !== undefined }))
+  const statements = [
+    ...text.matchAll(/^(?:import|export) (?<type>type )?[^'\n]*(?:\n[^'\n]*)*?from '(?<name>[^']+)'/gm),
+  ]
+  const dynamic = [...text.matchAll(/import\('(?<name>[^']+)'\)/g)].map((match) =>
+    place(match.groups?.['name'] ?? ''),
+  )
+  const names = statements.map((match) => ({
+    name: place(match.groups?.['name'] ?? ''),
+    type: match.groups?.['type'] !== undefined,
+  }))
   return {
     path: relative(root, path),
     text,
@@ -77,12 +84,18 @@ test('the walls stand', () => {
 test('dsl and metrics know nothing of the machine', () => {
   const broken = files
     .filter((file) => /^(dsl|metrics)\//.test(file.path))
-    .flatMap((file) => file.imports.filter((name) => name.startsWith('node:')).map((name) => `${file.path} imports ${name}`))
+    .flatMap((file) =>
+      file.imports.filter((name) => name.startsWith('node:')).map((name) => `${file.path} imports ${name}`),
+    )
   expect(broken).toEqual([])
 })
 
 describe('each outside library has one door', () => {
-  const used = new Set(files.flatMap((file) => file.imports).filter((name) => !name.startsWith('node:') && !/^[a-z]+\/.*\.ts$/.test(name)))
+  const used = new Set(
+    files
+      .flatMap((file) => file.imports)
+      .filter((name) => !name.startsWith('node:') && !/^[a-z]+\/.*\.ts$/.test(name)),
+  )
   test('every library used has a door in the list', () => {
     expect([...used].filter((name) => !(name in DOORS))).toEqual([])
   })
@@ -108,11 +121,17 @@ test('nothing imports in a circle', () => {
 })
 
 test('only the launcher and the command line end the process or read its arguments', () => {
-  const broken = files.filter((file) => !/^(cli|workers)\//.test(file.path) && /(?<![.#])process\.(exit|argv|env|stdout|stderr)\b/.test(file.text))
+  const broken = files.filter(
+    (file) =>
+      !/^(cli|workers)\//.test(file.path) &&
+      /(?<![.#])process\.(exit|argv|env|stdout|stderr)\b/.test(file.text),
+  )
   expect(broken.map((file) => file.path)).toEqual([])
 })
 
 test('named exports only, no barrels, a sentence on top', () => {
-  const broken = files.filter((file) => /^export (default|\*)/m.test(file.text) || !file.text.startsWith('/**'))
+  const broken = files.filter(
+    (file) => /^export (default|\*)/m.test(file.text) || !file.text.startsWith('/**'),
+  )
   expect(broken.map((file) => file.path)).toEqual([])
 })

@@ -45,7 +45,11 @@ export function serve(description: WorkerDescription): void {
   lines.on('close', () => process.exit(0))
 }
 
-async function runJob(job: Job, description: WorkerDescription, cancelled: ReadonlySet<string>): Promise<void> {
+async function runJob(
+  job: Job,
+  description: WorkerDescription,
+  cancelled: ReadonlySet<string>,
+): Promise<void> {
   send({ type: 'started', id: job.id })
   let sentAt = 0
   const context: OpContext = {
@@ -57,7 +61,9 @@ async function runJob(job: Job, description: WorkerDescription, cancelled: Reado
       const now = performance.now()
       if (now - sentAt < PROGRESS_MS && done < total) return
       sentAt = now
-      const finite = Object.entries(values).map(([name, value]) => [name, Number.isFinite(value) ? value : null])
+      const finite = Object.entries(values).map(
+        ([name, value]) => [name, Number.isFinite(value) ? value : null] as const,
+      )
       send({ type: 'progress', id: job.id, done, total, unit, values: Object.fromEntries(finite) })
     },
     note(level, text) {
@@ -103,7 +109,7 @@ function failureOf(error: unknown): FailureWords {
 
 function send(message: FromWorker): void {
   const bytes = Buffer.from(`${JSON.stringify(message)}\n`)
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     try {
       at += writeSync(PROTOCOL_FD, bytes, at)
     } catch (error) {

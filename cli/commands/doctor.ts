@@ -22,7 +22,10 @@ export async function doctorCommand(command: Command, buildDir: string): Promise
   const root = rootAbove(resolve(stringFlag(command, 'directory') ?? '.'))
   const files = pipelineFiles(root)
   const file = files[0] ?? 'pipelines/none.pipeline.yaml'
-  const { environment } = findProject({ ...command, flags: { ...command.flags, file: resolve(root, file) } }, buildDir)
+  const { environment } = findProject(
+    { ...command, flags: { ...command.flags, file: resolve(root, file) } },
+    buildDir,
+  )
   const platform = `${process.platform}-${process.arch}`
   const disk = statfsSync(root)
   const free = disk.bavail * disk.bsize
@@ -34,8 +37,18 @@ export async function doctorCommand(command: Command, buildDir: string): Promise
       detail: platform,
       help: `training runs on ${KERNEL_PLATFORMS.join(', ')}; here: validate, plan, gate`,
     },
-    { what: 'machine', ok: true, detail: `${String(availableParallelism())} cores, ${bytes(totalmem())} memory`, help: null },
-    { what: 'disk', ok: free > LEAST_DISK_BYTES, detail: `${bytes(free)} free`, help: 'free some space, or see what .sluice holds' },
+    {
+      what: 'machine',
+      ok: true,
+      detail: `${String(availableParallelism())} cores, ${bytes(totalmem())} memory`,
+      help: null,
+    },
+    {
+      what: 'disk',
+      ok: free > LEAST_DISK_BYTES,
+      detail: `${bytes(free)} free`,
+      help: 'free some space, or see what .sluice holds',
+    },
     writable(existsSync(environment.stateDir) ? environment.stateDir : root),
     {
       what: 'pipelines',
@@ -49,7 +62,12 @@ export async function doctorCommand(command: Command, buildDir: string): Promise
     try {
       const session = await WorkerSession.start(worker)
       await session.end()
-      findings.push({ what: `worker ${name}`, ok: true, detail: `answers in ${(performance.now() - began).toFixed(0)} ms`, help: null })
+      findings.push({
+        what: `worker ${name}`,
+        ok: true,
+        detail: `answers in ${(performance.now() - began).toFixed(0)} ms`,
+        help: null,
+      })
     } catch (error) {
       findings.push({ what: `worker ${name}`, ok: false, detail: (error as Error).message, help: 'npm ci' })
     }
@@ -60,7 +78,9 @@ export async function doctorCommand(command: Command, buildDir: string): Promise
   else {
     for (const { what, ok, detail, help } of findings) {
       const mark = ok ? paint('green', '✓') : paint('red', '✗')
-      process.stdout.write(`${mark} ${what.padEnd(18)}${detail}${ok || help === null ? '' : `\n    help: ${help}`}\n`)
+      process.stdout.write(
+        `${mark} ${what.padEnd(18)}${detail}${ok || help === null ? '' : `\n    help: ${help}`}\n`,
+      )
     }
   }
   return findings.every(({ ok }) => ok) ? 0 : 6

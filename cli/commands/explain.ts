@@ -9,23 +9,41 @@ import { Usage } from '../options.ts'
 
 export function explainCommand(command: Command): number {
   const [word, ...rest] = command.args
-  const metrics = Object.assign({}, ...Object.values(stageKinds).map((kind) => kind.measurable ?? {})) as NonNullable<StageKind['measurable']>
+  const metrics = Object.assign(
+    {},
+    ...Object.values(stageKinds).map((kind) => kind.measurable ?? {}),
+  ) as NonNullable<StageKind['measurable']>
   if (word === undefined || rest.length > 0) {
-    throw new Usage(`explain wants one word\n  help: a code such as E201, a stage (${Object.keys(stageKinds).join(' ')}) or a metric (${Object.keys(metrics).join(' ')})`, true)
+    throw new Usage(
+      `explain wants one word\n  help: a code such as E201, a stage (${Object.keys(stageKinds).join(' ')}) or a metric (${Object.keys(metrics).join(' ')})`,
+      true,
+    )
   }
   const entry = catalogue[word.toUpperCase()]
   const kind = stageKinds[word]
   const metric = metrics[word]
   if (entry !== undefined) {
     const { title, why, wrong, right } = entry
-    const indent = (text: string) => text.split('\n').map((line) => `    ${line}`).join('\n')
-    process.stdout.write(`${word.toUpperCase()}  ${title}\n\n  wrong:\n${indent(wrong)}\n  right:\n${indent(right)}\n\n  ${why}\n`)
+    const indent = (text: string) =>
+      text
+        .split('\n')
+        .map((line) => `    ${line}`)
+        .join('\n')
+    process.stdout.write(
+      `${word.toUpperCase()}  ${title}\n\n  wrong:\n${indent(wrong)}\n  right:\n${indent(right)}\n\n  ${why}\n`,
+    )
   } else if (kind !== undefined) process.stdout.write(`${kindText(kind)}\n`)
   else if (metric !== undefined) {
     const range = `${String(metric.min ?? '-∞')} … ${String(metric.max ?? '∞')}`
-    process.stdout.write(`${word}  ${metric.title.en} (${metric.title.zh}); ${metric.direction} is better, ${range}\n`)
+    process.stdout.write(
+      `${word}  ${metric.title.en} (${metric.title.zh}); ${metric.direction} is better, ${range}\n`,
+    )
   } else {
-    const near = didYouMean(word, [...Object.keys(catalogue), ...Object.keys(stageKinds), ...Object.keys(metrics)])
+    const near = didYouMean(word, [
+      ...Object.keys(catalogue),
+      ...Object.keys(stageKinds),
+      ...Object.keys(metrics),
+    ])
     throw new Usage(`nothing is called '${word}'${near === null ? '' : `; did you mean '${near}'?`}`, true)
   }
   return 0
@@ -36,9 +54,13 @@ function kindText(kind: StageKind): string {
   return [
     `${kind.name}@${kind.version}  ${kind.summary}`,
     '',
-    ...Object.entries(kind.inputs).map(([port, { type, optional, help }]) => `  in   ${port.padEnd(14)} ${type}${optional === true ? ' (optional)' : ''}: ${help}`),
+    ...Object.entries(kind.inputs).map(
+      ([port, { type, optional, help }]) =>
+        `  in   ${port.padEnd(14)} ${type}${optional === true ? ' (optional)' : ''}: ${help}`,
+    ),
     ...options.map(([name, schema]) => {
-      const fallback = schema['default'] === undefined ? '' : ` (default ${JSON.stringify(schema['default'])})`
+      const fallback =
+        schema['default'] === undefined ? '' : ` (default ${JSON.stringify(schema['default'])})`
       const words = schema['description']
       return `  with ${name.padEnd(14)} ${typeof words === 'string' ? words : ''}${fallback}`
     }),

@@ -15,7 +15,8 @@ export function lastStart(stateDir: string, pipeline: string, stage: string): St
     const events = readLog(join(stateDir, 'runs', run, 'run.jsonl'))
     if (!events.some((event) => event.type === 'run.start' && event.pipeline === pipeline)) continue
     for (const event of events) {
-      if (event.type === 'stage.start' && event.stage === stage) return { run, reason: event.reason, at: event.t }
+      if (event.type === 'stage.start' && event.stage === stage)
+        return { run, reason: event.reason, at: event.t }
     }
   }
   return null

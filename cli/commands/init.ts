@@ -10,15 +10,26 @@ const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
 export function initCommand(command: Command): number {
   const root = resolve(stringFlag(command, 'directory') ?? '.')
   const name = command.args[0] ?? 'support'
-  if (!NAME.test(name)) throw new Usage(`a pipeline's name is lower-case words joined by '-', not '${name}'\n  help: sluice init my-model`, true)
+  if (!NAME.test(name))
+    throw new Usage(
+      `a pipeline's name is lower-case words joined by '-', not '${name}'\n  help: sluice init my-model`,
+      true,
+    )
   const files: Readonly<Record<string, string>> = {
     [`pipelines/${name}.pipeline.yaml`]: pipelineText(name),
     [`data/${name}.jsonl`]: sampleRows(),
     [`data/${name}-handbook.txt`]: sampleCorpus(),
-    'sluice.config.yaml': '# This folder is the root of a sluice project; paths in pipeline files start here.\nversion: 1\n',
+    'sluice.config.yaml':
+      '# This folder is the root of a sluice project; paths in pipeline files start here.\nversion: 1\n',
   }
-  const taken = Object.keys(files).filter((path) => path !== 'sluice.config.yaml' && existsSync(join(root, path)))
-  if (taken.length > 0) throw new Usage(`these files exist already and are left as they are: ${taken.join(', ')}\n  help: sluice init another-name`, true)
+  const taken = Object.keys(files).filter(
+    (path) => path !== 'sluice.config.yaml' && existsSync(join(root, path)),
+  )
+  if (taken.length > 0)
+    throw new Usage(
+      `these files exist already and are left as they are: ${taken.join(', ')}\n  help: sluice init another-name`,
+      true,
+    )
   for (const [path, text] of Object.entries(files)) {
     const target = join(root, path)
     if (existsSync(target)) continue
@@ -33,7 +44,8 @@ export function initCommand(command: Command): number {
 
 function ignoreState(path: string): void {
   const text = existsSync(path) ? readFileSync(path, 'utf8') : ''
-  if (!/^\/?\.sluice\/?$/m.test(text)) appendFileSync(path, `${text === '' || text.endsWith('\n') ? '' : '\n'}.sluice/\n`)
+  if (!/^\/?\.sluice\/?$/m.test(text))
+    appendFileSync(path, `${text === '' || text.endsWith('\n') ? '' : '\n'}.sluice/\n`)
 }
 
 function pipelineText(name: string): string {
@@ -69,12 +81,46 @@ stages:
 
 function sampleRows(): string {
   const answers: readonly (readonly [string, readonly string[]])[] = [
-    ['We are open from nine to six on weekdays.', ['When are you open?', 'What are your opening hours?', 'Are you open on weekdays?', 'From when to when can I come?']],
-    ['You can return an item within thirty days.', ['Can I return an item?', 'How long may I return something?', 'What is the return period?', 'Until when can items be returned?']],
-    ['Delivery takes two working days.', ['How long does delivery take?', 'When will my delivery arrive?', 'Is delivery fast?', 'How many days until delivery?']],
-    ['Invoices are sent by mail after the purchase.', ['Where is my invoice?', 'How do I get an invoice?', 'Do you send invoices?', 'I need the invoice for my purchase']],
+    [
+      'We are open from nine to six on weekdays.',
+      [
+        'When are you open?',
+        'What are your opening hours?',
+        'Are you open on weekdays?',
+        'From when to when can I come?',
+      ],
+    ],
+    [
+      'You can return an item within thirty days.',
+      [
+        'Can I return an item?',
+        'How long may I return something?',
+        'What is the return period?',
+        'Until when can items be returned?',
+      ],
+    ],
+    [
+      'Delivery takes two working days.',
+      [
+        'How long does delivery take?',
+        'When will my delivery arrive?',
+        'Is delivery fast?',
+        'How many days until delivery?',
+      ],
+    ],
+    [
+      'Invoices are sent by mail after the purchase.',
+      [
+        'Where is my invoice?',
+        'How do I get an invoice?',
+        'Do you send invoices?',
+        'I need the invoice for my purchase',
+      ],
+    ],
   ]
-  return answers.flatMap(([response, prompts]) => prompts.map((prompt) => `${JSON.stringify({ prompt, response })}\n`)).join('')
+  return answers
+    .flatMap(([response, prompts]) => prompts.map((prompt) => `${JSON.stringify({ prompt, response })}\n`))
+    .join('')
 }
 
 function sampleCorpus(): string {

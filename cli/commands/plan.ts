@@ -17,10 +17,14 @@ export async function planCommand(command: Command, buildDir: string): Promise<n
   checkStages([...forced], opened.pipeline, didYouMean)
   const planned = planOf(opened, forced)
   if (command.flags['json'] === true) {
-    process.stdout.write(`${JSON.stringify({ pipeline: opened.pipeline.name, stages: planned.map(plannedJson) }, null, 2)}\n`)
+    process.stdout.write(
+      `${JSON.stringify({ pipeline: opened.pipeline.name, stages: planned.map(plannedJson) }, null, 2)}\n`,
+    )
   } else {
     const lastMs = (kind: string) => opened.stores.results.newest(kind)?.durationMs ?? null
-    process.stdout.write(`${planText(opened.pipeline.name, planned, lastMs, painter(useColor(process.stdout, command)))}\n`)
+    process.stdout.write(
+      `${planText(opened.pipeline.name, planned, lastMs, painter(useColor(process.stdout, command)))}\n`,
+    )
   }
   const stale = planned.some((entry) => entry.type === 'run')
   return command.flags['check'] === true && stale ? STALE : 0
@@ -28,7 +32,8 @@ export async function planCommand(command: Command, buildDir: string): Promise<n
 
 export async function whyCommand(command: Command, buildDir: string): Promise<number> {
   const [name, ...rest] = command.args
-  if (name === undefined || rest.length > 0) throw new Usage('why wants one stage\n  help: sluice why lora-train', true)
+  if (name === undefined || rest.length > 0)
+    throw new Usage('why wants one stage\n  help: sluice why lora-train', true)
   const opened = await openPipeline(command, buildDir)
   checkStages([name], opened.pipeline, didYouMean)
   const entry = planOf(opened, new Set()).find(({ stage }) => stage.name === name)
@@ -38,12 +43,17 @@ export async function whyCommand(command: Command, buildDir: string): Promise<nu
     process.stdout.write(`${JSON.stringify({ now: plannedJson(entry), last: start }, null, 2)}\n`)
     return 0
   }
-  const lines = [`${name}`]
+  const lines = [name]
   if (entry.type === 'judge') lines.push('  a gate is judged on every run; it is never cached')
   if (entry.type === 'cached') {
     lines.push(`  now:   cached, key ${entry.key.slice(7, 19)}, made in ${duration(entry.result.durationMs)}`)
   }
-  if (entry.type === 'run') lines.push(...entry.reasons.map((reason, i) => `  ${i === 0 ? 'now:   will run:' : '                '} ${reasonText(reason)}`))
+  if (entry.type === 'run')
+    lines.push(
+      ...entry.reasons.map(
+        (reason, i) => `  ${i === 0 ? 'now:   will run:' : '                '} ${reasonText(reason)}`,
+      ),
+    )
   if (start !== null) lines.push(`  last:  ran in ${start.run} because: ${start.reason}`)
   process.stdout.write(`${lines.join('\n')}\n`)
   return 0
@@ -53,5 +63,9 @@ function plannedJson(entry: Planned): unknown {
   const base = { stage: entry.stage.name, uses: entry.stage.uses, status: entry.type }
   if (entry.type === 'judge') return base
   if (entry.type === 'cached') return { ...base, key: entry.key }
-  return { ...base, key: entry.key, reasons: entry.reasons.map((reason) => ({ ...reason, span: undefined, text: reasonText(reason) })) }
+  return {
+    ...base,
+    key: entry.key,
+    reasons: entry.reasons.map((reason) => ({ ...reason, span: undefined, text: reasonText(reason) })),
+  }
 }

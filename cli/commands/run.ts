@@ -23,12 +23,20 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
   const forced = new Set(listFlag(command, 'force'))
   checkStages([...command.args, ...forced], opened.pipeline, didYouMean)
   const events = stringFlag(command, 'events')
-  if (events !== null && events !== 'ndjson') throw new Usage(`--events knows one form: ndjson, not '${events}'`, true)
+  if (events !== null && events !== 'ndjson')
+    throw new Usage(`--events knows one form: ndjson, not '${events}'`, true)
   const planned = planOf(opened, forced)
   const reasons = new Map(
-    planned.map((entry) => [entry.stage.name, entry.type === 'run' ? entry.reasons.map(reasonText).join('; ') : '']),
+    planned.map((entry) => [
+      entry.stage.name,
+      entry.type === 'run' ? entry.reasons.map(reasonText).join('; ') : '',
+    ]),
   )
-  if (command.flags['locked'] === true) checkLocked(opened, planned.flatMap((entry) => (entry.type === 'run' ? [entry.stage.name] : [])))
+  if (command.flags['locked'] === true)
+    checkLocked(
+      opened,
+      planned.flatMap((entry) => (entry.type === 'run' ? [entry.stage.name] : [])),
+    )
   const report = reportFor(command, events !== null)
   const stop = new AbortController()
   const interrupt = () => stopOrKill(stop)
@@ -64,13 +72,20 @@ function stopOrKill(stop: AbortController): void {
 
 function checkLocked(opened: Opened, running: readonly string[]): void {
   if (running.length === 0 && opened.lock !== null) return
-  const what = opened.lock === null ? 'there is no lock file' : `these stages are not as locked: ${running.join(' ')}`
+  const what =
+    opened.lock === null ? 'there is no lock file' : `these stages are not as locked: ${running.join(' ')}`
   throw new Usage(`--locked: ${what}\n  help: sluice plan`, true)
 }
 
-function reportFor(command: Command, events: boolean): { take: Parameters<typeof run>[0]['listener']; end: () => void } {
+function reportFor(
+  command: Command,
+  events: boolean,
+): { take: Parameters<typeof run>[0]['listener']; end: () => void } {
   if (events) {
-    return { take: (_, event) => void process.stdout.write(`${JSON.stringify(event)}\n`), end: () => undefined }
+    return {
+      take: (_, event) => void process.stdout.write(`${JSON.stringify(event)}\n`),
+      end: () => undefined,
+    }
   }
   const live = process.stderr.isTTY && process.env['CI'] === undefined && process.env['TERM'] !== 'dumb'
   if (!live) {
@@ -99,7 +114,9 @@ function sumUp(opened: Opened, outcome: RunOutcome, command: Command, quiet: boo
   for (const { name, failure } of failures) {
     const log = failure?.log == null ? '' : `\n  log: ${failure.log} (sluice logs ${name})`
     const help = failure?.help == null ? '' : `\n  help: ${failure.help}`
-    process.stderr.write(`\n${painter(useColor(process.stderr, command))('red', `${name} failed`)}: ${failure?.message ?? ''}${help}${log}\n`)
+    process.stderr.write(
+      `\n${painter(useColor(process.stderr, command))('red', `${name} failed`)}: ${failure?.message ?? ''}${help}${log}\n`,
+    )
   }
   const columns = metricsColumns(opened, outcome)
   const parts: string[] = []
@@ -112,7 +129,10 @@ function sumUp(opened: Opened, outcome: RunOutcome, command: Command, quiet: boo
   process.stdout.write(`\n${parts.join('\n\n')}\n`)
 }
 
-export function metricsColumns(opened: Opened, outcome: Pick<RunOutcome, 'results'>): readonly MetricsColumn[] {
+export function metricsColumns(
+  opened: Opened,
+  outcome: Pick<RunOutcome, 'results'>,
+): readonly MetricsColumn[] {
   return opened.pipeline.stages.flatMap((stage) => {
     const port = metricsPort(stage)
     const artifact = port === null ? undefined : outcome.results.get(stage.name)?.outputs[port]
@@ -124,8 +144,15 @@ export function metricsColumns(opened: Opened, outcome: Pick<RunOutcome, 'result
 function outputLines(opened: Opened, outcome: RunOutcome, paint: Paint): readonly string[] {
   const lines = opened.pipeline.stages.flatMap((stage) =>
     Object.entries(stage.outputs)
-      .filter(([port, type]) => (type === 'adapter' || type === 'samples') && outcome.results.get(stage.name)?.outputs[port] !== undefined)
-      .map(([port, type]) => `  ${paint('dim', `${type} of ${stage.name}:`)} .sluice/out/${opened.pipeline.name}/${stage.name}/${port}`),
+      .filter(
+        ([port, type]) =>
+          (type === 'adapter' || type === 'samples') &&
+          outcome.results.get(stage.name)?.outputs[port] !== undefined,
+      )
+      .map(
+        ([port, type]) =>
+          `  ${paint('dim', `${type} of ${stage.name}:`)} .sluice/out/${opened.pipeline.name}/${stage.name}/${port}`,
+      ),
   )
   return lines.length === 0 ? [] : [lines.join('\n')]
 }
@@ -135,7 +162,10 @@ function closing(outcome: RunOutcome): string {
   const count = (status: string) => stages.filter((stage) => stage.status === status).length
   const ran = count('done')
   const took = duration(outcome.state.durationMs ?? 0)
-  const words = ran === 0 && count('cached') > 0 && count('failed') === 0 ? 'everything cached' : `${String(ran)} ran, ${String(count('cached'))} cached`
+  const words =
+    ran === 0 && count('cached') > 0 && count('failed') === 0
+      ? 'everything cached'
+      : `${String(ran)} ran, ${String(count('cached'))} cached`
   const exit = outcome.exitCode === 0 ? '' : `, exit ${String(outcome.exitCode)}`
   return `${words}, ${took}${exit}`
 }
@@ -149,7 +179,9 @@ function outcomeJson(opened: Opened, outcome: RunOutcome): unknown {
       const outputs = outcome.results.get(name)?.outputs ?? {}
       return { name, status, key, durationMs, reason, failure, outputs }
     }),
-    metrics: Object.fromEntries(metricsColumns(opened, outcome).map(({ stage, metrics }) => [stage, metrics])),
+    metrics: Object.fromEntries(
+      metricsColumns(opened, outcome).map(({ stage, metrics }) => [stage, metrics]),
+    ),
     gates: Object.fromEntries(outcome.verdicts),
   }
 }

@@ -12,7 +12,8 @@ export async function validateCommand(command: Command, buildDir: string): Promi
   const root = rootAbove(resolve(stringFlag(command, 'directory') ?? '.'))
   const named = command.args.length > 0 ? command.args : [stringFlag(command, 'file') ?? []].flat()
   const files = named.length > 0 ? named : pipelineFiles(root).map((file) => resolve(root, file))
-  if (files.length === 0) throw new Usage('there is no pipelines/*.pipeline.yaml here\n  help: sluice init', true)
+  if (files.length === 0)
+    throw new Usage('there is no pipelines/*.pipeline.yaml here\n  help: sluice init', true)
   const paint = painter(useColor(process.stdout, command))
   const all: Diagnostic[] = []
   for (const file of files) {
@@ -21,18 +22,26 @@ export async function validateCommand(command: Command, buildDir: string): Promi
     all.push(...diagnostics)
     if (command.flags['json'] === true) continue
     const count = (severity: string) => diagnostics.filter((d) => d.severity === severity).length
-    const found = [plural(count('error'), 'error'), plural(count('warning'), 'warning')].filter((text) => text !== '')
+    const found = [plural(count('error'), 'error'), plural(count('warning'), 'warning')].filter(
+      (text) => text !== '',
+    )
     const [first] = diagnostics
     const place = first === undefined ? '' : `   ${where(first)}`
     if (pipeline !== null) {
       const edges = pipeline.stages.reduce((sum, stage) => sum + Object.keys(stage.inputs).length, 0)
       const checks = pipeline.stages.reduce((sum, stage) => sum + (stage.gate?.checks.length ?? 0), 0)
       const size = `${plural(pipeline.stages.length, 'stage')}, ${plural(edges, 'edge')}, ${plural(checks, 'check')}`
-      process.stdout.write(`${paint('green', '✓')} ${pipeline.name}   ${[size, ...found].join(', ')}${place}\n`)
+      process.stdout.write(
+        `${paint('green', '✓')} ${pipeline.name}   ${[size, ...found].join(', ')}${place}\n`,
+      )
     } else process.stdout.write(`${paint('red', '✗')} ${project.file}   ${found.join(', ')}${place}\n`)
-    if (diagnostics.length > 0) process.stderr.write(`\n${renderDiagnostics(diagnostics, { color: useColor(process.stderr, command) })}\n`)
+    if (diagnostics.length > 0)
+      process.stderr.write(
+        `\n${renderDiagnostics(diagnostics, { color: useColor(process.stderr, command) })}\n`,
+      )
   }
-  if (command.flags['json'] === true) process.stdout.write(`${JSON.stringify(all.map(diagnosticJson), null, 2)}\n`)
+  if (command.flags['json'] === true)
+    process.stdout.write(`${JSON.stringify(all.map(diagnosticJson), null, 2)}\n`)
   const fails = all.some((d) => d.severity === 'error' || command.flags['strict'] === true)
   return fails ? 2 : 0
 }
@@ -54,5 +63,14 @@ function diagnosticJson(diagnostic: Diagnostic): unknown {
     end: { ...positionOf(span.source, span.end), offset: span.end },
     text,
   })
-  return { code, severity, message, file: primary.span.source.path, range: label(primary), labels: secondary.map(label), notes, help }
+  return {
+    code,
+    severity,
+    message,
+    file: primary.span.source.path,
+    range: label(primary),
+    labels: secondary.map(label),
+    notes,
+    help,
+  }
 }

@@ -132,7 +132,6 @@ function isLowSurrogate(text: string, at: number): boolean {
 }
 
 function expand(text: string): string {
-  // eslint-disable-next-line no-control-regex -- control characters would move the terminal's cursor
   return text.replaceAll('\t', ' '.repeat(TAB)).replace(/[\u0000-\u001f\u007f-\u009f]/g, '·')
 }
 

@@ -105,7 +105,13 @@ class Typing {
         throw new Mistake(problems.significanceLater(expression.withSpan))
       case 'boolean':
         throw new Mistake(problems.constantCheck(expression.span, expression.value))
-      default: {
+      case 'arithmetic':
+      case 'call':
+      case 'default':
+      case 'name':
+      case 'negate':
+      case 'number':
+      case 'string': {
         const type = this.any(expression)
         const what = type.type === 'text' ? 'text' : 'a number'
         const words = expression.type === 'name' ? expression.path.join('.') : null
@@ -156,7 +162,14 @@ class Typing {
           )
         return this.call(expression, form)
       }
-      default:
+      case 'between':
+      case 'boolean':
+      case 'compare':
+      case 'directed':
+      case 'logic':
+      case 'missing':
+      case 'not':
+      case 'significance':
         this.truth(expression, true)
         return { type: 'truth' }
     }

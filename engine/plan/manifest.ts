@@ -32,7 +32,8 @@ export function manifestOf(ingredients: Ingredients): Manifest {
     version: canonicalJson(ingredients.version),
   }
   for (const [name, value] of Object.entries(ingredients.with)) entries[`with.${name}`] = canonicalJson(value)
-  for (const [port, digest] of Object.entries(ingredients.inputs)) entries[`input.${port}`] = canonicalJson(digest)
+  for (const [port, digest] of Object.entries(ingredients.inputs))
+    entries[`input.${port}`] = canonicalJson(digest)
   for (const [op, digest] of Object.entries(ingredients.ops)) entries[`op.${op}`] = canonicalJson(digest)
   for (const [name, version] of Object.entries(ingredients.runtime))
     entries[`runtime.${name}`] = canonicalJson(version)
@@ -52,7 +53,8 @@ export interface Difference {
 /** The ingredients in which two manifests differ: options first, then inputs, then code. */
 export function differences(before: Manifest, after: Manifest): readonly Difference[] {
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])]
-  const rank = (name: string) => ['with', 'input', 'version', 'op', 'runtime'].indexOf(name.split('.')[0] ?? '')
+  const rank = (name: string) =>
+    ['with', 'input', 'version', 'op', 'runtime'].indexOf(name.split('.')[0] ?? '')
   return names
     .filter((name) => before[name] !== after[name])
     .sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1))

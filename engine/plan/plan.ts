@@ -82,7 +82,10 @@ function planStage(stage: Stage, planned: ReadonlyMap<string, Planned>, inputs: 
     return { type: 'run', stage, key, reasons: [{ type: 'lost', what: lookup.lost }] }
   }
   const reasons = changes(stage, known, inputs)
-  const none: Reason = inputs.lock?.['stages']?.[stage.name] === undefined ? { type: 'never-run' } : { type: 'lost', what: 'the lock knows this result, the store of this machine does not have it' }
+  const none: Reason =
+    inputs.lock?.['stages']?.[stage.name] === undefined
+      ? { type: 'never-run' }
+      : { type: 'lost', what: 'the lock knows this result, the store of this machine does not have it' }
   return { type: 'run', stage, key, reasons: reasons.length > 0 ? reasons : [none] }
 }
 
@@ -98,7 +101,8 @@ export function stageManifest(
   environment: Environment,
 ): Manifest {
   const kind = environment.kinds[stage.uses]
-  if (kind === undefined) throw new Error(`bug: stage ${stage.name} uses ${stage.uses}, which is not installed`)
+  if (kind === undefined)
+    throw new Error(`bug: stage ${stage.name} uses ${stage.uses}, which is not installed`)
   const steps = kind.steps(stage.with)
   const ops = steps.map(({ on, op }) => `${on}/${op}`)
   const missing = ops.find((op) => environment.ops[op] === undefined)
@@ -123,7 +127,9 @@ function changes(stage: Stage, manifest: Manifest, inputs: PlanInputs): readonly
     ingredient,
     before: old,
     after,
-    span: ingredient.startsWith('with.') ? (stage.optionSpans[ingredient.slice('with.'.length)] ?? null) : null,
+    span: ingredient.startsWith('with.')
+      ? (stage.optionSpans[ingredient.slice('with.'.length)] ?? null)
+      : null,
   }))
 }
 
@@ -133,10 +139,15 @@ function manifestBefore(stage: Stage, inputs: PlanInputs): Manifest | null {
   const key = facts['key']
   const known = typeof key === 'string' ? inputs.read(key as Digest) : null
   if (known !== null) return known.manifest
-  const kept = Object.entries(facts).filter(([fact]) => /^(with|input|op|runtime)\.|^(kind|version|format)$/.test(fact))
+  const kept = Object.entries(facts).filter(([fact]) =>
+    /^(with|input|op|runtime)\.|^(kind|version|format)$/.test(fact),
+  )
   return Object.fromEntries(kept.map(([fact, value]) => [fact, canonicalJson(value)]))
 }
 
 function isUpstream(reason: Reason, upstream: readonly Reason[]): boolean {
-  return reason.type === 'changed' && upstream.some((other) => other.type === 'upstream' && reason.ingredient === `input.${other.port}`)
+  return (
+    reason.type === 'changed' &&
+    upstream.some((other) => other.type === 'upstream' && reason.ingredient === `input.${other.port}`)
+  )
 }

@@ -12,7 +12,11 @@ export type SourceLookup = FoundSource | { readonly missing: string }
 const GLOB_CHARACTERS = /[*?[\]{}]/
 
 /** Looks a source up; `missing` says which path or pattern found nothing. An optional source may be empty. */
-export async function findSource(source: PipelineSource, root: string, stats: StatCache): Promise<SourceLookup> {
+export async function findSource(
+  source: PipelineSource,
+  root: string,
+  stats: StatCache,
+): Promise<SourceLookup> {
   const patterns = typeof source.from === 'string' ? { '': source.from } : source.from
   const found: Record<string, readonly string[]> = {}
   for (const [split, pattern] of Object.entries(patterns)) {
@@ -60,6 +64,8 @@ function commonFolder(paths: readonly string[]): string | null {
   const [first, ...others] = paths.map((path) => dirname(path))
   if (first === undefined) return null
   let common = first
-  for (const folder of others) while (folder !== common && !folder.startsWith(common === '/' ? common : `${common}/`)) common = dirname(common)
+  for (const folder of others)
+    while (folder !== common && !folder.startsWith(common === '/' ? common : `${common}/`))
+      common = dirname(common)
   return common
 }

@@ -64,7 +64,11 @@ export type AttemptOutcome =
     }
 
 /** Never throws for what a run may meet: a failed op, a lost worker, a full disk come back as an outcome. */
-export async function tryStage(attempt: Attempt, tools: AttemptTools, signal: AbortSignal): Promise<AttemptOutcome> {
+export async function tryStage(
+  attempt: Attempt,
+  tools: AttemptTools,
+  signal: AbortSignal,
+): Promise<AttemptOutcome> {
   const { stage, key } = attempt
   const { environment, stores } = tools
   const folder = join(environment.stateDir, 'runs', attempt.run, stage.name, String(attempt.number))
@@ -82,7 +86,10 @@ export async function tryStage(attempt: Attempt, tools: AttemptTools, signal: Ab
       // A worker that is stopped may say so, fail or be killed; why it was stopped is what counts.
       const stopped = limited.aborted ? machineFailure(null, signal, clock) : null
       const { cause, message, help } = stopped ?? { cause: made.kind, message: made.message, help: made.help }
-      writeFileSync(join(folder, 'exit.json'), `${JSON.stringify({ ...made, cause, message, help }, null, 1)}\n`)
+      writeFileSync(
+        join(folder, 'exit.json'),
+        `${JSON.stringify({ ...made, cause, message, help }, null, 1)}\n`,
+      )
       return { type: 'failed', cause, message, help, log }
     }
     const outputs: Record<string, Artifact> = {}
@@ -90,7 +97,13 @@ export async function tryStage(attempt: Attempt, tools: AttemptTools, signal: Ab
       const dir = join(staging, 'out', port)
       const tree = existsSync(dir) ? stores.blobs.takeTree(dir) : null
       if (tree === null || tree.files.length === 0) {
-        return { type: 'failed', cause: 'bug', message: `nothing was written for the output ${port}`, help: null, log }
+        return {
+          type: 'failed',
+          cause: 'bug',
+          message: `nothing was written for the output ${port}`,
+          help: null,
+          log,
+        }
       }
       outputs[port] = { type, tree: tree.digest, bytes: tree.files.reduce((sum, file) => sum + file.size, 0) }
     }
@@ -105,7 +118,10 @@ export async function tryStage(attempt: Attempt, tools: AttemptTools, signal: Ab
     }
     // The record is written last: without it the stage has not run, with it every byte is there.
     stores.results.write(result)
-    writeFileSync(join(folder, 'exit.json'), `${JSON.stringify({ type: 'done', summary: made.summary }, null, 1)}\n`)
+    writeFileSync(
+      join(folder, 'exit.json'),
+      `${JSON.stringify({ type: 'done', summary: made.summary }, null, 1)}\n`,
+    )
     return { type: 'done', result }
   } catch (error) {
     return { type: 'failed', ...machineFailure(error, signal, clock), log }
@@ -172,7 +188,8 @@ async function runSteps(
     const outcome = await runStep(step, job, attempt, tools, places.folder, clock, signal)
     if (outcome.type === 'failed') return outcome
     Object.assign(summary, outcome.summary)
-    for (const [output, dir] of Object.entries(job.outputs)) available[`step:${step.op}.${output}`] = filesIn(dir)
+    for (const [output, dir] of Object.entries(job.outputs))
+      available[`step:${step.op}.${output}`] = filesIn(dir)
   }
   return { type: 'done', summary }
 }
@@ -215,7 +232,12 @@ async function runStep(
   }
 }
 
-function jobOf(step: Step, available: Readonly<Record<string, InputFiles>>, staging: string, environment: Environment): Job {
+function jobOf(
+  step: Step,
+  available: Readonly<Record<string, InputFiles>>,
+  staging: string,
+  environment: Environment,
+): Job {
   const inputs: Record<string, InputFiles> = {}
   for (const [role, from] of Object.entries(step.inputs)) {
     const files = available[from]
@@ -258,13 +280,25 @@ export function machineFailure(
   const { code, path, message, stack } = error as NodeJS.ErrnoException
   const where = path === undefined ? '' : ` (${path})`
   if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return { cause: 'resources', message: `the disk is full${where}`, help: 'free some space and run again; finished stages are kept' }
+    return {
+      cause: 'resources',
+      message: `the disk is full${where}`,
+      help: 'free some space and run again; finished stages are kept',
+    }
   }
   if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM') {
-    return { cause: 'resources', message: `the state folder cannot be written${where}`, help: 'check its owner and whether the disk is mounted read-only' }
+    return {
+      cause: 'resources',
+      message: `the state folder cannot be written${where}`,
+      help: 'check its owner and whether the disk is mounted read-only',
+    }
   }
   if (code === 'ENOTDIR' || code === 'EEXIST' || code === 'EISDIR') {
-    return { cause: 'resources', message: `something else stands where the state folder needs a file or folder${where}`, help: 'remove it and run again' }
+    return {
+      cause: 'resources',
+      message: `something else stands where the state folder needs a file or folder${where}`,
+      help: 'remove it and run again',
+    }
   }
   if (code === 'EMFILE' || code === 'ENFILE') {
     return { cause: 'resources', message: 'too many open files', help: 'raise the limit: ulimit -n 4096' }
@@ -286,7 +320,10 @@ export function sweepStaging(stateDir: string): void {
       } catch {
         // Killed before it wrote its name, or just about to.
       }
-      const dead = owner === null ? Date.now() - (statSync(dir, { throwIfNoEntry: false })?.mtimeMs ?? 0) > NAMELESS_MS : !isAlive(owner)
+      const dead =
+        owner === null
+          ? Date.now() - (statSync(dir, { throwIfNoEntry: false })?.mtimeMs ?? 0) > NAMELESS_MS
+          : !isAlive(owner)
       if (dead) rmSync(dir, { recursive: true, force: true })
     }
     try {

@@ -18,7 +18,12 @@ export type RunEvent =
     }
   /** Another run of the pipeline holds the lock. */
   | { readonly type: 'run.waiting'; readonly holder: string }
-  | { readonly type: 'stage.cached'; readonly stage: string; readonly key: Digest; readonly summary: JsonObject }
+  | {
+      readonly type: 'stage.cached'
+      readonly stage: string
+      readonly key: Digest
+      readonly summary: JsonObject
+    }
   | {
       readonly type: 'stage.start'
       readonly stage: string

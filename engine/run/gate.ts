@@ -24,7 +24,10 @@ export interface MetricsFile {
   >
 }
 
-export function readMetrics(artifact: Artifact, blobs: BlobStore): MetricsFile | { readonly missing: string } {
+export function readMetrics(
+  artifact: Artifact,
+  blobs: BlobStore,
+): MetricsFile | { readonly missing: string } {
   const tree = blobs.openTree(artifact.tree)
   if ('lost' in tree) return { missing: tree.lost }
   const text = blobs.readFile(tree, 'metrics.json')

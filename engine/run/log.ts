@@ -36,7 +36,8 @@ export function readLog(path: string): readonly Logged[] {
       if (index === lines.length - 1) break
       throw new Error(`${path}:${String(index + 1)} is damaged`, { cause: error })
     }
-    if (event.seq !== events.length) throw new Error(`${path}:${String(index + 1)}: an event is missing before it`)
+    if (event.seq !== events.length)
+      throw new Error(`${path}:${String(index + 1)}: an event is missing before it`)
     events.push(event)
   }
   return events

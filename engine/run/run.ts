@@ -69,18 +69,26 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
     const lock = await takeRunLock(
       environment.stateDir,
       pipeline.name,
-      (holder) => emit({ type: 'run.waiting', holder: `process ${String(holder.pid)} since ${holder.since}` }),
+      (holder) =>
+        emit({ type: 'run.waiting', holder: `process ${String(holder.pid)} since ${holder.since}` }),
       request.signal,
     )
     try {
       sweepStaging(environment.stateDir)
       const wanted = wantedStages(pipeline, request.targets)
-      emit({ type: 'run.start', format: LOG_FORMAT, run: id, pipeline: pipeline.name, stages: wanted.map((s) => s.name) })
+      emit({
+        type: 'run.start',
+        format: LOG_FORMAT,
+        run: id,
+        pipeline: pipeline.name,
+        stages: wanted.map((s) => s.name),
+      })
       await using pool = new WorkerPool(environment.workers)
       const finished = await runStages(wanted, id, request, pool, emit)
       const exitCode = exitCodeOf(finished, request.signal)
       const complete = request.targets === null && [0, 3, 4].includes(exitCode)
-      if (complete && request.lockPath !== null) writeLock(request.lockPath, lockOf(pipeline, finished, request))
+      if (complete && request.lockPath !== null)
+        writeLock(request.lockPath, lockOf(pipeline, finished, request))
       request.stores.stats.save()
       emit({ type: 'run.done', exitCode, durationMs: Math.round(performance.now() - began) })
       return { exitCode, state, results: finished.results, verdicts: finished.verdicts }
@@ -115,8 +123,13 @@ export function wantedStages(pipeline: Pipeline, targets: readonly string[] | nu
 
 /** Stages that must have finished before this one starts. */
 export function needsOf(stage: Stage): readonly string[] {
-  const read = Object.values(stage.inputs).flatMap((reference) => (reference.type === 'stage' ? [reference.stage] : []))
-  const judged = stage.gate === null ? [] : [stage.gate.judged, ...(stage.gate.baseline === null ? [] : [stage.gate.baseline])]
+  const read = Object.values(stage.inputs).flatMap((reference) =>
+    reference.type === 'stage' ? [reference.stage] : [],
+  )
+  const judged =
+    stage.gate === null
+      ? []
+      : [stage.gate.judged, ...(stage.gate.baseline === null ? [] : [stage.gate.baseline])]
   return [...new Set([...read, ...stage.after, ...judged])]
 }
 
@@ -129,7 +142,12 @@ async function runStages(
 ): Promise<Finished> {
   const { environment, stores, signal } = request
   const slots = new Slots(environment.slots)
-  const finished: Finished = { results: new Map(), verdicts: new Map(), failures: new Map(), skipped: new Set() }
+  const finished: Finished = {
+    results: new Map(),
+    verdicts: new Map(),
+    failures: new Map(),
+    skipped: new Set(),
+  }
   const waiting = new Set(stages)
   const running = new Map<string, Promise<{ stage: Stage; outcome: AttemptOutcome }>>()
   const ranks = ranksOf(stages)
@@ -150,7 +168,10 @@ async function runStages(
     emit({ type: 'stage.start', stage: stage.name, key, attempt: 1, reason: request.reasonOf(stage.name) })
     const attempt = { stage, key, manifest, inputs, run: id, number: 1, rank: ranks.get(stage.name) ?? 0 }
     const tools = { environment, stores, pool, slots, emit }
-    running.set(stage.name, tryStage(attempt, tools, signal).then((outcome) => ({ stage, outcome })))
+    running.set(
+      stage.name,
+      tryStage(attempt, tools, signal).then((outcome) => ({ stage, outcome })),
+    )
   }
 
   const settle = (stage: Stage, outcome: AttemptOutcome) => {
@@ -158,7 +179,13 @@ async function runStages(
       const { result } = outcome
       finished.results.set(stage.name, result)
       showOutputs(stage, result, request)
-      emit({ type: 'stage.done', stage: stage.name, key: result.key, durationMs: result.durationMs, summary: result.summary })
+      emit({
+        type: 'stage.done',
+        stage: stage.name,
+        key: result.key,
+        durationMs: result.durationMs,
+        summary: result.summary,
+      })
     } else {
       const { cause, message, help, log } = outcome
       finished.failures.set(stage.name, cause)
@@ -200,7 +227,8 @@ async function runStages(
       settle(stage, { type: 'failed', ...machineFailure(error, signal), log: null })
     }
   }
-  if (waiting.size > 0) throw new Error(`bug: nothing runs and ${[...waiting].map((s) => s.name).join(', ')} still wait`)
+  if (waiting.size > 0)
+    throw new Error(`bug: nothing runs and ${[...waiting].map((s) => s.name).join(', ')} still wait`)
   return finished
 }
 
@@ -271,7 +299,10 @@ function showOutputs(stage: Stage, result: Result, request: RunRequest): void {
   for (const [port, artifact] of Object.entries(result.outputs)) {
     const tree = request.stores.blobs.openTree(artifact.tree)
     if ('lost' in tree) throw new Error(tree.lost)
-    request.stores.blobs.show(tree, join(request.environment.stateDir, 'out', request.pipeline.name, stage.name, port))
+    request.stores.blobs.show(
+      tree,
+      join(request.environment.stateDir, 'out', request.pipeline.name, stage.name, port),
+    )
   }
 }
 
@@ -310,7 +341,8 @@ function lockOf(pipeline: Pipeline, finished: Finished, request: RunRequest): Lo
   const gates: Record<string, Record<string, Json>> = {}
   const wiring: Record<string, Record<string, Json>> = {}
   const sources: Record<string, Record<string, Json>> = {}
-  for (const [name, found] of Object.entries(request.sources)) sources[name] = { digest: found.digest, files: found.files.length }
+  for (const [name, found] of Object.entries(request.sources))
+    sources[name] = { digest: found.digest, files: found.files.length }
   for (const stage of pipeline.stages) {
     wiring[stage.name] = Object.fromEntries(
       Object.entries(stage.inputs).map(([port, from]) => [
@@ -324,13 +356,20 @@ function lockOf(pipeline: Pipeline, finished: Finished, request: RunRequest): Lo
     if (result === undefined) continue
     const made = Object.entries(result.outputs).map(([port, artifact]) => [`out.${port}`, artifact.tree])
     const manifest = Object.entries(result.manifest).map(([name, value]) => [name, JSON.parse(value) as Json])
-    stages[stage.name] = { ...Object.fromEntries([...manifest, ...made]), key: result.key } as Record<string, Json>
+    stages[stage.name] = { ...Object.fromEntries([...manifest, ...made]), key: result.key } as Record<
+      string,
+      Json
+    >
     const port = metricsPort(stage)
     const artifact = port === null ? undefined : result.outputs[port]
     const metrics = artifact === undefined ? null : readMetrics(artifact, request.stores.blobs)
     if (metrics !== null && !('missing' in metrics)) {
       const values = Object.entries(metrics.metrics).map(([name, { value }]) => [name, value])
-      scores[stage.name] = { ruler: metrics.ruler, rows: metrics.rows, ...(Object.fromEntries(values) as Record<string, Json>) }
+      scores[stage.name] = {
+        ruler: metrics.ruler,
+        rows: metrics.rows,
+        ...(Object.fromEntries(values) as Record<string, Json>),
+      }
     }
   }
   return { gates, scores, sources, stages, wiring }

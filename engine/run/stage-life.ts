@@ -35,10 +35,8 @@ const runMachine = createMachine({
   },
 })
 
-type Machine = typeof stageMachine | typeof runMachine
-
 /** xstate ignores unknown events without a word; here one that does not fit is a bug of ours. */
-function step(machine: Machine, status: string, type: RunEvent['type']): string {
+function step(machine: typeof stageMachine, status: string, type: RunEvent['type']): string {
   const [initial] = initialTransition(machine)
   const snapshot = machine.resolveState({ value: status, context: initial.context })
   if (snapshot.status === 'done' || !snapshot.can({ type })) {

@@ -85,9 +85,17 @@ export function fold(state: RunState, event: Logged): RunState {
         exitCode: event.exitCode,
         durationMs: event.durationMs,
       }
-    default: {
+    case 'stage.cached':
+    case 'stage.start':
+    case 'progress':
+    case 'note':
+    case 'stage.done':
+    case 'stage.failed':
+    case 'stage.skipped':
+    case 'gate.verdict': {
       const before = state.stages.get(event.stage)
-      if (before === undefined) throw new Error(`bug: ${event.type} for ${event.stage}, which is not in this run`)
+      if (before === undefined)
+        throw new Error(`bug: ${event.type} for ${event.stage}, which is not in this run`)
       return { ...state, stages: new Map(state.stages).set(event.stage, foldStage(before, event)) }
     }
   }
@@ -102,7 +110,8 @@ function foldStage(stage: StageState, event: StageEvent): StageState {
       const since = sameOp ? stage.progress.since : Date.parse(event.t)
       const { op, done, total, unit, values } = event
       const loss = values['loss']
-      const losses = typeof loss === 'number' ? [...(sameOp ? stage.losses : []), loss].slice(-LOSSES_KEPT) : stage.losses
+      const losses =
+        typeof loss === 'number' ? [...(sameOp ? stage.losses : []), loss].slice(-LOSSES_KEPT) : stage.losses
       return { ...stage, progress: { op, done, total, unit, values, since }, losses }
     }
     case 'note':

@@ -11,7 +11,7 @@ export function writeAtomic(path: string, text: string | Uint8Array): void {
   const fd = openSync(temporary, 'wx')
   try {
     const bytes = typeof text === 'string' ? Buffer.from(text) : text
-    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at)
+    for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
     fsyncSync(fd)
     renameSync(temporary, path)
   } catch (error) {

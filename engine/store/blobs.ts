@@ -42,7 +42,8 @@ export class BlobStore {
     for (const entry of readdirSync(dir, { recursive: true, withFileTypes: true })) {
       const path = join(entry.parentPath, entry.name)
       if (entry.isDirectory()) continue
-      if (!entry.isFile()) throw new Error(`${relative(dir, path)} is not a plain file; outputs hold plain files only`)
+      if (!entry.isFile())
+        throw new Error(`${relative(dir, path)} is not a plain file; outputs hold plain files only`)
       const digest = hashFile(path)
       files.push({ path: relative(dir, path).replaceAll('\\', '/'), size: statSync(path).size, digest })
       this.#take(path, digest)

@@ -70,7 +70,10 @@ export class StatCache {
   save(): void {
     if (!this.#changed) return
     const lines = [...this.#entries].sort(([a], [b]) => (a < b ? -1 : 1))
-    writeAtomic(this.#file, lines.map(([path, e]) => `${JSON.stringify([path, e.stamp, e.digest])}\n`).join(''))
+    writeAtomic(
+      this.#file,
+      lines.map(([path, e]) => `${JSON.stringify([path, e.stamp, e.digest])}\n`).join(''),
+    )
     this.#changed = false
   }
 }

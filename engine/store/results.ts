@@ -21,8 +21,7 @@ export interface Result {
 }
 
 export type Lookup =
-  | { readonly type: 'hit'; readonly result: Result }
-  | { readonly type: 'miss'; readonly lost: string | null }
+  { readonly type: 'hit'; readonly result: Result } | { readonly type: 'miss'; readonly lost: string | null }
 
 export class ResultStore {
   readonly #dir: string
@@ -42,7 +41,7 @@ export class ResultStore {
     if (!existsSync(path)) return null
     try {
       const record = JSON.parse(readFileSync(path, 'utf8')) as Result
-      return record.format === 1 && record.key === key ? record : null
+      return (record.format as number) === 1 && record.key === key ? record : null
     } catch {
       return null
     }

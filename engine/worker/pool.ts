@@ -18,7 +18,13 @@ export class WorkerPool {
       session = await this.#take(worker, signal)
     } catch (error) {
       signal.throwIfAborted()
-      return { type: 'failed', kind: 'worker-lost', message: (error as Error).message, help: 'sluice doctor looks at the workers', detail: null }
+      return {
+        type: 'failed',
+        kind: 'worker-lost',
+        message: (error as Error).message,
+        help: 'sluice doctor looks at the workers',
+        detail: null,
+      }
     }
     const outcome = await session.run(job, listener, signal)
     // After a cancelled or failed job the process may hold half-done work: do not use it again.

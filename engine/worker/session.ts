@@ -60,7 +60,7 @@ export class WorkerSession {
     }
     // What the worker started may outlive it and hold its pipes open; then its end would never be seen.
     this.#process.once('exit', () => this.#signal('SIGKILL'))
-    const answers = this.#process.stdio[3] as unknown as Readable
+    const answers = this.#process.stdio[3] as Readable
     createInterface({ input: answers }).on('line', (line) => this.#take(line))
     this.#process.stdin.on('error', () => undefined)
     void this.#process.then((result) => {
@@ -206,7 +206,14 @@ export class WorkerSession {
   }
 }
 
-const TYPES: readonly string[] = ['ready', 'started', 'progress', 'note', 'done', 'failed'] satisfies FromWorker['type'][]
+const TYPES: readonly string[] = [
+  'ready',
+  'started',
+  'progress',
+  'note',
+  'done',
+  'failed',
+] satisfies FromWorker['type'][]
 
 function messageIn(line: string): FromWorker | null {
   try {

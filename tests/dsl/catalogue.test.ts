@@ -1,0 +1,16 @@
+/** The catalogue explains exactly the codes that the compiler can say. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { catalogue } from '../../dsl/catalogue.ts'
+
+it('explains every code, and no other', () => {
+  const text = readFileSync(join(import.meta.dirname, '../../dsl/problems.ts'), 'utf8')
+  const codes = new Set([...text.matchAll(/'([EW]\d{3})'/g)].map((match) => match[1]))
+  expect(Object.keys(catalogue).sort()).toEqual([...codes].sort())
+})
+
+it.each(Object.entries(catalogue))('%s says all four things', (_, explanation) => {
+  for (const text of Object.values(explanation)) expect(text).not.toBe('')
+  expect(explanation.wrong).not.toBe(explanation.right)
+})
