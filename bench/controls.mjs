@@ -137,18 +137,20 @@ async function withAdapter(title, suffix, change) {
 
 async function lossOnAll() {
   const name = `${pipeline}-loss-on-all`
-  // Scores count the targets, so the model is judged on tokens of its own kind: these are the pipeline's.
+  // Only training sees these tokens: perplexity counts the targets, so both models are judged on the pipeline's own.
   derivePipeline(dir, pipeline, name, (document) => {
     const flow = String(document.get('flow'))
+    const options = document.getIn(['stages', 'tokenize', 'with']).clone()
     document.setIn(['stages', 'tokenize-all'], document.createNode({ uses: 'tokenize' }))
-    document.setIn(['stages', 'tokenize-all', 'with'], document.getIn(['stages', 'tokenize', 'with']).clone())
+    document.setIn(['stages', 'tokenize-all', 'with'], options)
     document.setIn(['stages', 'tokenize-all', 'with', 'loss_on'], 'all')
     document.setIn(
       ['stages', 'tokenize-all', 'inputs'],
       document.createNode({ data: 'split', model: 'pretrain' }),
     )
     document.setIn(['stages', 'lora-train', 'inputs'], document.createNode({ tokens: 'tokenize-all' }))
-    document.setIn(['stages', 'eval', 'inputs'], document.createNode({ tokens: 'tokenize' }))
+    for (const stage of ['eval', 'eval-base'])
+      document.setIn(['stages', stage, 'inputs', 'tokens'], 'tokenize')
     document.set('flow', `${flow}; split -> tokenize-all -> lora-train`)
   })
   return measured('loss on prompts too', name, null)

@@ -5,7 +5,9 @@
 // Works in a copy without build and results, so the first run bundles the program and computes every stage. The other
 // seeds change `split` alone; pretraining is then found in the cache. The gate's own numbers are the criterion for one
 // run; the averages are what is promised of the demo.
+import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { parseDocument } from 'yaml'
 import {
   DEMO,
   copyProject,
@@ -17,8 +19,6 @@ import {
 } from './project-copy.mjs'
 import { measureProcess } from './measured-process.mjs'
 import { digits, printTable } from './table.mjs'
-import { readFileSync } from 'node:fs'
-import { parseDocument } from 'yaml'
 
 const LIMITS = { seconds: 180, bytes: 2e9, bleu: 0.45, gate: 0.3, baseBleu: 0.08, perplexityShare: 0.5 }
 

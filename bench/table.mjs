@@ -3,11 +3,13 @@
 /** @param {readonly (readonly (string | number)[])[]} rows the first one is the head */
 export function printTable(rows) {
   const cells = rows.map((row) => row.map(String))
-  const widths = cells[0].map((_, i) => Math.max(...cells.map((row) => columns(row[i] ?? ''))))
+  const [head, ...body] = cells
+  const widths = head.map((_, i) => Math.max(...cells.map((row) => columns(row[i] ?? ''))))
+  const numeric = head.map((_, i) => i > 0 && body.every((row) => /^$|^[-\d]/.test(row[i] ?? '')))
   for (const row of cells) {
     const line = row.map((cell, i) => {
       const gap = ' '.repeat(widths[i] - columns(cell))
-      return i === 0 ? cell + gap : gap + cell
+      return numeric[i] ? gap + cell : cell + gap
     })
     console.log(line.join('   ').trimEnd())
   }

@@ -309,7 +309,7 @@ export function machineFailure(
 /** Removes staging folders whose owner died; those of living runs stay. */
 export function sweepStaging(stateDir: string): void {
   const root = join(stateDir, 'staging')
-  if (!existsSync(root)) return
+  if (!statSync(root, { throwIfNoEntry: false })?.isDirectory()) return
   const staged = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory())
   for (const { name: key } of staged) {
     for (const id of readdirSync(join(root, key))) {

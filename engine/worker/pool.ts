@@ -13,32 +13,41 @@ export class WorkerPool {
   }
 
   async run(worker: string, job: Job, listener: JobListener, signal: AbortSignal): Promise<JobOutcome> {
-    let session: WorkerSession
-    try {
-      session = await this.#take(worker, signal)
-    } catch (error) {
-      signal.throwIfAborted()
-      return {
-        type: 'failed',
-        kind: 'worker-lost',
-        message: (error as Error).message,
-        help: 'sluice doctor looks at the workers',
-        detail: null,
+    for (;;) {
+      const warm = this.#warm(worker)
+      let session: WorkerSession
+      try {
+        session = warm ?? (await this.#start(worker, signal))
+      } catch (error) {
+        signal.throwIfAborted()
+        const help = 'sluice doctor looks at the workers'
+        return { type: 'failed', kind: 'worker-lost', message: (error as Error).message, help, detail: null }
       }
+      let heard = false
+      const message: JobListener['message'] = (said) => {
+        heard = true
+        listener.message(said)
+      }
+      const outcome = await session.run(job, { ...listener, message }, signal)
+      // After a cancelled or failed job the process may hold half-done work: do not use it again.
+      if (outcome.type === 'done' && !session.isGone) this.#idle.get(worker)?.push(session)
+      else await session.end()
+      // A warm worker may end before it hears of the job: nothing began, so a fresh one takes it.
+      const unheard = outcome.type === 'failed' && outcome.kind === 'worker-lost' && !heard
+      if (warm === null || !unheard || signal.aborted) return outcome
     }
-    const outcome = await session.run(job, listener, signal)
-    // After a cancelled or failed job the process may hold half-done work: do not use it again.
-    if (outcome.type === 'done' && !session.isGone) this.#idle.get(worker)?.push(session)
-    else await session.end()
-    return outcome
   }
 
-  async #take(worker: string, signal: AbortSignal): Promise<WorkerSession> {
+  #warm(worker: string): WorkerSession | null {
     const idle = this.#idle.get(worker) ?? []
     this.#idle.set(worker, idle)
     for (let session = idle.pop(); session !== undefined; session = idle.pop()) {
       if (!session.isGone) return session
     }
+    return null
+  }
+
+  async #start(worker: string, signal: AbortSignal): Promise<WorkerSession> {
     const command = this.#commands[worker]
     if (command === undefined) throw new Error(`no worker is called ${worker}`)
     const session = await WorkerSession.start(command, signal)

@@ -1,7 +1,6 @@
 /** One live worker process: send it a job, hear of its progress, stop it. The only importer of execa. */
 import { execa } from 'execa'
 import { createInterface } from 'node:readline'
-import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PROTOCOL } from '../../workers/protocol/messages.ts'
 import type { FailureKind, FromWorker, Job, ToWorker } from '../../workers/protocol/messages.ts'
@@ -60,7 +59,7 @@ export class WorkerSession {
     }
     // What the worker started may outlive it and hold its pipes open; then its end would never be seen.
     this.#process.once('exit', () => this.#signal('SIGKILL'))
-    const answers = this.#process.stdio[3] as Readable
+    const answers = this.#process.stdio[3]
     createInterface({ input: answers }).on('line', (line) => this.#take(line))
     this.#process.stdin.on('error', () => undefined)
     void this.#process.then((result) => {

@@ -66,9 +66,7 @@ describe('key', () => {
   })
 
   test('is the same for another order of keys, another for another order of a list', () => {
-    expect(key({ with: reversed(base.with) as Ingredients['with'] })).not.toBe(key())
-    const { target: _, ...others } = base.with
-    expect(key({ with: { ...(reversed(others) as Ingredients['with']), target: ['q_proj', 'v_proj'] } })).toBe(key())
+    expect(key({ with: reversed(base.with) as Ingredients['with'] })).toBe(key())
     expect(key({ with: { ...base.with, target: ['v_proj', 'q_proj'] } })).not.toBe(key())
   })
 
