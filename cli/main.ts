@@ -79,6 +79,12 @@ async function report(error: unknown): Promise<number> {
     )
     return 6
   }
+  if (code !== undefined && ['EEXIST', 'ENOTDIR', 'EISDIR'].includes(code) && path !== undefined) {
+    process.stderr.write(
+      `something else stands where sluice needs a file or folder: ${path}\n  help: move it away and run again\n`,
+    )
+    return 6
+  }
   process.stderr.write(
     `sluice failed: ${message}\n${stack ?? ''}\n  help: this is a mistake of sluice; please report it with the lines above\n`,
   )

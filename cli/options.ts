@@ -129,7 +129,10 @@ export function parseCommand(argv: readonly string[]): Command {
   if (argv.includes('--version') || argv.includes('-v')) return { verb: 'version', args: [], flags: {} }
   if (verb === undefined || verb === 'help') {
     const mistake = argv.length > 0 && verb !== 'help' && !argv.includes('--help') && !argv.includes('-h')
-    throw new Usage(overview(), mistake)
+    if (!mistake) throw new Usage(overview(), false)
+    const near = didYouMean((argv[0] ?? '').replace(/^-+/, ''), Object.keys(GLOBAL))
+    const guess = near === null ? '' : `; did you mean --${near}?`
+    throw new Usage(`a command is missing before ${argv[0] ?? ''}${guess}\n  help: sluice --help`, true)
   }
   const known = VERBS[verb]
   if (known === undefined) {

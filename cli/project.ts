@@ -181,7 +181,7 @@ export async function openPipeline(command: Command, buildDir: string): Promise<
   if (diagnostics.length > 0)
     process.stderr.write(`${renderDiagnostics(diagnostics, { color: useColor(process.stderr, command) })}\n`)
   const lockPath = join(project.root, project.file.replace(/\.yaml$/, '.lock'))
-  const lock = readLock(lockPath)
+  const lock = readLock(lockPath, relative(project.root, lockPath))
   return { ...project, pipeline, stores, sources, lockPath, lock, overridden: Object.keys(params).length > 0 }
 }
 

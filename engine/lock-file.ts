@@ -60,8 +60,9 @@ export class LockError extends Error {
   }
 }
 
-export function readLock(path: string): Lock | null {
-  return existsSync(path) ? parseLock(readFileSync(path, 'utf8'), path) : null
+/** `shown` is how messages name the file. */
+export function readLock(path: string, shown = path): Lock | null {
+  return existsSync(path) ? parseLock(readFileSync(path, 'utf8'), shown) : null
 }
 
 /** Writes the lock unless it says the same already. */

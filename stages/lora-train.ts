@@ -48,7 +48,7 @@ export const loraTrain: StageKind = {
       },
       lr: {
         type: 'number',
-        exclusiveMinimum: 0,
+        minimum: 0,
         maximum: 1,
         default: 2e-4,
         description: 'Peak learning rate.',

@@ -14,10 +14,7 @@ export function explainCommand(command: Command): number {
     ...Object.values(stageKinds).map((kind) => kind.measurable ?? {}),
   ) as NonNullable<StageKind['measurable']>
   if (word === undefined || rest.length > 0) {
-    throw new Usage(
-      `explain wants one word\n  help: a code such as E201, a stage (${Object.keys(stageKinds).join(' ')}) or a metric (${Object.keys(metrics).join(' ')})`,
-      true,
-    )
+    throw new Usage(`explain wants one word\n  help: ${explained(Object.keys(metrics))}`, true)
   }
   const entry = catalogue[word.toUpperCase()]
   const kind = stageKinds[word]
@@ -44,9 +41,14 @@ export function explainCommand(command: Command): number {
       ...Object.keys(stageKinds),
       ...Object.keys(metrics),
     ])
-    throw new Usage(`nothing is called '${word}'${near === null ? '' : `; did you mean '${near}'?`}`, true)
+    const guess = near === null ? '' : `; did you mean '${near}'?`
+    throw new Usage(`nothing is called '${word}'${guess}\n  help: ${explained(Object.keys(metrics))}`, true)
   }
   return 0
+}
+
+function explained(metrics: readonly string[]): string {
+  return `a code such as E201, a stage (${Object.keys(stageKinds).join(' ')}) or a metric (${metrics.join(' ')})`
 }
 
 function kindText(kind: StageKind): string {

@@ -26,6 +26,7 @@ import type { FailureCause, RunEvent } from './events.ts'
 import { isAlive, thisProcess } from './owner.ts'
 import type { Owner } from './owner.ts'
 import type { Slots } from './slots.ts'
+import { inUserWords } from './user-words.ts'
 
 /** A staging folder without its owner's name is left alone this long: its owner may be writing it. */
 const NAMELESS_MS = 60_000
@@ -85,7 +86,12 @@ export async function tryStage(
     if (made.type === 'failed') {
       // A worker that is stopped may say so, fail or be killed; why it was stopped is what counts.
       const stopped = limited.aborted ? machineFailure(null, signal, clock) : null
-      const { cause, message, help } = stopped ?? { cause: made.kind, message: made.message, help: made.help }
+      const words = (text: string) => inUserWords(text, { ...attempt, staging, root: environment.root })
+      const { cause, message, help } = stopped ?? {
+        cause: made.kind,
+        message: words(made.message),
+        help: made.help === null ? null : words(made.help),
+      }
       writeFileSync(
         join(folder, 'exit.json'),
         `${JSON.stringify({ ...made, cause, message, help }, null, 1)}\n`,

@@ -81,6 +81,7 @@ export class WorkerSession {
       }
       signal?.addEventListener('abort', abort, { once: true })
       const timer = setTimeout(() => {
+        signal?.removeEventListener('abort', abort)
         session.#signal('SIGKILL')
         reject(new Error(`the worker did not answer within ${String(HELLO_MS / 1000)} s: ${worker.command}`))
       }, HELLO_MS)

@@ -19,19 +19,33 @@ const momentOf = (round: number) => ((round * 0.618034) % 1) * SPAN_MS
 const texts = (round: number) => ({ one: `one ${String(round)}`, two: `two ${String(round)}` })
 const pipelineFor = (round: number, mark: string) =>
   pipelineOf({
-    a: { with: { files: { 'x.txt': texts(round).one, 'deep/y.txt': 'always the same' }, slow: 20, pids: mark } },
-    b: { with: { files: { 'm.txt': texts(round).two }, slow: 20, pids: mark }, uses: 'twice', inputs: { a: 'a.out' } },
+    a: {
+      with: { files: { 'x.txt': texts(round).one, 'deep/y.txt': 'always the same' }, slow: 20, pids: mark },
+    },
+    b: {
+      with: { files: { 'm.txt': texts(round).two }, slow: 20, pids: mark },
+      uses: 'twice',
+      inputs: { a: 'a.out' },
+    },
     c: { with: { copy: true, pids: mark }, inputs: { a: 'a.out', b: 'b.out' } },
   })
 
 function expected(round: number): Record<string, string> {
   const { one, two } = texts(round)
   const tree = (files: Record<string, string>) =>
-    treeOf(Object.entries(files).map(([path, text]) => ({ path, size: Buffer.byteLength(text), digest: digestOf(text) }))).digest
+    treeOf(
+      Object.entries(files).map(([path, text]) => ({
+        path,
+        size: Buffer.byteLength(text),
+        digest: digestOf(text),
+      })),
+    ).digest
   return {
     'a.out': tree({ 'x.txt': one, 'deep/y.txt': 'always the same' }),
     'b.out': tree({ 'all.txt': `middle/m.txt=${two}` }),
-    'c.out': tree({ 'all.txt': `a/deep/y.txt=always the same\na/x.txt=${one}\nb/all.txt=middle/m.txt=${two}` }),
+    'c.out': tree({
+      'all.txt': `a/deep/y.txt=always the same\na/x.txt=${one}\nb/all.txt=middle/m.txt=${two}`,
+    }),
   }
 }
 

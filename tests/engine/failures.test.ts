@@ -11,7 +11,8 @@ beforeEach(() => {
   root = newRoot()
 })
 
-const bad = (told: Record<string, Json>) => pipelineOf({ bad: { with: { files: { 'x.txt': 'x' }, ...told } } })
+const bad = (told: Record<string, Json>) =>
+  pipelineOf({ bad: { with: { files: { 'x.txt': 'x' }, ...told } } })
 const failure = (ran: Ran, stage = 'bad') => ran.state.stages.get(stage)?.failure
 /** Nothing of the attempt may be found by a later run. */
 const unpublished = () => {
@@ -30,9 +31,17 @@ describe('a job that fails', () => {
     ['resources', 6],
     ['cancelled', 130],
   ])('as %s is exit %i', async (kind, exitCode) => {
-    const ran = await go(root, bad({ fail: { kind, message: 'no rows', help: 'add rows', detail: 'at line 3' } }))
+    const ran = await go(
+      root,
+      bad({ fail: { kind, message: 'no rows', help: 'add rows', detail: 'at line 3' } }),
+    )
     expect(ran.exitCode).toBe(exitCode)
-    expect(failure(ran)).toEqual({ cause: kind, message: 'no rows', help: 'add rows', log: expect.stringContaining('.sluice/runs/') as string })
+    expect(failure(ran)).toEqual({
+      cause: kind,
+      message: 'no rows',
+      help: 'add rows',
+      log: expect.stringContaining('.sluice/runs/') as string,
+    })
     expect(logOf(ran)).toContain('at line 3')
     expect(ran.events.at(-1)).toMatchObject({ type: 'run.done', exitCode })
     unpublished()
@@ -49,12 +58,24 @@ describe('a job that fails', () => {
       })
     const ran = await go(root, pipeline({ kind: 'input', message: 'no' }))
     expect(ran.exitCode).toBe(1)
-    expect(ran.status).toEqual({ bad: 'failed', next: 'skipped', last: 'skipped', other: 'done', beside: 'done' })
+    expect(ran.status).toEqual({
+      bad: 'failed',
+      next: 'skipped',
+      last: 'skipped',
+      other: 'done',
+      beside: 'done',
+    })
     expect(ran.state.stages.get('next')?.skippedBecause).toBe('bad failed')
     expect(ran.state.stages.get('last')?.skippedBecause).toBe('next was not run')
     expect(existsSync(join(root, 'toy.pipeline.lock'))).toBe(false)
     const mended = await go(root, pipeline(null))
-    expect(mended.status).toEqual({ bad: 'done', next: 'done', last: 'done', other: 'cached', beside: 'cached' })
+    expect(mended.status).toEqual({
+      bad: 'done',
+      next: 'done',
+      last: 'done',
+      other: 'cached',
+      beside: 'cached',
+    })
   })
 
   test('a missing output and a link in an output are failures', async () => {
@@ -72,7 +93,10 @@ describe('a job that fails', () => {
 describe('a worker that misbehaves', () => {
   test('garbage on the protocol and on stdout goes to the log and harms nothing', async () => {
     const print = `${'训练'.repeat(50_000)}\n`
-    const ran = await go(root, bad({ garbage: true, print, printError: 'CUDA warning\n', note: 'few rows', losses: [3, 2] }))
+    const ran = await go(
+      root,
+      bad({ garbage: true, print, printError: 'CUDA warning\n', note: 'few rows', losses: [3, 2] }),
+    )
     expect(failure(ran)).toBeNull()
     expect(ran.exitCode).toBe(0)
     expect(ran.results.get('bad')?.summary).toEqual({})
@@ -116,15 +140,22 @@ describe('a worker that misbehaves', () => {
   })
 
   test('one that leaves right after its answer has answered', async () => {
-    const pipeline = pipelineOf({ a: { with: { files: { x: 'a' }, exitAfter: true } }, b: { inputs: { a: 'a.out' } } })
+    const pipeline = pipelineOf({
+      a: { with: { files: { x: 'a' }, exitAfter: true } },
+      b: { inputs: { a: 'a.out' } },
+    })
     expect((await go(root, pipeline)).status).toEqual({ a: 'done', b: 'done' })
   })
 
   test('one that cannot be started, or dies at once, is exit 6 and named', async () => {
-    const missing = await go(root, bad({}), { environment: { workers: { text: { command: '/no/such/program', args: [] } } } })
+    const missing = await go(root, bad({}), {
+      environment: { workers: { text: { command: '/no/such/program', args: [] } } },
+    })
     expect(missing.exitCode).toBe(6)
     expect(failure(missing)?.cause).toBe('worker-lost')
-    const dies = await go(root, bad({}), { environment: { workers: { text: { ...puppet, args: [...puppet.args, 'dies'] } } } })
+    const dies = await go(root, bad({}), {
+      environment: { workers: { text: { ...puppet, args: [...puppet.args, 'dies'] } } },
+    })
     expect(dies.exitCode).toBe(6)
     expect(failure(dies)?.message).toContain('exit code 9')
     expect(failure(dies)?.message).toContain('no such library')
@@ -142,7 +173,8 @@ describe('stopping', () => {
       next: { inputs: { a: 'bad.out' } },
     })
     const running = go(root, pipeline, { signal: stop.signal, ...more })
-    if (more.environment?.workers === undefined) await until(() => lines(pids).length > (told['child'] === true ? 1 : 0), 'the job runs')
+    if (more.environment?.workers === undefined)
+      await until(() => lines(pids).length > (told['child'] === true ? 1 : 0), 'the job runs')
     else await new Promise((resolve) => setTimeout(resolve, 300))
     stoppedAt = performance.now()
     stop.abort(new Error('stopped on request'))
@@ -196,7 +228,10 @@ describe('stopping', () => {
     const first = await go(root, slow, {
       onEvent: (event) => {
         if (event.type === 'stage.start') {
-          second = go(root, slow, { signal: stop.signal, onEvent: (heard) => heard.type === 'run.waiting' && stop.abort(new Error('stopped')) })
+          second = go(root, slow, {
+            signal: stop.signal,
+            onEvent: (heard) => heard.type === 'run.waiting' && stop.abort(new Error('stopped')),
+          })
         }
       },
     })
@@ -208,9 +243,15 @@ describe('stopping', () => {
 describe('timeout', () => {
   test('ends the stage, says so, and is exit 1', async () => {
     const pids = join(root, 'pids')
-    const ran = await go(root, pipelineOf({ bad: { with: { files: { x: 'x' }, hang: true, pids }, timeoutMs: 250 }, other: {} }))
+    const ran = await go(
+      root,
+      pipelineOf({ bad: { with: { files: { x: 'x' }, hang: true, pids }, timeoutMs: 250 }, other: {} }),
+    )
     expect(ran.exitCode).toBe(1)
-    expect(failure(ran)).toMatchObject({ cause: 'timeout', message: 'it ran longer than its timeout of 0.25 s' })
+    expect(failure(ran)).toMatchObject({
+      cause: 'timeout',
+      message: 'it ran longer than its timeout of 0.25 s',
+    })
     expect(ran.status['other']).toBe('done')
     expect(lines(pids).map(Number).filter(runs)).toEqual([])
     expect(staged(root)).toEqual([])
@@ -227,15 +268,21 @@ describe('timeout', () => {
 })
 
 describe('a state folder that cannot be used', () => {
-  test.each(['cas', 'results', 'staging', 'out'])('.sluice/%s is a file: a failure of the machine, in words, then mended', async (name) => {
-    write(root, `.sluice/${name}`, 'in the way')
-    const ran = await go(root, bad({}))
-    expect(ran.exitCode).toBe(6)
-    expect(failure(ran)).toMatchObject({ cause: 'resources', message: expect.stringContaining(`.sluice/${name}`) as string })
-    expect(failure(ran)?.help).toContain('remove it')
-    rmSync(join(root, '.sluice', name))
-    expect((await go(root, bad({}))).exitCode).toBe(0)
-  })
+  test.each(['cas', 'results', 'staging', 'out'])(
+    '.sluice/%s is a file: a failure of the machine, in words, then mended',
+    async (name) => {
+      write(root, `.sluice/${name}`, 'in the way')
+      const ran = await go(root, bad({}))
+      expect(ran.exitCode).toBe(6)
+      expect(failure(ran)).toMatchObject({
+        cause: 'resources',
+        message: expect.stringContaining(`.sluice/${name}`) as string,
+      })
+      expect(failure(ran)?.help).toContain('remove it')
+      rmSync(join(root, '.sluice', name))
+      expect((await go(root, bad({}))).exitCode).toBe(0)
+    },
+  )
 
   test('a full disk while a worker talks fails the stage in words', async () => {
     // The attempt's log is a folder: appending to it fails in a stream's callback, as on a full disk.

@@ -44,18 +44,32 @@ beforeAll(async () => {
   mkdirSync(folder, { recursive: true })
   const outfile = join(folder, 'worker.mjs')
   const resolveDir = join(import.meta.dirname, '../../workers')
-  await build({ stdin: { contents: WORKER, resolveDir, loader: 'ts' }, bundle: true, platform: 'node', format: 'esm', outfile, logLevel: 'error' })
+  await build({
+    stdin: { contents: WORKER, resolveDir, loader: 'ts' },
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    outfile,
+    logLevel: 'error',
+  })
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
   command = { command: process.execPath, args: [outfile] }
   pool = new WorkerPool({ test: command })
 })
 afterAll(() => pool[Symbol.asyncDispose]())
 
-async function ask(op: string, options = {}, signal = never): Promise<{ outcome: JobOutcome; messages: FromWorker[]; printed: string }> {
+async function ask(
+  op: string,
+  options = {},
+  signal = never,
+): Promise<{ outcome: JobOutcome; messages: FromWorker[]; printed: string }> {
   const messages: FromWorker[] = []
   let printed = ''
   const job = { type: 'job', id: op, op, with: options, inputs: {}, outputs: {}, threads: 3 } as const
-  const listener = { message: (message: FromWorker) => messages.push(message), output: (text: string) => (printed += text) }
+  const listener = {
+    message: (message: FromWorker) => messages.push(message),
+    output: (text: string) => (printed += text),
+  }
   const outcome = await pool.run('test', job, listener, signal)
   return { outcome, messages, printed }
 }
@@ -84,12 +98,26 @@ describe('a job', () => {
   test.each([
     ['input', { kind: 'input', message: 'no rows', help: 'add some' }],
     ['foreign', { kind: 'resources', message: 'told', help: null }],
-    ['bug', { kind: 'bug', message: expect.stringContaining('null') as string, detail: expect.stringContaining('at ') as string }],
+    [
+      'bug',
+      {
+        kind: 'bug',
+        message: expect.stringContaining('null') as string,
+        detail: expect.stringContaining('at ') as string,
+      },
+    ],
     ['text', { kind: 'bug', message: 'only text' }],
     ['full', { kind: 'resources', message: 'the disk is full' }],
     ['denied', { kind: 'resources', message: 'EACCES: denied' }],
     ['nothing', { kind: 'bug', message: 'there is no op nothing' }],
-    ['lost', { kind: 'worker-lost', message: 'the worker ended with exit code 1', detail: expect.stringContaining('nobody catches') as string }],
+    [
+      'lost',
+      {
+        kind: 'worker-lost',
+        message: 'the worker ended with exit code 1',
+        detail: expect.stringContaining('nobody catches') as string,
+      },
+    ],
   ])('that fails says how: %s', async (op, failure) => {
     expect((await ask(op)).outcome).toMatchObject({ type: 'failed', ...failure })
   })

@@ -23,7 +23,11 @@ const key = (changes: Partial<Ingredients> = {}) => keyOf(manifestOf({ ...base, 
 function reversed(value: Json): Json {
   if (Array.isArray(value)) return value.map(reversed)
   if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).reverse().map(([name, item]) => [name, reversed(item)]))
+  return Object.fromEntries(
+    Object.entries(value)
+      .reverse()
+      .map(([name, item]) => [name, reversed(item)]),
+  )
 }
 
 describe('canonical JSON', () => {
@@ -62,7 +66,9 @@ describe('key', () => {
         "with.target": "["q_proj","v_proj"]",
       }
     `)
-    expect(key()).toMatchInlineSnapshot(`"sha256:a0fd8524a66ea96018b58fe1f1f7eeaf5859e36afde33613b210977dbcd336b9"`)
+    expect(key()).toMatchInlineSnapshot(
+      `"sha256:a0fd8524a66ea96018b58fe1f1f7eeaf5859e36afde33613b210977dbcd336b9"`,
+    )
   })
 
   test('is the same for another order of keys, another for another order of a list', () => {
@@ -85,7 +91,9 @@ describe('key', () => {
     const keys = [key()]
     for (const [ingredient, change] of Object.entries(changed)) {
       const after = manifestOf({ ...base, ...change })
-      expect(differences(manifestOf(base), after).map((difference) => difference.ingredient)).toEqual([ingredient])
+      expect(differences(manifestOf(base), after).map((difference) => difference.ingredient)).toEqual([
+        ingredient,
+      ])
       keys.push(keyOf(after))
     }
     expect(new Set(keys).size).toBe(keys.length)

@@ -8,7 +8,10 @@ import type { Lock } from '../../engine/lock-file.ts'
 import { newRoot } from '../support/rig.ts'
 
 const lock: Lock = {
-  stages: { train: { key: 'sha256:1', 'with.lr': 0.0002, 'with.terms': { 错: '对' }, 'op.kernel/lora-train': 'x: y' }, empty: {} },
+  stages: {
+    train: { key: 'sha256:1', 'with.lr': 0.0002, 'with.terms': { 错: '对' }, 'op.kernel/lora-train': 'x: y' },
+    empty: {},
+  },
   gates: { gate: { verdict: 'pass' } },
 }
 
@@ -47,7 +50,9 @@ test('comes back as it was', () => {
 test('conflict markers are named with their line and the way out', () => {
   const text = lockText(lock).split('\n')
   text.splice(4, 0, '<<<<<<< HEAD')
-  expect(() => parseLock(text.join('\n'), 'p.lock')).toThrow(/^p\.lock:5 holds conflict markers; take either side/)
+  expect(() => parseLock(text.join('\n'), 'p.lock')).toThrow(
+    /^p\.lock:5 holds conflict markers; take either side/,
+  )
 })
 
 test.each([

@@ -79,11 +79,20 @@ describe('fold', () => {
   test('tells how the run is', () => {
     const states = logged(story).reduce((all, event) => [...all, fold(all.at(-1) ?? newRun, event)], [newRun])
     expect(states[1]?.holder).toBe('process 7')
-    expect(states[2]).toMatchObject({ status: 'running', run: 'r1', pipeline: 'p', holder: null, startedAt: 1000 })
+    expect(states[2]).toMatchObject({
+      status: 'running',
+      run: 'r1',
+      pipeline: 'p',
+      holder: null,
+      startedAt: 1000,
+    })
     const end = states.at(-1)
     expect(end).toMatchObject({ status: 'finished', exitCode: 1, durationMs: 5 })
     expect(Object.fromEntries([...(end?.stages ?? [])].map(([name, { status }]) => [name, status]))).toEqual({
-      a: 'cached', b: 'failed', c: 'skipped', g: 'judged',
+      a: 'cached',
+      b: 'failed',
+      c: 'skipped',
+      g: 'judged',
     })
     const b = end?.stages.get('b')
     expect(b).toMatchObject({ losses: [3, 1], notes: ['few rows'], failure: { cause: 'input', log: 'x' } })
@@ -94,7 +103,13 @@ describe('fold', () => {
 
   test('the curve starts anew with another op and stays short', () => {
     const progress = (op: string, loss: number): RunEvent => ({
-      type: 'progress', stage: 'b', op, done: 1, total: 9, unit: 'steps', values: { loss },
+      type: 'progress',
+      stage: 'b',
+      op,
+      done: 1,
+      total: 9,
+      unit: 'steps',
+      values: { loss },
     })
     const many = Array.from({ length: 500 }, (_, at) => progress('one', at))
     const before = logged([...story.slice(0, 4), ...many]).reduce(fold, newRun)
@@ -106,15 +121,30 @@ describe('fold', () => {
   test('an event of a stage that is not in the run is a bug', () => {
     const [start] = logged(story.slice(1, 2))
     const [odd] = logged([{ type: 'stage.skipped', stage: 'zebra', because: '' }])
-    expect(() => [start, odd].reduce((state, event) => (event ? fold(state, event) : state), newRun)).toThrow('zebra')
+    expect(() => [start, odd].reduce((state, event) => (event ? fold(state, event) : state), newRun)).toThrow(
+      'zebra',
+    )
   })
 })
 
 describe('law', () => {
   const types = [
-    'run.waiting', 'run.start', 'stage.cached', 'stage.start', 'progress', 'note', 'stage.done', 'stage.failed', 'stage.skipped', 'gate.verdict', 'run.done',
+    'run.waiting',
+    'run.start',
+    'stage.cached',
+    'stage.start',
+    'progress',
+    'note',
+    'stage.done',
+    'stage.failed',
+    'stage.skipped',
+    'gate.verdict',
+    'run.done',
   ] as const satisfies readonly RunEvent['type'][]
-  const table = <S extends string>(statuses: readonly S[], step: (status: S, type: RunEvent['type']) => S): string =>
+  const table = <S extends string>(
+    statuses: readonly S[],
+    step: (status: S, type: RunEvent['type']) => S,
+  ): string =>
     statuses
       .flatMap((status) =>
         types.map((type) => {
@@ -131,7 +161,15 @@ describe('law', () => {
       .join('\n')
 
   test('of a stage', () => {
-    const all: readonly StageStatus[] = ['waiting', 'running', 'cached', 'done', 'failed', 'skipped', 'judged']
+    const all: readonly StageStatus[] = [
+      'waiting',
+      'running',
+      'cached',
+      'done',
+      'failed',
+      'skipped',
+      'judged',
+    ]
     expect(table(all, stepStage)).toMatchInlineSnapshot(`
       "waiting + run.waiting = -
       waiting + run.start = -

@@ -146,8 +146,14 @@ describe('plan', () => {
     const environment = environmentAt(root)
     const { results } = openStores(environment.stateDir)
     return makePlan({
-      pipeline, environment, sources: {}, lock: readLock(join(root, 'toy.pipeline.lock')), forced: new Set(),
-      find: (key) => results.find(key), read: (key) => results.read(key), newest: (kind) => results.newest(kind),
+      pipeline,
+      environment,
+      sources: {},
+      lock: readLock(join(root, 'toy.pipeline.lock')),
+      forced: new Set(),
+      find: (key) => results.find(key),
+      read: (key) => results.read(key),
+      newest: (kind) => results.newest(kind),
     }).map((entry) => [entry.stage.name, entry.type === 'run' ? entry.reasons : entry.type])
   }
   const pipeline = (lr: number) =>
@@ -159,22 +165,37 @@ describe('plan', () => {
       ['b', [{ type: 'upstream', port: 'a', stage: 'a' }]],
     ])
     await go(root, pipeline(1))
-    expect(plan(pipeline(1))).toEqual([['a', 'cached'], ['b', 'cached']])
+    expect(plan(pipeline(1))).toEqual([
+      ['a', 'cached'],
+      ['b', 'cached'],
+    ])
     expect(plan(pipeline(2))).toEqual([
       ['a', [{ type: 'changed', ingredient: 'with.lr', before: '1', after: '2', span: null }]],
       ['b', [{ type: 'upstream', port: 'a', stage: 'a' }]],
     ])
     // The lock alone, on a machine that has no results, says it too.
     rmSync(join(root, '.sluice'), { recursive: true })
-    expect(plan(pipeline(2))[0]).toEqual(['a', [{ type: 'changed', ingredient: 'with.lr', before: '1', after: '2', span: null }]])
+    expect(plan(pipeline(2))[0]).toEqual([
+      'a',
+      [{ type: 'changed', ingredient: 'with.lr', before: '1', after: '2', span: null }],
+    ])
     expect(plan(pipeline(1))[0]?.[1]).toMatchObject([{ type: 'lost' }])
   })
 })
 
 describe('gates', () => {
-  const name = (path: readonly string[]): Expression => ({ type: 'name', path, parts: path.map(() => span), span })
+  const name = (path: readonly string[]): Expression => ({
+    type: 'name',
+    path,
+    parts: path.map(() => span),
+    span,
+  })
   const above = (value: number): Expression => ({
-    type: 'compare', operator: '>', operatorSpan: span, left: name(['bleu']), span,
+    type: 'compare',
+    operator: '>',
+    operatorSpan: span,
+    left: name(['bleu']),
+    span,
     right: { type: 'number', value, unit: null, dim: 'num', span },
   })
   const gateOf = (expression: Expression, baseline: string | null = null): Gate => ({
@@ -185,7 +206,9 @@ describe('gates', () => {
   })
   const metrics = (bleu: number | null, ruler = 'r') => ({
     'metrics.json': JSON.stringify({
-      ruler, split: 'test', rows: 4,
+      ruler,
+      split: 'test',
+      rows: 4,
       metrics: { bleu: { value: bleu, unit: '', direction: 'higher', signature: 's', n: 4 } },
     }),
   })
@@ -208,7 +231,10 @@ describe('gates', () => {
     expect(lock?.['scores']?.['eval']).toEqual({ bleu: 0.5, rows: 4, ruler: 'r' })
     expect(lock?.['wiring']?.['gate']).toEqual({ metrics: 'eval.scores' })
     expect(Object.keys(lock?.['stages'] ?? {})).toEqual(['beside', 'eval', 'eval-base', 'publish'])
-    expect(lock?.['stages']?.['eval']).toMatchObject({ key: ran.results.get('eval')?.key, 'out.scores': ran.digests['eval.scores'] })
+    expect(lock?.['stages']?.['eval']).toMatchObject({
+      key: ran.results.get('eval')?.key,
+      'out.scores': ran.digests['eval.scores'],
+    })
   })
 
   test('a failing gate is exit 3 and stops what waits for it; the rest runs; it is judged every time', async () => {
@@ -219,14 +245,21 @@ describe('gates', () => {
       expect(ran.state.stages.get('publish')?.skippedBecause).toBe('the gate gate did not pass')
     }
     expect(readLock(join(root, 'toy.pipeline.lock'))?.['gates']).toEqual({ gate: { verdict: 'fail' } })
-    expect(lines(mark).sort()).toEqual(['base', 'beside', 'eval'])
+    expect([...lines(mark)].sort()).toEqual(['base', 'beside', 'eval'])
   })
 
   test('an undecided gate is exit 4 and does not let on', async () => {
     const ran = await go(root, gated(gateOf(above(0.3)), null))
     expect(ran.exitCode).toBe(4)
     expect(ran.status['publish']).toBe('skipped')
-    const main: Expression = { type: 'compare', operator: '>', operatorSpan: span, left: name(['bleu']), right: name(['main', 'bleu']), span }
+    const main: Expression = {
+      type: 'compare',
+      operator: '>',
+      operatorSpan: span,
+      left: name(['bleu']),
+      right: name(['main', 'bleu']),
+      span,
+    }
     const yardsticks = { main: { missing: 'no branch' } }
     expect((await go(root, gated(gateOf(main), 0.5), { yardsticks })).exitCode).toBe(4)
     const there = { main: { ruler: 'r', origin: 'main@1', values: { bleu: 0.4 } } }
@@ -237,7 +270,12 @@ describe('gates', () => {
 
   test('the baseline is another stage of this run', async () => {
     const better: Expression = {
-      type: 'compare', operator: '>', operatorSpan: span, left: name(['bleu']), right: name(['baseline', 'bleu']), span,
+      type: 'compare',
+      operator: '>',
+      operatorSpan: span,
+      left: name(['bleu']),
+      right: name(['baseline', 'bleu']),
+      span,
     }
     expect((await go(root, gated(gateOf(better, 'eval-base'), 0.5, 0.4))).exitCode).toBe(0)
     expect((await go(root, gated(gateOf(better, 'eval-base'), 0.5, 0.6))).exitCode).toBe(3)
@@ -261,7 +299,10 @@ describe('two runs at once', () => {
     const [worked, waited] = first.status['a'] === 'done' ? [first, second] : [second, first]
     expect(worked.status).toEqual({ a: 'done', b: 'done' })
     expect(waited.status).toEqual({ a: 'cached', b: 'cached' })
-    expect(waited.events[0]).toMatchObject({ type: 'run.waiting', holder: expect.stringContaining(String(process.pid)) as string })
+    expect(waited.events[0]).toMatchObject({
+      type: 'run.waiting',
+      holder: expect.stringContaining(String(process.pid)) as string,
+    })
     expect(waited.digests).toEqual(worked.digests)
     expect(lines(mark)).toEqual(['a', 'b'])
   })

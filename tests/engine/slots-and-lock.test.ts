@@ -59,7 +59,9 @@ describe('owner', () => {
 
   test.runIf(existsSync('/proc/self/stat'))('a zombie is dead', async () => {
     // The shell starts a child, tells its number, and becomes a program that never collects it.
-    const shell = spawn('sh', ['-c', 'sleep 0.05 & echo $!; exec sleep 20'], { stdio: ['ignore', 'pipe', 'ignore'] })
+    const shell = spawn('sh', ['-c', 'sleep 0.05 & echo $!; exec sleep 20'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
     const [line] = (await once(shell.stdout, 'data')) as [Buffer]
     const pid = Number(line.toString())
     const stat = readFileSync(`/proc/${String(pid)}/stat`, 'utf8')
@@ -142,7 +144,8 @@ describe('run lock', () => {
 test('staging of the dead is swept, that of the living stays', () => {
   const root = newRoot()
   const me = thisProcess()
-  const stage = (id: string, owner: unknown) => write(root, `.sluice/staging/key-${id}/${id}/owner.json`, JSON.stringify(owner))
+  const stage = (id: string, owner: unknown) =>
+    write(root, `.sluice/staging/key-${id}/${id}/owner.json`, JSON.stringify(owner))
   stage('dead', { ...me, start: '1' })
   stage('living', me)
   write(root, '.sluice/staging/key-living/nameless/out/x', '')

@@ -1,6 +1,16 @@
 /** The stores: files remembered by stat, bytes by content, results by key. */
 import {
-  appendFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, truncateSync, utimesSync, writeFileSync,
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
@@ -97,7 +107,8 @@ describe('blobs', () => {
     expect(tree.files.map((file) => file.path)).toEqual(['a/twin.txt', 'a/深.txt', 'b.txt'])
     expect(blobs.openTree(tree.digest)).toEqual(tree)
     blobs.layOut(tree, join(root, 'out'))
-    for (const [path, text] of Object.entries(files)) expect(readFileSync(join(root, 'out', path), 'utf8')).toBe(text)
+    for (const [path, text] of Object.entries(files))
+      expect(readFileSync(join(root, 'out', path), 'utf8')).toBe(text)
     expect(statSync(join(root, 'out/b.txt')).mode & 0o222).toBe(0)
     expect(statSync(join(root, 'out/b.txt')).ino).toBe(statSync(blobs.pathOf(digestOf('same'))).ino)
     expect(blobs.readFile(tree, 'b.txt')).toBe('same')
@@ -129,7 +140,9 @@ describe('blobs', () => {
     writeFileSync(one, '')
     expect(blobs.openTree(tree.digest)).toEqual({ lost: 'a/深.txt is damaged in the store' })
     writeFileSync(blobs.pathOf(tree.digest), '[]')
-    expect(blobs.openTree(tree.digest)).toEqual({ lost: expect.stringMatching(/^the list .* is damaged$/) as string })
+    expect(blobs.openTree(tree.digest)).toEqual({
+      lost: expect.stringMatching(/^the list .* is damaged$/) as string,
+    })
     expect(take(blobs, files)).toEqual(tree)
     expect(blobs.openTree(tree.digest)).toEqual(tree)
     // Same size, other bytes.
@@ -138,7 +151,9 @@ describe('blobs', () => {
     take(blobs, files)
     expect(readFileSync(one, 'utf8')).toBe('文')
     rmSync(blobs.pathOf(tree.digest))
-    expect(blobs.openTree(tree.digest)).toEqual({ lost: expect.stringMatching(/^the list .* is gone/) as string })
+    expect(blobs.openTree(tree.digest)).toEqual({
+      lost: expect.stringMatching(/^the list .* is gone/) as string,
+    })
   })
 
   test('links are refused, to files and to folders', () => {
@@ -161,7 +176,13 @@ describe('results', () => {
     const results = new ResultStore(root, blobs)
     const key = digestOf('key')
     const result = {
-      format: 1, key, manifest: { kind: '"toy"' }, outputs: { out: { type: 'dataset', tree: tree.digest, bytes: 7 } }, summary: {}, durationMs: 1, provenance: {},
+      format: 1,
+      key,
+      manifest: { kind: '"toy"' },
+      outputs: { out: { type: 'dataset', tree: tree.digest, bytes: 7 } },
+      summary: {},
+      durationMs: 1,
+      provenance: {},
     } as const
     results.write(result)
     return { blobs, results, key, result, file: join(root, 'results', `${key.slice(7)}.json`) }

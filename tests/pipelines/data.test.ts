@@ -153,7 +153,10 @@ test('support-zh: every kind of damage is there as often as announced, and repai
 })
 
 test('support-zh: the pipeline file corrects exactly the terms and prefixes that the script damaged', () => {
-  const clean = parse(committed('support-zh.pipeline.yaml')).stages.clean.with
+  const file = parse(committed('support-zh.pipeline.yaml')) as {
+    stages: { clean: { with: { terms: object; strip_prefixes: string[] } } }
+  }
+  const clean = file.stages.clean.with
   expect(clean.terms).toEqual(zh.WRONG_TERMS)
   expect(clean.strip_prefixes).toEqual(zh.PREFIXES)
   const text = JSON.stringify(zh.readSubjects())

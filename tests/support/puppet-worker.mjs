@@ -1,6 +1,14 @@
 // A worker that does what its job's `with` says, good or bad; it shares no code with the real host.
 import { spawn } from 'node:child_process'
-import { appendFileSync, linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  appendFileSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 
@@ -33,13 +41,27 @@ async function act({ id, with: told, inputs, outputs }) {
   if (told.print) process.stdout.write(told.print)
   if (told.printError) process.stderr.write(told.printError)
   if (told.garbage) {
-    for (const line of ['not json', 'null', '42', '[]', '{"type":"strange"}', '{"type":"done","id":"other","summary":{"stolen":true}}']) {
+    for (const line of [
+      'not json',
+      'null',
+      '42',
+      '[]',
+      '{"type":"strange"}',
+      '{"type":"done","id":"other","summary":{"stolen":true}}',
+    ]) {
       writeSync(3, `${line}\n`)
     }
   }
   if (told.broken) send({ type: 'progress', id })
   for (const [loss] of (told.losses ?? []).entries()) {
-    send({ type: 'progress', id, done: loss + 1, total: told.losses.length, unit: 'steps', values: { loss: told.losses[loss] } })
+    send({
+      type: 'progress',
+      id,
+      done: loss + 1,
+      total: told.losses.length,
+      unit: 'steps',
+      values: { loss: told.losses[loss] },
+    })
   }
   if (told.note) send({ type: 'note', id, level: 'warning', text: told.note })
   if (told.fail) return send({ type: 'failed', id, help: null, detail: null, ...told.fail })
@@ -73,7 +95,14 @@ createInterface({ input: process.stdin })
     }
     if (message.type === 'job') {
       act(message).catch((error) =>
-        send({ type: 'failed', id: message.id, kind: error.message === 'cancelled' ? 'cancelled' : 'bug', message: error.message, help: null, detail: null }),
+        send({
+          type: 'failed',
+          id: message.id,
+          kind: error.message === 'cancelled' ? 'cancelled' : 'bug',
+          message: error.message,
+          help: null,
+          detail: null,
+        }),
       )
     }
     if (message.type === 'cancel') cancelled?.()

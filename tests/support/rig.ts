@@ -48,14 +48,20 @@ export interface Toy {
   readonly gate?: Stage['gate']
 }
 
-export function pipelineOf(stages: Readonly<Record<string, Toy>>, sources: Readonly<Record<string, string>> = {}): Pipeline {
+export function pipelineOf(
+  stages: Readonly<Record<string, Toy>>,
+  sources: Readonly<Record<string, string>> = {},
+): Pipeline {
   return {
     name: 'toy',
     description: null,
     source: span.source,
     params: {},
     sources: Object.fromEntries(
-      Object.entries(sources).map(([name, from]): [string, PipelineSource] => [name, { name, type: 'dataset', from, optional: false, span }]),
+      Object.entries(sources).map(([name, from]): [string, PipelineSource] => [
+        name,
+        { name, type: 'dataset', from, optional: false, span },
+      ]),
     ),
     stages: Object.entries(stages).map(([name, toy]) => stageOf(name, toy)),
   }
@@ -69,7 +75,9 @@ export function stageOf(name: string, toy: Toy): Stage {
     uses,
     with: options,
     optionSpans: {},
-    inputs: Object.fromEntries(Object.entries(toy.inputs ?? {}).map(([port, from]) => [port, referenceOf(from)])),
+    inputs: Object.fromEntries(
+      Object.entries(toy.inputs ?? {}).map(([port, from]) => [port, referenceOf(from)]),
+    ),
     after: toy.after ?? [],
     outputs: toyKinds[uses]?.outputs(options) ?? {},
     cache: toy.cache ?? 'auto',
@@ -132,7 +140,9 @@ export async function go(root: string, pipeline: Pipeline, changes: RunChanges =
     events,
     status: Object.fromEntries([...outcome.state.stages].map(([name, stage]) => [name, stage.status])),
     digests: Object.fromEntries(
-      [...outcome.results].flatMap(([name, { outputs }]) => Object.entries(outputs).map(([port, { tree }]) => [`${name}.${port}`, tree])),
+      [...outcome.results].flatMap(([name, { outputs }]) =>
+        Object.entries(outputs).map(([port, { tree }]) => [`${name}.${port}`, tree]),
+      ),
     ),
   }
 }
@@ -143,7 +153,11 @@ export function write(root: string, path: string, text: string): void {
 }
 
 export function lines(path: string): readonly string[] {
-  return existsSync(path) ? readFileSync(path, 'utf8').split('\n').filter((line) => line !== '') : []
+  return existsSync(path)
+    ? readFileSync(path, 'utf8')
+        .split('\n')
+        .filter((line) => line !== '')
+    : []
 }
 
 /** Attempt folders that are still staged. */

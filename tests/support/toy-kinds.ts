@@ -28,7 +28,11 @@ export const toyKinds: Readonly<Record<string, StageKind>> = {
     outputs: () => ({ out: 'dataset' }),
     steps: (options) => [
       act(options, { middle: null }),
-      act({ copy: true }, { out: 'out' }, { op: 'again', on: 'kernel', inputs: { middle: 'step:act.middle' } }),
+      act(
+        { copy: true },
+        { out: 'out' },
+        { op: 'again', on: 'kernel', inputs: { middle: 'step:act.middle' } },
+      ),
     ],
   }),
   measure: kind('measure', {

@@ -28,7 +28,11 @@ export async function loadModelTokenizer(dir: string): Promise<ModelTokenizer> {
     tokenizer = Tokenizer.fromString(bytes.toString('utf8'))
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
-    throw new JobError('input', `the model's tokenizer.json cannot be read: ${why}`)
+    throw new JobError(
+      'input',
+      `${join(dir, 'tokenizer.json')} cannot be read: ${why}`,
+      'Copy or download the file again.',
+    )
   }
   // A saved tokenizer may cut or pad by itself, unseen.
   tokenizer.disableTruncation()

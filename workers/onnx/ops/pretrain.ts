@@ -21,6 +21,8 @@ import { finalLoss, train } from '../trainer.ts'
 
 const END = '<|end|>'
 const MAX_TOKENS = 4096
+/** The decoder's attention operator takes heads of such a width only; a model that cannot answer is of no use. */
+const HEAD_MULTIPLE = 16
 /** As in Llama's own training: random weights have this standard deviation. */
 const INITIAL_STD = 0.02
 
@@ -31,8 +33,9 @@ export async function run(context: OpContext): Promise<JsonObject> {
   const tokenizer = Tokenizer.fromFile(join(tokenizerDir, 'tokenizer.json'))
   const end = tokenizer.tokenToId(END)
   if (end === null) throw new JobError('input', `The tokenizer has no token ${END}.`)
-  const documents = await encodeCorpus(context.inputs['corpus']!, tokenizer)
+  // Before the corpus is read: a shape that cannot be used costs no time.
   const config = configOf(options, tokenizer.getVocabSize(true), end)
+  const documents = await encodeCorpus(context.inputs['corpus']!, tokenizer)
 
   const seed = numberOption(options, 'seed')
   const length = numberOption(options, 'context')
@@ -107,15 +110,20 @@ function configOf(options: JsonObject, vocabSize: number, end: number): LlamaCon
   const hiddenSize = numberOption(options, 'hidden')
   const heads = numberOption(options, 'heads')
   const kvHeads = numberOption(options, 'kv_heads', heads)
-  if (hiddenSize % heads !== 0 || (hiddenSize / heads) % 2 !== 0) {
+  if (hiddenSize % (heads * HEAD_MULTIPLE) !== 0) {
+    const unit = heads * HEAD_MULTIPLE
     throw new JobError(
       'input',
-      `hidden ${hiddenSize} cannot be divided among ${heads} heads of equal, even width.`,
-      'Make hidden a multiple of 2 · heads.',
+      `hidden ${hiddenSize} divided by heads ${heads} gives heads of ${Number((hiddenSize / heads).toFixed(2))} values; generation needs a multiple of ${HEAD_MULTIPLE}.`,
+      `Make hidden a multiple of ${HEAD_MULTIPLE} · heads, such as ${Math.max(1, Math.round(hiddenSize / unit)) * unit}, or change heads.`,
     )
   }
   if (heads % kvHeads !== 0) {
-    throw new JobError('input', `heads (${heads}) must be a multiple of kv_heads (${kvHeads}).`)
+    throw new JobError(
+      'input',
+      `heads (${heads}) must be a multiple of kv_heads (${kvHeads}).`,
+      `Make kv_heads a divisor of ${heads}; kv_heads: ${heads} is ordinary attention.`,
+    )
   }
   return {
     vocabSize,
