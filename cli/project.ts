@@ -16,6 +16,8 @@ import type { Lock } from '../engine/lock-file.ts'
 import { findSource } from '../engine/plan/sources.ts'
 import { makePlan } from '../engine/plan/plan.ts'
 import type { Planned } from '../engine/plan/plan.ts'
+import type { Result } from '../engine/store/results.ts'
+import { lastKey } from '../engine/run/log.ts'
 import { stageKinds } from '../stages/catalogue.ts'
 import type { Command } from './options.ts'
 import { Usage } from './options.ts'
@@ -206,9 +208,15 @@ export function planOf(opened: Opened, forced: ReadonlySet<string>): readonly Pl
     lock,
     find: (key) => stores.results.find(key),
     read: (key) => stores.results.read(key),
-    newest: (kind) => stores.results.newest(kind),
+    last: (stage) => lastResult(opened, stage),
     forced,
   })
+}
+
+/** What a stage of this pipeline had in the newest run that finished it here. */
+export function lastResult(opened: Opened, stage: string): Result | null {
+  const key = lastKey(opened.environment.stateDir, opened.pipeline.name, stage)
+  return key === null ? null : opened.stores.results.read(key)
 }
 
 /** `main` from the lock file on the default branch, `last` from the lock file here; each with its ruler. */

@@ -616,7 +616,10 @@ export function idleArrow(span: Span, from: string, to: string, fromSpan: Span):
 export function brokenFlow(span: Span, found: string | null): Diagnostic {
   const what = found === null ? 'the flow line ends too early' : `'${found}' does not fit here`
   return problem('E120', what, span, found === null ? 'a stage is missing' : 'expected a stage or an arrow', {
-    help: ['flow: clean -> split -> tokenize -> lora-train -> [eval, eval-base] -> gate'],
+    help: [
+      'flow: clean -> split -> tokenize -> lora-train -> [eval, eval-base] -> gate',
+      "a second chain comes after ';', on the same line or the next",
+    ],
   })
 }
 

@@ -52,7 +52,7 @@ export interface Declarations {
   readonly stages: readonly StageDeclaration[]
   /** For every stage that does not say otherwise. */
   readonly defaults: { readonly cache: StageDeclaration['cache']; readonly timeoutMs: number | null }
-  /** `flow:` is written but unreadable, so nothing can be said about wiring. */
+  /** `flow:` is unreadable or misspelt, so nothing can be said about wiring. */
   readonly flowBroken: boolean
   /** True if `flow:` or a source is unreadable, so that wiring must not complain. */
   readonly poisoned: boolean
@@ -108,7 +108,8 @@ export function readFile(root: MapNode, out: Diagnostic[]): Declarations {
     flow,
     stages,
     defaults: fallback,
-    flowBroken: flowEntry !== undefined && flow === null,
+    // A misspelt `flow` has its own message, too.
+    flowBroken: flow === null && (flowEntry !== undefined || poisonedKeys),
     poisoned: broken || poisonedKeys || stagesPoisoned,
   }
 }

@@ -3,7 +3,7 @@ import { didYouMean } from '../../dsl/spelling.ts'
 import type { Planned } from '../../engine/plan/plan.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
-import { checkStages, listFlag, openPipeline, planOf } from '../project.ts'
+import { checkStages, lastResult, listFlag, openPipeline, planOf } from '../project.ts'
 import { planText, reasonText } from '../reports/plan.ts'
 import { duration, painter, useColor } from '../reports/style.ts'
 import { lastStart } from './history.ts'
@@ -21,7 +21,7 @@ export async function planCommand(command: Command, buildDir: string): Promise<n
       `${JSON.stringify({ pipeline: opened.pipeline.name, stages: planned.map(plannedJson) }, null, 2)}\n`,
     )
   } else {
-    const lastMs = (kind: string) => opened.stores.results.newest(kind)?.durationMs ?? null
+    const lastMs = (stage: string) => lastResult(opened, stage)?.durationMs ?? null
     process.stdout.write(
       `${planText(opened.pipeline.name, planned, lastMs, painter(useColor(process.stdout, command)))}\n`,
     )

@@ -7,6 +7,7 @@ import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
 import { checkStages, listFlag, openPipeline, planOf, stringFlag, yardsticksOf } from '../project.ts'
 import type { Opened } from '../project.ts'
+import type { Reason } from '../../engine/plan/plan.ts'
 import { LiveReport } from '../reports/live.ts'
 import { metricsText } from '../reports/metrics.ts'
 import type { MetricsColumn } from '../reports/metrics.ts'
@@ -27,10 +28,7 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
     throw new Usage(`--events knows one form: ndjson, not '${events}'`, true)
   const planned = planOf(opened, forced)
   const reasons = new Map(
-    planned.map((entry) => [
-      entry.stage.name,
-      entry.type === 'run' ? entry.reasons.map(reasonText).join('; ') : '',
-    ]),
+    planned.map((entry) => [entry.stage.name, entry.type === 'run' ? runReason(entry.reasons) : '']),
   )
   if (command.flags['locked'] === true)
     checkLocked(
@@ -61,6 +59,13 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
     process.off('SIGINT', interrupt)
     process.off('SIGTERM', interrupt)
   }
+}
+
+/** Changes of its own say most; that an input is made anew is worth a word only without them. */
+function runReason(reasons: readonly Reason[]): string {
+  const upstream = reasons.flatMap((reason) => (reason.type === 'upstream' ? [reason.stage] : []))
+  const own = reasons.filter((reason) => reason.type !== 'upstream').map(reasonText)
+  return own.length > 0 ? own.join('; ') : `made anew before it: ${[...new Set(upstream)].join(', ')}`
 }
 
 /** The first Ctrl-C asks the stages to stop; a second one does not wait. */
@@ -110,7 +115,9 @@ function sumUp(opened: Opened, outcome: RunOutcome, command: Command, quiet: boo
   }
   if (quiet) return
   const paint = painter(useColor(process.stdout, command))
-  const failures = [...outcome.state.stages.values()].filter((stage) => stage.failure !== null)
+  const failures = [...outcome.state.stages.values()].filter(
+    ({ failure }) => failure !== null && failure.cause !== 'cancelled',
+  )
   for (const { name, failure } of failures) {
     const log = failure?.log == null ? '' : `\n  log: ${failure.log} (sluice logs ${name})`
     const help = failure?.help == null ? '' : `\n  help: ${failure.help}`

@@ -9,12 +9,15 @@ const REDRAW_MS = 120
 /** The lines of the live block, none wider than `columns`. */
 export function draw(state: RunState, columns: number, now: number, paint: Paint): readonly string[] {
   const elapsed = state.startedAt === null ? '' : duration(now - state.startedAt)
-  const lines = [`${state.pipeline ?? ''}  ${paint('dim', `run ${state.run ?? ''}`)}  ${elapsed}`]
-  if (state.holder !== null) lines[0] = `waiting for another run of this pipeline: ${state.holder}`
-  const wide = Math.max(0, ...[...state.stages.keys()].map((name) => width(name))) + 2
+  const head = `${state.pipeline ?? ''}  run ${state.run ?? ''}  ${elapsed}`
+  const waits = `waiting for another run of this pipeline: ${state.holder ?? ''}`
+  const lines = [paint('dim', cut(state.holder === null ? head : waits, columns))]
+  // A line that wraps would be counted as one and never be erased.
+  const widest = Math.max(0, ...[...state.stages.keys()].map((name) => width(name)))
+  const wide = Math.min(widest, Math.floor(columns / 2)) + 2
   for (const stage of state.stages.values()) {
     lines.push(
-      `  ${markOf(stage, paint)} ${pad(stage.name, wide)}${cut(detailOf(stage, now), columns - wide - 5)}`,
+      `  ${markOf(stage, paint)} ${pad(cut(stage.name, wide - 2), wide)}${cut(oneLine(detailOf(stage, now)), columns - wide - 5)}`,
     )
   }
   return lines
@@ -71,6 +74,10 @@ function runningText(stage: StageState, now: number): string {
   const left = timeLeft(progress, now)
   const remaining = left === null ? '' : `  left ${duration(left)}`
   return `${op}  ${bar(share, 16)} ${String(done)}/${String(total)} ${unit}${loss}${rate}${remaining}`
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll(/\s*\n\s*/g, ' ')
 }
 
 function cut(text: string, columns: number): string {

@@ -12,7 +12,7 @@ export function planText(
 ): string {
   const running = planned.filter((entry) => entry.type === 'run')
   const jobs = planned.filter((entry) => entry.type !== 'judge')
-  const known = running.map(({ stage }) => lastMs(stage.uses)).filter((ms) => ms !== null)
+  const known = running.map(({ stage }) => lastMs(stage.name)).filter((ms) => ms !== null)
   const about =
     known.length > 0 ? `, about ${duration(known.reduce((sum, ms) => sum + ms, 0))} (as last time)` : ''
   const head =

@@ -43,7 +43,8 @@ export interface PlanInputs {
   readonly lock: Lock | null
   readonly find: (key: Digest) => Lookup
   readonly read: (key: Digest) => Result | null
-  readonly newest: (kind: string) => Result | null
+  /** The result that a stage of this pipeline had last on this machine. */
+  readonly last: (stage: string) => Result | null
   readonly forced: ReadonlySet<string>
 }
 
@@ -118,7 +119,7 @@ export function stageManifest(
   })
 }
 
-/** Differences to the lock's entry, else to the newest local result of the kind. */
+/** Differences to the lock's entry, else to what the stage had last on this machine. */
 function changes(stage: Stage, manifest: Manifest, inputs: PlanInputs): readonly Reason[] {
   const before = manifestBefore(stage, inputs)
   if (before === null) return []
@@ -135,7 +136,7 @@ function changes(stage: Stage, manifest: Manifest, inputs: PlanInputs): readonly
 
 function manifestBefore(stage: Stage, inputs: PlanInputs): Manifest | null {
   const facts = inputs.lock?.['stages']?.[stage.name]
-  if (facts === undefined) return inputs.newest(stage.uses)?.manifest ?? null
+  if (facts === undefined) return inputs.last(stage.name)?.manifest ?? null
   const key = facts['key']
   const known = typeof key === 'string' ? inputs.read(key as Digest) : null
   if (known !== null) return known.manifest

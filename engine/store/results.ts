@@ -1,5 +1,5 @@
 /** Key -> what a stage with that key left behind. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import type { JsonObject } from '../../dsl/stage-signature.ts'
 import type { Artifact, Digest } from '../artifact.ts'
@@ -67,19 +67,5 @@ export class ResultStore {
 
   write(result: Result): void {
     writeAtomic(this.#pathOf(result.key), `${JSON.stringify(result, null, 1)}\n`)
-  }
-
-  /** The newest result of a stage kind, for explanations where there is no lock entry. */
-  newest(kind: string): Result | null {
-    if (!existsSync(this.#dir)) return null
-    const records = readdirSync(this.#dir)
-      .filter((name) => name.endsWith('.json'))
-      .map((name) => ({ name, at: statSync(join(this.#dir, name)).mtimeMs }))
-      .sort((a, b) => b.at - a.at)
-    for (const { name } of records) {
-      const result = this.read(`sha256:${name.slice(0, -'.json'.length)}` as Digest)
-      if (result?.manifest['kind'] === JSON.stringify(kind)) return result
-    }
-    return null
   }
 }

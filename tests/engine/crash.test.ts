@@ -11,10 +11,11 @@ import { go, lines, newRoot, pipelineOf, runs, staged, until } from '../support/
 
 const SUPPORT = join(import.meta.dirname, '../support')
 const ROUNDS = 15
-/** A whole run takes about this long from its first event on; kills are spread over it. */
-const SPAN_MS = 350
-/** The 15 moments differ from each other but not from one day to the next; the machine's speed adds the chance. */
-const momentOf = (round: number) => ((round * 0.618034) % 1) * SPAN_MS
+/** A run has 8 events; the kill comes after one of the first 7, so that it meets every stage on any machine, ... */
+const eventsBefore = (round: number) => 1 + (round % 7)
+/** ... and up to this much later, about as long as a stage takes. */
+const SPAN_MS = 80
+const delayOf = () => Math.random() * SPAN_MS
 
 const texts = (round: number) => ({ one: `one ${String(round)}`, two: `two ${String(round)}` })
 const pipelineFor = (round: number, mark: string) =>
@@ -68,15 +69,18 @@ async function childBundle(root: string): Promise<string> {
   return outfile
 }
 
-/** Ends a run with SIGKILL some time after its first event; says how far it came. */
+/** Ends a run with SIGKILL some time after one of its events; says how far it came. */
 async function runAndKill(bundle: string, root: string, round: number, mark: string): Promise<string> {
   const told = JSON.stringify({ root, pipeline: pipelineFor(round, mark) })
   const child = spawn(process.execPath, [bundle, told], { stdio: ['ignore', 'pipe', 'inherit'] })
   let said = ''
   child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()))
   const exit = once(child, 'exit')
-  await Promise.race([until(() => said !== '', 'the run begins'), exit])
-  const timer = setTimeout(() => child.kill('SIGKILL'), momentOf(round))
+  await Promise.race([
+    until(() => said.split('\n').length > eventsBefore(round), 'the run comes so far'),
+    exit,
+  ])
+  const timer = setTimeout(() => child.kill('SIGKILL'), delayOf())
   await exit
   clearTimeout(timer)
   return said

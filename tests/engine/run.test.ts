@@ -153,7 +153,7 @@ describe('plan', () => {
       forced: new Set(),
       find: (key) => results.find(key),
       read: (key) => results.read(key),
-      newest: (kind) => results.newest(kind),
+      last: () => null,
     }).map((entry) => [entry.stage.name, entry.type === 'run' ? entry.reasons : entry.type])
   }
   const pipeline = (lr: number) =>

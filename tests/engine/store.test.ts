@@ -192,8 +192,6 @@ describe('results', () => {
     const { results, key, result } = stored()
     expect(results.find(key)).toEqual({ type: 'hit', result })
     expect(results.find(digestOf('other'))).toEqual({ type: 'miss', lost: null })
-    expect(results.newest('toy')?.key).toBe(key)
-    expect(results.newest('other')).toBeNull()
   })
 
   test('a record without its bytes is a miss with the reason, and is put aside', () => {
@@ -212,7 +210,6 @@ describe('results', () => {
     const { results, key, file } = stored()
     writeFileSync(file, text)
     expect(results.find(key)).toEqual({ type: 'miss', lost: null })
-    expect(results.newest('toy')).toBeNull()
   })
 
   test('a record under the name of another key does not count', () => {

@@ -114,7 +114,7 @@ function configOf(options: JsonObject, vocabSize: number, end: number): LlamaCon
     const unit = heads * HEAD_MULTIPLE
     throw new JobError(
       'input',
-      `hidden ${hiddenSize} divided by heads ${heads} gives heads of ${Number((hiddenSize / heads).toFixed(2))} values; generation needs a multiple of ${HEAD_MULTIPLE}.`,
+      `hidden ${hiddenSize} shared by ${heads} heads gives each ${Number((hiddenSize / heads).toFixed(2))} values; generation needs a multiple of ${HEAD_MULTIPLE}.`,
       `Make hidden a multiple of ${HEAD_MULTIPLE} · heads, such as ${Math.max(1, Math.round(hiddenSize / unit)) * unit}, or change heads.`,
     )
   }
