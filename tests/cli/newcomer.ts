@@ -31,7 +31,7 @@ stages:
   lora-train:
     with:
       epochs: 1
-      lr: \${{ params.rate }}
+      lr: =params.rate
   eval:
     with: { metrics: [perplexity, exact_match], max_new_tokens: 8 }
   gate:

@@ -38,7 +38,7 @@ describe('the first steps', () => {
   test('a changed option is named with its file and line, and only what reads it runs', async () => {
     const project = await trainedProject()
     const before = project.read(ADAPTER)
-    project.edit('lr: ${{ params.rate }}', 'lr: 5e-3')
+    project.edit('lr: =params.rate', 'lr: 5e-3')
     const line =
       project
         .read(FILE)

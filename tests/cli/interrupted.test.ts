@@ -1,0 +1,94 @@
+/** A run that is killed, stopped or has to wait: the exit code says so, and the next run goes on. */
+import { readFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { ADAPTER, trainedProject } from './newcomer.ts'
+import type { Project, Running } from './newcomer.ts'
+
+const LONG = 'steps: 1000000,'
+const SHORT = 'steps: 10,'
+const TRAINING = /"type":"progress","stage":"pretrain","op":"pretrain"/
+
+/** A run that is in the middle of pretraining, for minutes if nobody stops it. */
+async function longRun(project: Project): Promise<Running> {
+  project.edit(SHORT, LONG)
+  const running = project.start('run', '--events', 'ndjson')
+  await running.says('stdout', TRAINING)
+  return running
+}
+
+async function everythingIsStillThere(project: Project): Promise<void> {
+  project.edit(LONG, SHORT)
+  const { code, stdout, stderr } = await project.sluice('run')
+  expect(code, stderr).toBe(0)
+  expect(stdout).toContain('everything cached')
+  expect(readFileSync(join(project.root, ADAPTER)).length).toBeGreaterThan(0)
+  expect(readdirSync(join(project.root, '.sluice/staging'))).toEqual([])
+  expect(readdirSync(join(project.root, '.sluice/locks'))).toEqual([])
+}
+
+/** Worker processes of a run: its children whose program is the kernel worker. */
+function kernelWorkersOf(parent: number | undefined): readonly number[] {
+  const numbers = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+  return numbers.flatMap((pid) => {
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      const [, father] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+      const program = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+      return Number(father) === parent && program.includes('workers/onnx/') ? [Number(pid)] : []
+    } catch {
+      return [] // It ended while we looked.
+    }
+  })
+}
+
+describe.skipIf(process.platform !== 'linux')('a run', () => {
+  test('whose worker is killed ends with exit 6', async () => {
+    const project = await trainedProject()
+    const running = await longRun(project)
+    const [worker, ...others] = kernelWorkersOf(running.child.pid)
+    expect(others).toEqual([])
+    process.kill(worker ?? Number.NaN, 'SIGKILL')
+    const { code, stdout } = await running.ended
+    expect(code).toBe(6)
+    const failed = stdout.split('\n').find((line) => line.includes('"stage.failed"')) ?? '{}'
+    expect(JSON.parse(failed)).toMatchObject({ stage: 'pretrain', cause: 'worker-lost' })
+    expect(failed).toContain('SIGKILL')
+    await everythingIsStillThere(project)
+  })
+
+  test('that is interrupted ends with exit 130', async () => {
+    const project = await trainedProject()
+    const running = await longRun(project)
+    running.child.kill('SIGINT')
+    const { code, stderr } = await running.ended
+    expect(code).toBe(130)
+    expect(stderr).toContain('stopping; finished stages stay cached')
+    await everythingIsStillThere(project)
+  })
+
+  test('waits for another run of the pipeline, names it, and then goes on', async () => {
+    const project = await trainedProject()
+    const first = await longRun(project)
+    project.edit(LONG, SHORT)
+    const second = project.start('run')
+    await second.says('stderr', new RegExp(`waiting for another run .*: process ${String(first.child.pid)} `))
+    first.child.kill('SIGINT')
+    expect((await first.ended).code).toBe(130)
+    const { code, stdout } = await second.ended
+    expect(code).toBe(0)
+    expect(stdout).toContain('everything cached')
+  })
+
+  test('that waits can be interrupted, too', async () => {
+    const project = await trainedProject()
+    const first = await longRun(project)
+    const second = project.start('run')
+    await second.says('stderr', /waiting for another run/)
+    second.child.kill('SIGINT')
+    expect((await second.ended).code).toBe(130)
+    first.child.kill('SIGINT')
+    expect((await first.ended).code).toBe(130)
+    await everythingIsStillThere(project)
+  })
+})
