@@ -124,7 +124,7 @@ export class Usage extends Error {
 }
 
 export function parseCommand(argv: readonly string[]): Command {
-  const at = argv.findIndex((word) => !word.startsWith('-'))
+  const at = argv.findIndex((word, i) => !word.startsWith('-') && !takesValue(argv[i - 1]))
   const verb = at === -1 ? undefined : argv[at]
   if (argv.includes('--version') || argv.includes('-v')) return { verb: 'version', args: [], flags: {} }
   if (verb === undefined || verb === 'help') {
@@ -166,6 +166,14 @@ export function parseCommand(argv: readonly string[]): Command {
   }
   if (parsed.values['help'] === true) throw new Usage(verbHelp(known), false)
   return { verb, args: parsed.positionals, flags: parsed.values as Command['flags'] }
+}
+
+/** Whether the next word is this option's value, as in `sluice -C DIR plan`. */
+function takesValue(word: string | undefined): boolean {
+  const flags = [GLOBAL, ...Object.values(VERBS).map((verb) => verb.flags)].flatMap(Object.entries<Flag>)
+  return flags.some(
+    ([name, { type, short }]) => type === 'string' && (word === `--${name}` || word === `-${short ?? '-'}`),
+  )
 }
 
 function overview(): string {

@@ -13,7 +13,8 @@ export function useColor(stream: { isTTY?: boolean }, command: Command): boolean
 }
 
 export function painter(color: boolean): Paint {
-  return (style, text) => (color ? styleText(style, text) : text)
+  // Whether to paint is decided already; styleText would look at stdout, whatever the text is for.
+  return (style, text) => (color ? styleText(style, text, { validateStream: false }) : text)
 }
 
 /** 8.2 s, 3m05s, 1h04m. */

@@ -22,7 +22,7 @@ export function inUserWords(text: string, { stage, inputs, staging, root }: Surr
     if (reference.type === 'stage')
       words = words.replaceAll(join(staging, 'in', port), `${reference.stage}.${reference.port}`)
   }
-  words = words.replaceAll(staging, 'its working folder').replaceAll(`${root}/`, '').replaceAll(root, '.')
+  words = words.replaceAll(staging, 'its working folder').replaceAll(`${root}/`, '')
   for (const input of Object.values(inputs)) {
     if (input.type !== 'source') continue
     for (const file of input.found.files) {
@@ -35,5 +35,5 @@ export function inUserWords(text: string, { stage, inputs, staging, root }: Surr
 }
 
 function escaped(text: string): string {
-  return text.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, String.raw`\$&`)
+  return text.replaceAll(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`)
 }

@@ -28,7 +28,13 @@ export class WorkerPool {
         heard = true
         listener.message(said)
       }
-      const outcome = await session.run(job, { ...listener, message }, signal)
+      const outcome = await session
+        .run(job, { ...listener, message }, signal)
+        .catch(async (error: unknown) => {
+          // It may still write into the folder that is about to be removed.
+          await session.end()
+          throw error
+        })
       // After a cancelled or failed job the process may hold half-done work: do not use it again.
       if (outcome.type === 'done' && !session.isGone) this.#idle.get(worker)?.push(session)
       else await session.end()

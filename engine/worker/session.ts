@@ -1,7 +1,7 @@
 /** One live worker process: send it a job, hear of its progress, stop it. The only importer of execa. */
 import { execa } from 'execa'
 import { createInterface } from 'node:readline'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 import { PROTOCOL } from '../../workers/protocol/messages.ts'
 import type { FailureKind, FromWorker, Job, ToWorker } from '../../workers/protocol/messages.ts'
 import type { JsonObject } from '../../dsl/stage-signature.ts'
@@ -29,6 +29,8 @@ export interface JobListener {
 }
 
 const HELLO_MS = 30_000
+/** Turns of the event loop without output after which a worker's pipes count as read. */
+const QUIET_TURNS = 4
 /** After a cancel message: TERM, then KILL, to the whole process group. */
 const TERM_AFTER_MS = 5_000
 const KILL_AFTER_MS = 2_000
@@ -43,6 +45,9 @@ export class WorkerSession {
   #ready: (() => void) | null = null
   #gone: string | null = null
   #tail = ''
+  #heard = 0
+  /** What a listener threw, such as a full disk under the log. */
+  #trouble: Error | null = null
 
   private constructor(worker: WorkerCommand) {
     // A group of its own: Ctrl-C reaches only us, and KILL reaches what the worker started.
@@ -108,6 +113,7 @@ export class WorkerSession {
       this.#settle = resolve
       this.#giveUp = reject
     })
+    this.#trouble = null
     this.#job = job.id
     this.#listener = listener
     const over = new AbortController()
@@ -115,7 +121,10 @@ export class WorkerSession {
     signal.addEventListener('abort', stop, { once: true })
     this.#send(job)
     try {
-      return await outcome
+      const ended = await outcome
+      await this.#hearOut()
+      this.#throwTrouble()
+      return ended
     } finally {
       over.abort()
       signal.removeEventListener('abort', stop)
@@ -163,7 +172,21 @@ export class WorkerSession {
     }
   }
 
+  /** What was printed before the last word lies in another pipe: read until that is quiet for some turns. */
+  async #hearOut(): Promise<void> {
+    for (let quiet = 0; quiet < QUIET_TURNS;) {
+      const before = this.#heard
+      await turn()
+      quiet = this.#heard === before ? quiet + 1 : 0
+    }
+  }
+
+  #throwTrouble(): void {
+    if (this.#trouble !== null) throw this.#trouble
+  }
+
   #hear(text: string): void {
+    this.#heard += text.length
     this.#tail = (this.#tail + text).slice(-4000)
     this.#tell((listener) => listener.output(text))
   }
@@ -195,6 +218,7 @@ export class WorkerSession {
       say(this.#listener)
     } catch (error) {
       this.#settle = null
+      this.#trouble = error as Error
       this.#giveUp?.(error)
     }
   }

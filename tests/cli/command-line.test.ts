@@ -64,7 +64,7 @@ describe('the surroundings', () => {
   test('colours come when asked for, and never into a pipe by themselves', async () => {
     const { root } = freshProject()
     const plain = await launch(root, ['plan'], [], { NO_COLOR: '1' }).ended
-    expect(plain.stdout).toContain('7 stages will run'.slice(2))
+    expect(plain.stdout).toContain('6 of 6 stages will run')
     expect(plain.stdout).not.toContain(ESCAPE)
     expect((await launch(root, ['plan']).ended).stdout).not.toContain(ESCAPE)
     expect((await launch(root, ['plan', '--color', 'always']).ended).stdout).toContain(ESCAPE)

@@ -1,6 +1,5 @@
 /** Mistakes of a newcomer: each ends with its exit code, names the place and the fix, and loses nothing. */
-import { chmodSync, rmSync, statSync } from 'node:fs'
-import { readFileSync } from 'node:fs'
+import { chmodSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { ADAPTER, FILE, freshProject, projectWithModel, trainedProject } from './newcomer.ts'
@@ -82,6 +81,15 @@ describe('in the data (exit 1)', () => {
   test.each(cases)('%s', async (_, broken, words) => {
     const { stderr } = await refusedWith(await trainedProject(), 'data/rows.jsonl', broken)
     expect(stderr).toContain(`clean failed: ${words.startsWith('removed') ? 'cleaning ' : ''}${words}`)
+  })
+
+  test('a file whose name holds signs of regular expressions is named in full', async () => {
+    const project = freshProject()
+    project.write('data/my-rows (1).jsonl', 'no JSON')
+    project.edit('data/rows.jsonl', '"data/my-rows (1).jsonl"')
+    const { code, stderr } = await project.sluice('run', 'clean')
+    expect(code).toBe(1)
+    expect(stderr).toContain('clean failed: data/my-rows (1).jsonl:1: not JSON')
   })
 
   test('a response that max_length cuts away', async () => {

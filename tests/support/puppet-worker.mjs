@@ -38,8 +38,10 @@ async function act({ id, with: told, inputs, outputs }) {
     appendFileSync(told.pids, `${child.pid}\n`)
   }
   if (told.ignoreCancel) process.on('SIGTERM', () => undefined)
-  if (told.print) process.stdout.write(told.print)
-  if (told.printError) process.stderr.write(told.printError)
+  // Wait for the pipe as a library's own write(2) would: what Node still queues was not printed yet.
+  const printed = (stream, text) => new Promise((resolve) => stream.write(text, resolve))
+  if (told.print) await printed(process.stdout, told.print)
+  if (told.printError) await printed(process.stderr, told.printError)
   if (told.garbage) {
     for (const line of [
       'not json',
