@@ -66,6 +66,11 @@ async function report(error: unknown): Promise<number> {
     process.stderr.write(`${renderDiagnostics(error.diagnostics, { color })}\n`)
     return 2
   }
+  const { MachineProblem } = await import('./machine.ts')
+  if (error instanceof MachineProblem) {
+    process.stderr.write(`${error.message}\n`)
+    return 6
+  }
   const { LockError } = await import('../engine/lock-file.ts')
   if (error instanceof LockError) {
     process.stderr.write(`${error.message}\n`)

@@ -2,12 +2,13 @@
 import type { Diagnostic } from './diagnostic.ts'
 import { checkTypes, type CheckScope, type Space } from './expression/check-types.ts'
 import { parseExpression } from './expression/parse.ts'
-import type { Expression } from './expression/syntax.ts'
+import { namesIn, type Expression } from './expression/syntax.ts'
 import type { Check, Gate, Reference } from './pipeline.ts'
 import * as problems from './problems.ts'
 import type { TextNode } from './read-file.ts'
 import type { Span } from './source.ts'
 import { didYouMean } from './spelling.ts'
+import type { MetricSchema } from './stage-signature.ts'
 import { entryOf, isText, type MapNode, type Node } from './tree.ts'
 import type { Draft } from './wiring.ts'
 
@@ -19,6 +20,8 @@ export interface GateScope {
   readonly judged: Draft | null
   /** What feeds the judged stage, to make its untuned twin. */
   readonly judgedInputs: Readonly<Record<string, Reference>>
+  /** Stages that the judged one was made from, nearest first. */
+  readonly upstream: readonly Draft[]
 }
 
 export interface ReadGate {
@@ -47,17 +50,32 @@ export function readGate(draft: Draft, scope: GateScope, out: Diagnostic[]): Rea
   const before = out.length
   const types = judged === null ? null : checkScope(draft, judged, baseline?.name ?? null, scope)
   const items = declaration.checks.items
-  const checks = items.flatMap((item) => readCheck(item, types, baseline === undefined, out) ?? [])
-  if (judged === null || types === null || baseline === undefined || checks.length < items.length) return null
+  const limits = declaration.budget?.items ?? []
+  const spending = types === null ? null : { ...types, judged: TOTAL }
+  const checks = [
+    ...items.flatMap((item) => readCheck(item, types, baseline === undefined, out) ?? []),
+    ...limits
+      .flatMap((item) => readCheck(item, spending, false, out) ?? [])
+      .map((check): Check => ({ ...check, budget: true })),
+  ]
+  const complete = checks.length === items.length + limits.length
+  if (judged === null || types === null || baseline === undefined || !complete) return null
   if (!checks.some((check) => check.level === 'require'))
     out.push(problems.onlyWarnings(declaration.checks.span, draft.name))
   if (out.slice(before).some((each) => each.severity === 'error')) return null
   const named = new Set(checks.flatMap((check) => spacesIn(check.expression)))
   const others = [...named].filter((name) => scope.drafts.has(name))
+  const { data, train } = factsUpstream(scope)
   const yardstick = baseline?.name ?? null
   const waitsFor = [...new Set([...(yardstick === null ? [] : [yardstick]), ...others])]
   return {
-    gate: { judged: judged.name, baseline: yardstick, metrics: types.judged.metrics, checks },
+    gate: {
+      judged: judged.name,
+      baseline: yardstick,
+      metrics: types.judged.metrics,
+      facts: { data: data.map((each) => each.name), train: train.map((each) => each.name) },
+      checks,
+    },
     waitsFor: waitsFor.filter((name) => name !== judged.name),
     untuned: baseline?.synthesise === true ? { twinOf: judged.name, span: baseline.span } : null,
   }
@@ -118,7 +136,37 @@ function resolveBaseline(
 }
 
 function spaceOf(draft: Draft): Space {
-  return { metrics: draft.kind.measures?.(draft.with) ?? {}, stage: draft.name }
+  return { metrics: draft.kind.measures?.(draft.with) ?? draft.kind.facts ?? {}, stage: draft.name }
+}
+
+const seconds = (en: string, zh: string): MetricSchema => ({
+  direction: 'lower',
+  min: 0,
+  max: null,
+  dim: 's',
+  perExample: false,
+  title: { en, zh },
+})
+
+/** What the whole pipeline took, cached stages included: the time in which each was made. */
+const TOTAL: Space = {
+  stage: 'total',
+  metrics: {
+    duration: seconds('Time of all stages', '全部阶段的用时'),
+    gpu_time: seconds('Time of all stages that held a GPU, times GPUs', '占用 GPU 的时间乘以 GPU 数'),
+  },
+}
+
+/** Facts of the data (`data.rows`) and of the training (`train.loss`) behind the judged stage. */
+function factsUpstream(scope: GateScope): Record<'data' | 'train', readonly Draft[]> {
+  const facts = scope.upstream.filter((each) => each.kind.facts !== undefined)
+  const trains = (each: Draft) => Object.values(each.outputs).some((type) => type === 'adapter')
+  return { data: facts.filter((each) => !trains(each)), train: facts.filter(trains).slice(0, 1) }
+}
+
+/** Of several stages that say `rows`, the nearest to the judged one counts. */
+function mergedFacts(drafts: readonly Draft[]): Space['metrics'] {
+  return Object.assign({}, ...[...drafts].reverse().map((each) => each.kind.facts)) as Space['metrics']
 }
 
 function checkScope(
@@ -134,8 +182,12 @@ function checkScope(
     ['last', space],
   ]
   for (const draft of scope.drafts.values())
-    if (draft.kind.measures !== undefined && draft.name !== gate.name)
+    if ((draft.kind.measures ?? draft.kind.facts) !== undefined && draft.name !== gate.name)
       spaces.push([draft.name, spaceOf(draft)])
+  const facts = factsUpstream(scope)
+  for (const name of ['data', 'train'] as const)
+    if (facts[name].length > 0) spaces.push([name, { stage: name, metrics: mergedFacts(facts[name]) }])
+  spaces.push(['total', TOTAL])
   if (baseline !== null) {
     const draft = scope.drafts.get(baseline)
     const measured = draft === undefined ? { ...space, stage: baseline } : spaceOf(draft)
@@ -147,6 +199,8 @@ function checkScope(
     spaces: Object.fromEntries(spaces),
     measurable: judged.kind.measurable ?? {},
     measuredAt: judged.optionSpans['metrics'] ?? null,
+    slices: judged.kind.slices?.(judged.with) ?? [],
+    ports: Object.keys(scope.judgedInputs),
   }
 }
 
@@ -220,40 +274,10 @@ function typedCheck(
   if (baselinePoisoned && spacesIn(parsed).includes('baseline')) return null
   const expression = checkTypes(parsed, scope, out)
   if (expression === null) return null
-  return { level, text: node.value.trim(), name, why, expression, span: node.span }
+  return { level, text: node.value.trim(), name, why, expression, span: node.span, budget: false }
 }
 
-/** Namespaces that an expression mentions. */
+/** Namespaces and bare metrics that an expression mentions. */
 function spacesIn(expression: Expression): readonly string[] {
-  switch (expression.type) {
-    case 'name':
-      return expression.path.slice(0, 1)
-    case 'number':
-    case 'string':
-    case 'boolean':
-      return []
-    case 'call':
-      return expression.args.flatMap(spacesIn)
-    case 'not':
-    case 'negate':
-      return spacesIn(expression.operand)
-    case 'logic':
-    case 'compare':
-    case 'arithmetic':
-      return [...spacesIn(expression.left), ...spacesIn(expression.right)]
-    case 'default':
-      return [...spacesIn(expression.value), ...spacesIn(expression.fallback)]
-    case 'between':
-      return [expression.value, expression.low, expression.high].flatMap(spacesIn)
-    case 'missing':
-      return spacesIn(expression.value)
-    case 'directed':
-      return [
-        expression.value,
-        expression.yardstick,
-        ...(expression.by === null ? [] : [expression.by]),
-      ].flatMap(spacesIn)
-    case 'significance':
-      return spacesIn(expression.comparison)
-  }
+  return namesIn(expression).flatMap((name) => name.path.slice(0, 1))
 }

@@ -816,18 +816,6 @@ export function wrongDirection(
   })
 }
 
-export function significanceLater(span: Span): Diagnostic {
-  return problem(
-    'E210',
-    'significance is not supported yet',
-    span,
-    'this part cannot be judged by this version',
-    {
-      help: ['ask for a plain margin:  bleu better than baseline by 0.03'],
-    },
-  )
-}
-
 export function notACheck(span: Span, what: string, name: string | null): Diagnostic {
   return problem('E211', `${what} is neither true nor false`, span, 'compare it with something', {
     help: name === null ? [] : [`${name} >= 0.3, or: ${name} better than baseline`],

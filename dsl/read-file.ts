@@ -7,7 +7,9 @@ import { isSlug, RESERVED } from './slug.ts'
 import type { Span } from './source.ts'
 import { ARTIFACT_TYPES } from './stage-signature.ts'
 import { didYouMean } from './spelling.ts'
-import type { PipelineSource } from './pipeline.ts'
+import type { Notification, PipelineSource } from './pipeline.ts'
+import { conditionStartsWithSign, gateIsNotRun, oddWatch, whenNeedsText } from './problems/run-settings.ts'
+import { NO_SETTINGS, readNotify, readSettings, SETTING_KEYS, type RunSettings } from './read-settings.ts'
 import {
   entryOf,
   isPoisoned,
@@ -19,7 +21,6 @@ import {
   type Node,
   type ScalarNode,
 } from './tree.ts'
-import { readQuantity } from './units.ts'
 
 export interface StageDeclaration {
   readonly name: string
@@ -28,11 +29,15 @@ export interface StageDeclaration {
   readonly inputs: readonly { readonly port: string; readonly keySpan: Span; readonly value: TextNode }[]
   readonly with: MapNode | null
   readonly needs: readonly TextNode[]
-  readonly cache: 'auto' | 'off' | 'refresh'
-  readonly timeoutMs: number | null
+  readonly settings: RunSettings
+  /** Read once parameters are known. */
+  readonly matrix: MapEntry | null
+  readonly when: TextNode | null
+  readonly watch: ListNode | null
   readonly metrics: TextNode | null
   readonly baseline: TextNode | null
   readonly checks: ListNode | null
+  readonly budget: ListNode | null
   /** Where gate keys stand, to refuse them elsewhere. */
   readonly gateKeys: readonly MapEntry[]
   /** What is wrong with them; worth saying only if the stage is a gate. */
@@ -51,7 +56,8 @@ export interface Declarations {
   readonly flow: { readonly chains: Flow; readonly span: Span } | null
   readonly stages: readonly StageDeclaration[]
   /** For every stage that does not say otherwise. */
-  readonly defaults: { readonly cache: StageDeclaration['cache']; readonly timeoutMs: number | null }
+  readonly defaults: RunSettings
+  readonly notify: readonly Notification[]
   /** `flow:` is unreadable or misspelt, so nothing can be said about wiring. */
   readonly flowBroken: boolean
   /** True if `flow:` or a source is unreadable, so that wiring must not complain. */
@@ -69,12 +75,24 @@ const TOP_KEYS = [
   'flow',
   'stages',
   'defaults',
+  'notify',
 ]
-const TOP_LATER = ['workers', 'notify', 'matrix']
-const GATE_KEYS = ['metrics', 'baseline', 'checks']
-const STAGE_KEYS = ['uses', 'inputs', 'with', 'needs', 'cache', 'timeout', ...GATE_KEYS]
-const STAGE_LATER = ['matrix', 'when', 'watch', 'retry', 'resources', 'worker', 'workers', 'notify', 'budget']
-const DEFAULT_KEYS = ['cache', 'timeout']
+const TOP_LATER = ['workers']
+const GATE_KEYS = ['metrics', 'baseline', 'checks', 'budget']
+const STAGE_KEYS = [
+  'uses',
+  'inputs',
+  'with',
+  'needs',
+  'when',
+  'matrix',
+  'watch',
+  ...SETTING_KEYS,
+  ...GATE_KEYS,
+]
+const STAGE_LATER = ['worker']
+/** Keys that say how a stage is run, which a gate is not. */
+const NOT_FOR_GATES = ['matrix', 'watch', ...SETTING_KEYS]
 const SOURCE_KEYS = ['type', 'from', 'optional']
 
 export function readFile(root: MapNode, out: Diagnostic[]): Declarations {
@@ -92,11 +110,8 @@ export function readFile(root: MapNode, out: Diagnostic[]): Declarations {
   const stagesPoisoned = get('stages') !== undefined && stagesNode === null
   const broken = out.length > before
   const defaults = mapOf(get('defaults'), 'defaults', out)
-  if (defaults !== null) knownKeys(defaults, DEFAULT_KEYS, STAGE_LATER, 'defaults', out)
-  const fallback = {
-    cache: readCache(defaults === null ? undefined : entryOf(defaults, 'cache'), 'auto', out),
-    timeoutMs: readTimeout(defaults === null ? undefined : entryOf(defaults, 'timeout'), null, out),
-  }
+  if (defaults !== null) knownKeys(defaults, SETTING_KEYS, STAGE_LATER, 'defaults', out)
+  const fallback = defaults === null ? NO_SETTINGS : readSettings(defaults, NO_SETTINGS, out)
   const stages = (stagesNode?.entries ?? []).map((entry) => readStage(entry, fallback, out))
   if (flowEntry === undefined && stages.length === 0 && !poisonedKeys && !stagesPoisoned)
     out.push(problems.nothingToDo(top))
@@ -108,6 +123,7 @@ export function readFile(root: MapNode, out: Diagnostic[]): Declarations {
     flow,
     stages,
     defaults: fallback,
+    notify: readNotify(get('notify'), out),
     // A misspelt `flow` has its own message, too.
     flowBroken: flow === null && (flowEntry !== undefined || poisonedKeys),
     poisoned: broken || poisonedKeys || stagesPoisoned,
@@ -266,39 +282,7 @@ function readFrom(node: Node, what: string, out: Diagnostic[]): PipelineSource['
   return splits.length === node.entries.length && splits.length > 0 ? Object.fromEntries(splits) : null
 }
 
-type Cache = StageDeclaration['cache']
-const CACHE_WORDS = ['auto', 'off', 'refresh'] as const
-
-function readCache(entry: MapEntry | undefined, fallback: Cache, out: Diagnostic[]): Cache {
-  if (entry === undefined || isPoisoned(entry.value)) return fallback
-  const value = plainValue(entry.value)
-  const word = CACHE_WORDS.find((each) => each === value)
-  if (word !== undefined) return word
-  const written = typeof value === 'string' ? value : JSON.stringify(value)
-  const near = didYouMean(written, CACHE_WORDS)
-  out.push(problems.notOneOf(entry.value.span, 'cache', written, near, CACHE_WORDS))
-  return fallback
-}
-
-function readTimeout(entry: MapEntry | undefined, fallback: number | null, out: Diagnostic[]): number | null {
-  if (entry === undefined || isPoisoned(entry.value)) return fallback
-  const value = plainValue(entry.value)
-  const span = entry.value.span
-  const written = typeof value === 'string' ? value : JSON.stringify(value)
-  const quantity = readQuantity(written)
-  if (quantity.type === 'quantity' && quantity.dim === 's' && quantity.value > 0)
-    return Math.round(quantity.value * 1000)
-  if (quantity.type === 'quantity' && quantity.unit === null)
-    out.push(problems.missingUnit(span, written, 'duration'))
-  else out.push(problems.wrongUnit(span, written, 'duration'))
-  return fallback
-}
-
-function readStage(
-  entry: MapEntry,
-  defaults: { readonly cache: Cache; readonly timeoutMs: number | null },
-  out: Diagnostic[],
-): StageDeclaration {
+function readStage(entry: MapEntry, defaults: RunSettings, out: Diagnostic[]): StageDeclaration {
   const before = out.length
   const { key: name, keySpan, value } = entry
   if (RESERVED.includes(name)) out.push(problems.reservedName(keySpan, name))
@@ -320,9 +304,17 @@ function readStage(
     return reference === null ? [] : [{ port: each.key, keySpan: each.keySpan, value: reference }]
   })
   const withNode = mapOf(get('with'), 'with', out)
-  const checksNode = get('checks')?.value
-  if (checksNode !== undefined && checksNode.type !== 'list' && checksNode.type !== 'poison')
-    gateProblems.push(problems.checksNotAList(checksNode.span))
+  const checks = (key: string): ListNode | null => {
+    const node = get(key)?.value
+    if (node?.type === 'list') return node
+    if (node !== undefined && node.type !== 'poison') gateProblems.push(problems.checksNotAList(node.span))
+    return null
+  }
+  const checksNode = checks('checks')
+  const budget = checks('budget')
+  for (const each of map.entries)
+    if (NOT_FOR_GATES.includes(each.key)) gateProblems.push(gateIsNotRun(each.keySpan, each.key))
+  const settings = readSettings(map, defaults, out)
   return {
     name,
     span: keySpan,
@@ -330,11 +322,14 @@ function readStage(
     inputs,
     with: withNode,
     needs: readNeeds(get('needs'), out),
-    cache: readCache(get('cache'), defaults.cache, out),
-    timeoutMs: readTimeout(get('timeout'), defaults.timeoutMs, out),
+    settings,
+    matrix: get('matrix') ?? null,
+    when: readWhen(get('when'), out),
+    watch: readWatch(get('watch'), out),
     metrics: text('metrics', gateProblems),
     baseline: text('baseline', gateProblems),
-    checks: checksNode?.type === 'list' ? checksNode : null,
+    checks: checksNode,
+    budget,
     gateKeys: map.entries.filter((each) => GATE_KEYS.includes(each.key)),
     gateProblems,
     poisoned:
@@ -342,6 +337,22 @@ function readStage(
       value.type === 'poison' ||
       map.entries.some((each) => each.value.type === 'poison'),
   }
+}
+
+function readWhen(entry: MapEntry | undefined, out: Diagnostic[]): TextNode | null {
+  if (entry === undefined || entry.value.type === 'poison') return null
+  if (!isText(entry.value)) out.push(whenNeedsText(entry.value.span))
+  else if (entry.value.value.startsWith('='))
+    out.push(conditionStartsWithSign(entry.value.span, entry.value.value.slice(1).trim()))
+  else return entry.value
+  return null
+}
+
+function readWatch(entry: MapEntry | undefined, out: Diagnostic[]): ListNode | null {
+  if (entry === undefined || entry.value.type === 'poison') return null
+  if (entry.value.type === 'list') return entry.value
+  out.push(oddWatch(entry.value.span))
+  return null
 }
 
 function readNeeds(entry: MapEntry | undefined, out: Diagnostic[]): readonly TextNode[] {

@@ -7,6 +7,7 @@ import { own } from './own.ts'
 import type { PipelineSource, Reference } from './pipeline.ts'
 import * as problems from './problems.ts'
 import type { StageDeclaration, TextNode } from './read-file.ts'
+import type { Matrix } from './read-matrix.ts'
 import type { Span } from './source.ts'
 import { didYouMean } from './spelling.ts'
 import type { ArtifactType, JsonObject, StageSignature } from './stage-signature.ts'
@@ -16,12 +17,18 @@ export interface Draft {
   readonly name: string
   readonly kind: StageSignature
   readonly declaration: StageDeclaration | null
+  /** Of the first point, if a matrix reaches it. */
   readonly with: JsonObject
   readonly optionSpans: Readonly<Record<string, Span>>
   readonly outputs: Readonly<Record<string, ArtifactType>>
   readonly span: Span
-  /** Its options have a mistake, so what it makes and measures is not known for certain. */
+  /** False if its options have a mistake, so what it makes and measures is not known for certain. */
   readonly sound: boolean
+  readonly matrix: Matrix | null
+  /** Whether an option is computed from the point of a matrix. */
+  readonly followsMatrix: boolean
+  /** Added by `baseline: untuned`; stands nowhere in the file. */
+  readonly synthesised: boolean
 }
 
 export interface Arrow {
@@ -59,7 +66,7 @@ export interface WiringScope {
 }
 
 export function isGate(kind: StageSignature): boolean {
-  return kind.name === 'gate'
+  return kind.decides === 'gate'
 }
 
 export function arrowsOf(flow: Flow | null): readonly Arrow[] {
@@ -392,9 +399,11 @@ class Wirer {
     }
     const draft = this.scope.drafts.get(reference.stage)
     if (draft === undefined || depth > this.scope.drafts.size) return null
-    const model = Object.entries(this.wires.get(draft.name) ?? {}).find(
-      ([port]) => own(draft.kind.inputs, port)?.type === 'model',
-    )
+    const wires = this.wires.get(draft.name) ?? {}
+    // A choice hands on what it was given.
+    const chosen = draft.kind.decides === 'select' ? own(wires, reference.port) : undefined
+    if (chosen !== undefined) return this.origin(chosen.reference, what, depth + 1)
+    const model = Object.entries(wires).find(([port]) => own(draft.kind.inputs, port)?.type === 'model')
     const made = own(draft.outputs, reference.port)
     if (made === 'model' && (what === 'weights' || model === undefined))
       return `${draft.name}.${reference.port}`

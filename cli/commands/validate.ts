@@ -18,7 +18,7 @@ export async function validateCommand(command: Command, buildDir: string): Promi
   const all: Diagnostic[] = []
   for (const file of files) {
     const project = findProject({ ...command, flags: { ...command.flags, file } }, buildDir)
-    const { pipeline, diagnostics } = await compileFile(project, readBuild(buildDir), {})
+    const { pipeline, diagnostics } = await compileFile(project, readBuild(buildDir), { params: {} })
     all.push(...diagnostics)
     if (command.flags['json'] === true) continue
     const count = (severity: string) => diagnostics.filter((d) => d.severity === severity).length

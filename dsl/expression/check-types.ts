@@ -3,11 +3,21 @@ import { METRIC_ALIASES } from '../aliases.ts'
 import type { Diagnostic } from '../diagnostic.ts'
 import { own } from '../own.ts'
 import * as problems from '../problems.ts'
+import * as more from '../problems/checks-more.ts'
 import type { Span } from '../source.ts'
 import { didYouMean } from '../spelling.ts'
 import type { MetricSchema } from '../stage-signature.ts'
 import { NUMERIC_FORMS } from './evaluate.ts'
-import type { Comparator, Dimension, DirectedComparison, Expression, Name } from './syntax.ts'
+import { namesIn, partsOf } from './syntax.ts'
+import type {
+  Comparator,
+  Dimension,
+  DirectedComparison,
+  Expression,
+  Name,
+  Significance,
+  Sliced,
+} from './syntax.ts'
 
 export type Metrics = Readonly<Record<string, MetricSchema>>
 
@@ -25,8 +35,24 @@ export interface CheckScope {
   readonly measurable: Metrics
   /** Where the judged stage says what it measures. */
   readonly measuredAt: Span | null
+  /** Row fields by which the judged stage slices its metrics. */
+  readonly slices: readonly string[]
+  /** Inputs of the judged stage, whose size can be asked for. */
+  readonly ports: readonly string[]
 }
 
+/** Functions over the slices of a metric, and over other things than numbers, with the form they are used in. */
+const CHECK_FORMS: Readonly<Record<string, string>> = {
+  worst: 'worst(bleu by section)',
+  spread: 'spread(bleu by section)',
+  count: 'count(bleu) or count(bleu by section)',
+  delta: 'delta(bleu, baseline)',
+  size: 'size(adapter)',
+}
+/** Above this chance of error a test says nothing. */
+const LARGEST_ALPHA = 0.5
+
+type Call = Extract<Expression, { type: 'call' }>
 type Type =
   | { readonly type: 'number'; readonly dim: Dimension; readonly low: number; readonly high: number }
   | { readonly type: 'truth' }
@@ -36,13 +62,19 @@ const DIM_NAMES: Readonly<Record<Dimension, string>> = { num: 'a plain number', 
 
 /**
  * Checks one check and returns it with yardsticks spelled out and directions filled in.
- * Null after a mistake; exactly one error is pushed then, and warnings may be.
+ * Null after a mistake; exactly one error is pushed then, and warnings may be. `wanted` is false for a check that is
+ * hoped not to hold, as in `stop:`.
  */
-export function checkTypes(expression: Expression, scope: CheckScope, out: Diagnostic[]): Expression | null {
+export function checkTypes(
+  expression: Expression,
+  scope: CheckScope,
+  out: Diagnostic[],
+  wanted = true,
+): Expression | null {
   try {
     const warnings: Diagnostic[] = []
     const typed = new Typing(scope, warnings)
-    const result = typed.truth(expression, true)
+    const result = typed.truth(expression, wanted)
     out.push(...warnings)
     return result
   } catch (thrown) {
@@ -102,7 +134,9 @@ class Typing {
       case 'directed':
         return this.directed(expression)
       case 'significance':
-        throw new Mistake(problems.significanceLater(expression.withSpan))
+        return this.significance(expression, positive)
+      case 'sliced':
+        throw new Mistake(more.sliceOutside(expression.span))
       case 'boolean':
         throw new Mistake(problems.constantCheck(expression.span, expression.value))
       case 'arithmetic':
@@ -148,9 +182,12 @@ class Typing {
         this.sameDim(value, fallback, expression.fallback)
         return { ...value, low: Math.min(value.low, fallback.low), high: Math.max(value.high, fallback.high) }
       }
+      case 'sliced':
+        throw new Mistake(more.sliceOutside(expression.span))
       case 'call': {
+        if (own(CHECK_FORMS, expression.name) !== undefined) return this.checkCall(expression)
         const form = own(NUMERIC_FORMS, expression.name)
-        const names = Object.keys(NUMERIC_FORMS)
+        const names = [...Object.keys(NUMERIC_FORMS), ...Object.keys(CHECK_FORMS)]
         if (form === undefined)
           throw new Mistake(
             problems.unknownFunction(
@@ -175,7 +212,70 @@ class Typing {
     }
   }
 
-  private call(expression: Extract<Expression, { type: 'call' }>, form: string): Type {
+  private checkCall(expression: Call): Type {
+    const { name, args, span } = expression
+    const [first, second] = args
+    const wrong = () =>
+      new Mistake(problems.wrongArguments(span, name, CHECK_FORMS[name] ?? name, args.length))
+    if (first === undefined || args.length > (name === 'delta' ? 2 : 1)) throw wrong()
+    if (name === 'size') return this.size(first)
+    if (name === 'delta') {
+      if (first.type !== 'name' || second?.type !== 'name') throw wrong()
+      const value = this.number(first)
+      const yardstick = this.yardstick(second, first.path.at(-1) ?? '', 'delta')
+      const other = this.number(yardstick)
+      return { ...value, low: value.low - other.high, high: value.high - other.low }
+    }
+    if (name === 'count' && first.type === 'name') {
+      this.metric(first)
+      return { type: 'number', dim: 'num', low: 0, high: Infinity }
+    }
+    if (first.type !== 'sliced') throw new Mistake(more.notASlice(first.span, name))
+    const { low, high, dim } = this.slice(first)
+    if (name === 'count') return { type: 'number', dim: 'num', low: 0, high: Infinity }
+    return name === 'spread'
+      ? { type: 'number', dim, low: 0, high: high - low }
+      : { type: 'number', dim, low, high }
+  }
+
+  /** The range of a metric in one slice. */
+  private slice(expression: Sliced): Extract<Type, { type: 'number' }> {
+    if (expression.value.type !== 'name') throw new Mistake(more.notASlice(expression.span, 'worst'))
+    const range = rangeOf(this.metric(expression.value))
+    const { slices } = this.scope
+    if (!slices.includes(expression.field)) {
+      const near = didYouMean(expression.field, slices)
+      const { stage } = this.scope.judged
+      throw new Mistake(more.unknownSlice(expression.fieldSpan, expression.field, stage, near, slices))
+    }
+    return range
+  }
+
+  private size(port: Expression): Type {
+    const { ports } = this.scope
+    if (port.type !== 'name' || port.path.length !== 1 || !ports.includes(port.path[0] ?? ''))
+      throw new Mistake(more.sizeOfWhat(port.span, ports))
+    return { type: 'number', dim: 'B', low: 0, high: Infinity }
+  }
+
+  private significance(expression: Significance, positive: boolean): Expression {
+    const { comparison, alpha, withSpan } = expression
+    if (comparison.type !== 'compare' && comparison.type !== 'directed' && comparison.type !== 'between')
+      throw new Mistake(more.significanceOfWhat(withSpan))
+    if (!(alpha > 0 && alpha <= LARGEST_ALPHA)) throw new Mistake(more.badAlpha(withSpan))
+    const typed = this.truth(comparison, positive)
+    const able = Object.entries(this.scope.judged.metrics).flatMap(([name, { perExample }]) =>
+      perExample ? [name] : [],
+    )
+    const call = callIn(typed)
+    if (call !== null) throw new Mistake(more.noSignificance(withSpan, call.name, able))
+    for (const name of namesIn(typed))
+      if (!this.metric(name).perExample)
+        throw new Mistake(more.noSignificance(withSpan, name.path.join('.'), able))
+    return { ...expression, comparison: typed }
+  }
+
+  private call(expression: Call, form: string): Type {
     const types = expression.args.map((each) => this.number(each))
     const [first, second] = types
     const most = expression.name === 'abs' ? 1 : expression.name === 'round' ? 2 : Infinity
@@ -406,6 +506,16 @@ class Typing {
       }),
     )
   }
+}
+
+/** A function over slices or sizes, whose value cannot be drawn again from rows. */
+function callIn(expression: Expression): Call | null {
+  if (expression.type === 'call' && own(CHECK_FORMS, expression.name) !== undefined) return expression
+  for (const part of partsOf(expression)) {
+    const found = callIn(part)
+    if (found !== null) return found
+  }
+  return null
 }
 
 /** A margin written with `%` is relative to the yardstick. */

@@ -2,17 +2,25 @@
 import type { Diagnostic } from '../diagnostic.ts'
 import { own } from '../own.ts'
 import * as problems from '../problems.ts'
+import { unknownAxis } from '../problems/expansion.ts'
+import { envNotSet, unknownConditionName } from '../problems/run-settings.ts'
+import type { Span } from '../source.ts'
 import { didYouMean } from '../spelling.ts'
 import type { Json, JsonObject } from '../stage-signature.ts'
 import type { Expression } from './syntax.ts'
 
-export const VALUE_FUNCTIONS = ['abs', 'format', 'if', 'max', 'mean', 'min', 'round'] as const
+export const VALUE_FUNCTIONS = ['abs', 'env', 'format', 'if', 'max', 'mean', 'min', 'round'] as const
 
 export interface ValueScope {
   readonly params: JsonObject
   /** Parameters that have a mistake of their own; a value over them is left out silently. */
   readonly poisoned: ReadonlySet<string>
   readonly pipeline: string
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** The point of the matrix, and where that is declared. */
+  readonly matrix: { readonly point: JsonObject; readonly declared: Span | null }
+  /** Dotted names that only a condition knows, such as `run.branch`; null in plain values. */
+  readonly names: JsonObject | null
 }
 
 /** `null` in the result is the word `none`; undefined means a mistake, which was pushed (or is known). */
@@ -47,15 +55,11 @@ export function evaluate(expression: Expression, scope: ValueScope, out: Diagnos
           )
         return value
       }
-      const bare = own(scope.params, expression.path.join('.'))
-      out.push(
-        problems.unknownValueName(
-          expression.span,
-          expression.path.join('.'),
-          bare === undefined ? null : `params.${expression.path.join('.')}`,
-        ),
-      )
-      return undefined
+      if (space === 'matrix' && name !== undefined && expression.path.length === 2)
+        return axisOf(name, expression.parts[1] ?? expression.span, scope, out)
+      if (space === 'env' && name !== undefined && expression.path.length === 2)
+        return variable(name, null, expression.parts[1] ?? expression.span, scope, out)
+      return otherName(expression.path.join('.'), expression.span, scope, out)
     }
     case 'not': {
       const value = truth(expression.operand)
@@ -114,11 +118,45 @@ export function evaluate(expression: Expression, scope: ValueScope, out: Diagnos
     case 'call':
       return call(expression, scope, out, number, truth)
     case 'missing':
+    case 'sliced':
     case 'directed':
     case 'significance':
       out.push(problems.checkWordInValue(expression.span))
       return undefined
   }
+}
+
+function axisOf(axis: string, span: Span, scope: ValueScope, out: Diagnostic[]): Json | undefined {
+  const { point, declared } = scope.matrix
+  const value = own(point, axis)
+  if (value !== undefined) return value
+  const axes = Object.keys(point)
+  out.push(unknownAxis(span, axis, didYouMean(axis, axes), axes, declared))
+  return undefined
+}
+
+function variable(
+  name: string,
+  fallback: Json | null,
+  span: Span,
+  scope: ValueScope,
+  out: Diagnostic[],
+): Json | undefined {
+  const value = own(scope.env, name) ?? fallback
+  if (value === null) out.push(envNotSet(span, name))
+  return value ?? undefined
+}
+
+function otherName(name: string, span: Span, scope: ValueScope, out: Diagnostic[]): Json | undefined {
+  const known = scope.names === null ? undefined : own(scope.names, name)
+  if (known !== undefined) return known
+  const bare = own(scope.params, name) === undefined ? null : `params.${name}`
+  if (scope.names === null) out.push(problems.unknownValueName(span, name, bare))
+  else {
+    const names = Object.keys(scope.names)
+    out.push(unknownConditionName(span, name, bare ?? didYouMean(name, names), names))
+  }
+  return undefined
 }
 
 export function compute(operator: '+' | '-' | '*' | '/', left: number, right: number): number {
@@ -165,6 +203,13 @@ function call(
     if (typeof template !== 'string') return complain('format("text {}", value)')
     if (template.split('{}').length - 1 !== rest.length) return complain('one value for each {}')
     return template.split('{}').reduce((text, piece, i) => text + textOf(rest[i - 1] ?? null) + piece)
+  }
+  if (name === 'env') {
+    const values = args.map((each) => evaluate(each, scope, out))
+    const [variableName, fallback] = values
+    if (values.some((each) => each === undefined)) return undefined
+    if (typeof variableName !== 'string' || args.length > 2) return complain("env('NAME', 'default')")
+    return variable(variableName, fallback ?? null, expression.span, scope, out)
   }
   if (!VALUE_FUNCTIONS.some((each) => each === name)) {
     out.push(

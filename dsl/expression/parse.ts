@@ -298,10 +298,14 @@ class Grammar extends EmbeddedActionsParser {
       const tail = this.OR2([
         {
           ALT: (): { alpha: number; last: IToken } => {
-            this.CONSUME(Identifier)
-            this.CONSUME2(Compare)
+            const letter = this.CONSUME(Identifier)
+            const operator = this.CONSUME2(Compare)
             const last = this.CONSUME(Amount)
-            return this.ACTION(() => ({ alpha: Number.parseFloat(last.image), last }))
+            // Anything else than `p <` has no alpha and is refused with its type.
+            return this.ACTION(() => {
+              const meant = letter.image === 'p' && /^<=?$/.test(operator.image)
+              return { alpha: meant ? Number(last.image) : NaN, last }
+            })
           },
         },
         {
@@ -461,7 +465,7 @@ class Grammar extends EmbeddedActionsParser {
     this.OPTION(() => {
       this.CONSUME(Open)
       const args: Expression[] = []
-      this.MANY_SEP({ SEP: Comma, DEF: () => args.push(this.SUBRULE(this.disjunction)) })
+      this.MANY_SEP({ SEP: Comma, DEF: () => args.push(this.SUBRULE(this.argument)) })
       call = { args, close: this.CONSUME(Close) }
     })
     return this.ACTION((): Expression => {
@@ -478,6 +482,19 @@ class Grammar extends EmbeddedActionsParser {
       if (call === undefined) return name
       const span = this.join(first, this.of(call.close))
       return { type: 'call', name: name.path.join('.'), nameSpan: name.span, args: call.args, span }
+    })
+  })
+
+  argument: Rule = this.RULE('argument', (): Expression => {
+    const value = this.SUBRULE(this.disjunction)
+    const field = this.OPTION(() => {
+      this.CONSUME(By)
+      return this.CONSUME(Identifier)
+    })
+    return this.ACTION((): Expression => {
+      if (field === undefined) return value
+      const fieldSpan = this.of(field)
+      return { type: 'sliced', value, field: field.image, fieldSpan, span: this.join(value.span, fieldSpan) }
     })
   })
 
