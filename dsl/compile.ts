@@ -7,7 +7,8 @@ import { resolveOptions } from './options.ts'
 import { own } from './own.ts'
 import { readParams } from './params.ts'
 import type { CompileOptions, Pipeline, Reference, Stage } from './pipeline.ts'
-import * as problems from './problems.ts'
+import * as graphProblems from './problems/graph.ts'
+import * as textProblems from './problems/text.ts'
 import { readFile, type Declarations, type StageDeclaration } from './read-file.ts'
 import { readYaml } from './read-yaml.ts'
 import { isSlug } from './slug.ts'
@@ -37,7 +38,7 @@ function build(source: Source, kinds: Kinds, options: CompileOptions, out: Diagn
   const root = readYaml(source, out)
   if (root === null || root.type === 'poison') return null
   if (root.type !== 'map') {
-    out.push(problems.notAPipeline(root.span))
+    out.push(textProblems.notAPipeline(root.span))
     return null
   }
   const file = readFile(root, out)
@@ -100,7 +101,7 @@ function draftAll(
     if (kind !== undefined) drafts.set(name, draftOf(name, kind, null, span, values, out))
     else if (!file.poisoned || file.stages.length > 0) {
       const near = didYouMean(name, [...known, ...Object.keys(kinds)])
-      out.push(problems.unknownStage(span, name, near, known, Object.keys(kinds)))
+      out.push(graphProblems.unknownStage(span, name, near, known, Object.keys(kinds)))
     }
   }
   return drafts
@@ -123,18 +124,24 @@ function kindOf(
     const near = didYouMean(name, names)
     const inFlow = flowNames(file).includes(declaration.name)
     out.push(
-      problems.unknownKind(span, name, declaration.uses === null && !inFlow && isSlug(name), near, names),
+      graphProblems.unknownKind(
+        span,
+        name,
+        declaration.uses === null && !inFlow && isSlug(name),
+        near,
+        names,
+      ),
     )
     return null
   }
   if (major !== undefined && (rest.length > 0 || major !== kind.version.split('.')[0])) {
-    out.push(problems.otherVersion(span, written, kind.name, kind.version))
+    out.push(graphProblems.otherVersion(span, written, kind.name, kind.version))
     return null
   }
   if (isGate(kind)) out.push(...declaration.gateProblems)
   else
     for (const entry of declaration.gateKeys)
-      out.push(problems.gateKeyElsewhere(entry.keySpan, entry.key, declaration.name))
+      out.push(graphProblems.gateKeyElsewhere(entry.keySpan, entry.key, declaration.name))
   return kind
 }
 
@@ -185,7 +192,7 @@ function gatesOf(
   const [first] = twins
   for (const { untuned } of twins)
     if (first !== undefined && untuned.twinOf !== first.untuned.twinOf)
-      out.push(problems.severalUntuned(untuned.span, first.untuned.twinOf, untuned.twinOf))
+      out.push(graphProblems.severalUntuned(untuned.span, first.untuned.twinOf, untuned.twinOf))
   return gates
 }
 
@@ -214,7 +221,7 @@ function assemble(
       edges.push({
         from,
         to: draft.name,
-        label: { span: place, text: `${draft.name} compares with ${from}` },
+        label: { span: place, text: graphProblems.because.compares(draft.name, from) },
       })
     }
     const data = new Set(Object.values(inputs).map((each) => (each.type === 'stage' ? each.stage : '')))
@@ -239,7 +246,7 @@ function assemble(
   }
   const graph = graphOf([...stages.keys()], edges)
   const cycles = cyclesOf(graph)
-  for (const cycle of cycles) out.push(problems.cycle(cycle.path, cycle.labels))
+  for (const cycle of cycles) out.push(graphProblems.cycle(cycle.path, cycle.labels))
   if (cycles.length > 0) return null
   return runningOrder(graph).flatMap((name) => stages.get(name) ?? [])
 }
@@ -262,7 +269,7 @@ function addTwin(
   )
   for (const each of Object.values(inputs))
     if (each.type === 'stage') {
-      const label = { span: untuned.span, text: `${UNTUNED} reads ${each.stage}` }
+      const label = { span: untuned.span, text: graphProblems.because.reads(UNTUNED, each.stage) }
       edges.push({ from: each.stage, to: UNTUNED, label })
     }
   stages.set(UNTUNED, {

@@ -1,9 +1,13 @@
 /** Computes `=values` over parameters; a mistake is a problem at its own place, never a coercion. */
 import type { Diagnostic } from '../diagnostic.ts'
 import { own } from '../own.ts'
-import * as problems from '../problems.ts'
+import * as expressionProblems from '../problems/expression.ts'
+import * as valueProblems from '../problems/values.ts'
+import { A, kindOf } from '../problems/nouns.ts'
+import { words } from '../problems/problem.ts'
 import { didYouMean } from '../spelling.ts'
 import type { Json, JsonObject } from '../stage-signature.ts'
+import type { Words } from '../words.ts'
 import type { Expression } from './syntax.ts'
 
 export const VALUE_FUNCTIONS = ['abs', 'format', 'if', 'max', 'mean', 'min', 'round'] as const
@@ -20,13 +24,13 @@ export function evaluate(expression: Expression, scope: ValueScope, out: Diagnos
   const number = (each: Expression): number | undefined => {
     const value = evaluate(each, scope, out)
     if (value === undefined || typeof value === 'number') return value
-    out.push(problems.wrongOperand(each.span, 'a number', kindOf(value)))
+    out.push(expressionProblems.wrongOperand(each.span, A.number, kindOf(value)))
     return undefined
   }
   const truth = (each: Expression): boolean | undefined => {
     const value = evaluate(each, scope, out)
     if (value === undefined || typeof value === 'boolean') return value
-    out.push(problems.wrongOperand(each.span, 'true or false', kindOf(value)))
+    out.push(expressionProblems.wrongOperand(each.span, A.truth, kindOf(value)))
     return undefined
   }
   switch (expression.type) {
@@ -43,13 +47,17 @@ export function evaluate(expression: Expression, scope: ValueScope, out: Diagnos
         const value = own(scope.params, name)
         if (value === undefined)
           out.push(
-            problems.unknownParam(expression.parts[1] ?? expression.span, name, Object.keys(scope.params)),
+            valueProblems.unknownParam(
+              expression.parts[1] ?? expression.span,
+              name,
+              Object.keys(scope.params),
+            ),
           )
         return value
       }
       const bare = own(scope.params, expression.path.join('.'))
       out.push(
-        problems.unknownValueName(
+        valueProblems.unknownValueName(
           expression.span,
           expression.path.join('.'),
           bare === undefined ? null : `params.${expression.path.join('.')}`,
@@ -76,12 +84,12 @@ export function evaluate(expression: Expression, scope: ValueScope, out: Diagnos
       const right = number(expression.right)
       if (left === undefined || right === undefined) return undefined
       if (expression.operator === '/' && right === 0) {
-        out.push(problems.divisionByZero(expression.span))
+        out.push(expressionProblems.divisionByZero(expression.span))
         return undefined
       }
       const value = compute(expression.operator, left, right)
       if (Number.isFinite(value)) return value
-      out.push(problems.tooLarge(expression.span))
+      out.push(expressionProblems.tooLarge(expression.span))
       return undefined
     }
     case 'compare': {
@@ -90,7 +98,7 @@ export function evaluate(expression: Expression, scope: ValueScope, out: Diagnos
         const right = evaluate(expression.right, scope, out)
         if (left === undefined || right === undefined) return undefined
         if (kindOf(left) !== kindOf(right)) {
-          out.push(problems.wrongOperand(expression.right.span, kindOf(left), kindOf(right)))
+          out.push(expressionProblems.wrongOperand(expression.right.span, kindOf(left), kindOf(right)))
           return undefined
         }
         return (left === right) === (expression.operator === '==')
@@ -116,7 +124,7 @@ export function evaluate(expression: Expression, scope: ValueScope, out: Diagnos
     case 'missing':
     case 'directed':
     case 'significance':
-      out.push(problems.checkWordInValue(expression.span))
+      out.push(expressionProblems.checkWordInValue(expression.span))
       return undefined
   }
 }
@@ -145,8 +153,8 @@ function call(
   truth: (each: Expression) => boolean | undefined,
 ): Json | undefined {
   const { name, args } = expression
-  const complain = (wanted: string): undefined => {
-    out.push(problems.wrongArguments(expression.span, name, wanted, args.length))
+  const complain = (wanted: Words | string): undefined => {
+    out.push(expressionProblems.wrongArguments(expression.span, name, wanted, args.length))
     return undefined
   }
   const [first, second, third] = args
@@ -163,12 +171,18 @@ function call(
     if (values.some((each) => each === undefined)) return undefined
     const [template, ...rest] = values
     if (typeof template !== 'string') return complain('format("text {}", value)')
-    if (template.split('{}').length - 1 !== rest.length) return complain('one value for each {}')
+    if (template.split('{}').length - 1 !== rest.length)
+      return complain(words('one value for each {}', '每个 {} 对应一个值'))
     return template.split('{}').reduce((text, piece, i) => text + textOf(rest[i - 1] ?? null) + piece)
   }
   if (!VALUE_FUNCTIONS.some((each) => each === name)) {
     out.push(
-      problems.unknownFunction(expression.nameSpan, name, didYouMean(name, VALUE_FUNCTIONS), VALUE_FUNCTIONS),
+      expressionProblems.unknownFunction(
+        expression.nameSpan,
+        name,
+        didYouMean(name, VALUE_FUNCTIONS),
+        VALUE_FUNCTIONS,
+      ),
     )
     return undefined
   }
@@ -203,12 +217,4 @@ export function applyNumeric(name: string, values: readonly number[]): number | 
 
 function textOf(value: Json): string {
   return typeof value === 'string' ? value : value === null ? 'none' : JSON.stringify(value)
-}
-
-export function kindOf(value: Json): string {
-  if (value === null) return 'none'
-  if (Array.isArray(value)) return 'a list'
-  if (typeof value === 'number') return 'a number'
-  if (typeof value === 'boolean') return 'true or false'
-  return typeof value === 'string' ? 'text' : 'a map'
 }
