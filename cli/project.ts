@@ -7,6 +7,7 @@ import { deserialize, serialize } from 'node:v8'
 import type { Diagnostic } from '../dsl/diagnostic.ts'
 import type { Pipeline } from '../dsl/pipeline.ts'
 import type { ScoreSet, Yardstick } from '../dsl/judge.ts'
+import * as problems from '../dsl/problems/world.ts'
 import type { Json, JsonObject } from '../dsl/stage-signature.ts'
 import { digestOf } from '../engine/artifact.ts'
 import type { Environment, FoundSource, Stores } from '../engine/environment.ts'
@@ -20,6 +21,7 @@ import type { Result } from '../engine/store/results.ts'
 import { lastKey } from '../engine/run/log.ts'
 import { choose } from '../engine/run/select.ts'
 import { stageKinds } from '../stages/catalogue.ts'
+import { languageOf } from './language.ts'
 import type { Command } from './options.ts'
 import { Usage } from './options.ts'
 import { useColor } from './reports/style.ts'
@@ -186,12 +188,14 @@ export async function openPipeline(command: Command, buildDir: string): Promise<
   const missing: Diagnostic[] = []
   for (const source of Object.values(pipeline.sources)) {
     const found = await findSource(source, project.root, stores.stats)
-    if ('missing' in found) missing.push(missingSource(source.name, found.missing, source.span))
+    if ('missing' in found) missing.push(problems.missingSource(source.span, source.name, found.missing))
     else if (found.files.length > 0 || !source.optional) sources[source.name] = found
   }
   if (missing.length > 0) throw new FileProblem([...diagnostics, ...missing])
   if (diagnostics.length > 0)
-    process.stderr.write(`${renderDiagnostics(diagnostics, { color: useColor(process.stderr, command) })}\n`)
+    process.stderr.write(
+      `${renderDiagnostics(diagnostics, { color: useColor(process.stderr, command), language: languageOf(process.env) })}\n`,
+    )
   const lockPath = join(project.root, project.file.replace(/\.yaml$/, '.lock'))
   const lock = readLock(lockPath, relative(project.root, lockPath))
   return {
@@ -202,18 +206,6 @@ export async function openPipeline(command: Command, buildDir: string): Promise<
     lockPath,
     lock,
     overridden: smoke || Object.keys(params).length > 0,
-  }
-}
-
-function missingSource(name: string, pattern: string, span: Diagnostic['primary']['span']): Diagnostic {
-  return {
-    code: 'E310',
-    severity: 'error',
-    message: `the source '${name}' is not there`,
-    primary: { span, text: `no file matches ${pattern}` },
-    secondary: [],
-    notes: ["paths are relative to the project's root"],
-    help: [`put the file there, or correct the path; optional: true if the pipeline can do without it`],
   }
 }
 

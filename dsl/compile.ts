@@ -10,8 +10,9 @@ import { resolveOptions } from './options.ts'
 import { own } from './own.ts'
 import { readParams } from './params.ts'
 import type { CompileOptions, Pipeline, Reference, Stage } from './pipeline.ts'
-import * as problems from './problems.ts'
 import * as expansion from './problems/expansion.ts'
+import * as graphProblems from './problems/graph.ts'
+import * as textProblems from './problems/text.ts'
 import { readFile, type Declarations, type StageDeclaration } from './read-file.ts'
 import { readMatrix } from './read-matrix.ts'
 import type { RunSettings } from './read-settings.ts'
@@ -46,7 +47,7 @@ function build(source: Source, kinds: Kinds, options: CompileOptions, out: Diagn
   const root = readYaml(source, out)
   if (root === null || root.type === 'poison') return null
   if (root.type !== 'map') {
-    out.push(problems.notAPipeline(root.span))
+    out.push(textProblems.notAPipeline(root.span))
     return null
   }
   const file = readFile(root, out)
@@ -126,7 +127,7 @@ function draftAll(
     if (kind !== undefined) drafts.set(name, draftOf(name, kind, null, span, values, out))
     else if (!file.poisoned || file.stages.length > 0) {
       const near = didYouMean(name, [...known, ...Object.keys(kinds)])
-      out.push(problems.unknownStage(span, name, near, known, Object.keys(kinds)))
+      out.push(graphProblems.unknownStage(span, name, near, known, Object.keys(kinds)))
     }
   }
   return drafts
@@ -157,18 +158,24 @@ function kindOf(
     const near = didYouMean(name, names)
     const inFlow = flowNames(file).includes(declaration.name)
     out.push(
-      problems.unknownKind(span, name, declaration.uses === null && !inFlow && isSlug(name), near, names),
+      graphProblems.unknownKind(
+        span,
+        name,
+        declaration.uses === null && !inFlow && isSlug(name),
+        near,
+        names,
+      ),
     )
     return null
   }
   if (major !== undefined && (rest.length > 0 || major !== kind.version.split('.')[0])) {
-    out.push(problems.otherVersion(span, written, kind.name, kind.version))
+    out.push(graphProblems.otherVersion(span, written, kind.name, kind.version))
     return null
   }
   if (kind.decides !== undefined) out.push(...declaration.gateProblems)
   if (!isGate(kind))
     for (const entry of declaration.gateKeys)
-      out.push(problems.gateKeyElsewhere(entry.keySpan, entry.key, declaration.name))
+      out.push(graphProblems.gateKeyElsewhere(entry.keySpan, entry.key, declaration.name))
   return kind
 }
 
@@ -234,7 +241,7 @@ function gatesOf(
   const [first] = twins
   for (const { untuned } of twins)
     if (first !== undefined && untuned.twinOf !== first.untuned.twinOf)
-      out.push(problems.severalUntuned(untuned.span, first.untuned.twinOf, untuned.twinOf))
+      out.push(graphProblems.severalUntuned(untuned.span, first.untuned.twinOf, untuned.twinOf))
   return gates
 }
 
@@ -279,16 +286,20 @@ function assemble(parts: Parts, out: Diagnostic[]): readonly Stage[] | null {
       edges.push({
         from,
         to: draft.name,
-        label: { span: place, text: `${draft.name} compares with ${from}` },
+        label: { span: place, text: graphProblems.because.compares(draft.name, from) },
       })
     }
     for (const { name, span } of askedIn(draft, drafts))
-      edges.push({ from: name, to: draft.name, label: { span, text: `${draft.name} asks for ${name}` } })
+      edges.push({
+        from: name,
+        to: draft.name,
+        label: { span, text: graphProblems.because.asks(draft.name, name) },
+      })
     if (gate?.untuned) addTwin(gate.untuned, parts, drafts, inputs, edges)
   }
   const graph = graphOf([...drafts.keys()], edges)
   const cycles = cyclesOf(graph)
-  for (const cycle of cycles) out.push(problems.cycle(cycle.path, cycle.labels))
+  for (const cycle of cycles) out.push(graphProblems.cycle(cycle.path, cycle.labels))
   if (cycles.length > 0) return null
   const order = runningOrder(graph)
   const wired = { ...wiring, inputs }
@@ -425,7 +436,7 @@ function addTwin(
   )
   for (const { reference } of Object.values(wires))
     if (reference.type === 'stage') {
-      const label = { span: untuned.span, text: `${UNTUNED} reads ${reference.stage}` }
+      const label = { span: untuned.span, text: graphProblems.because.reads(UNTUNED, reference.stage) }
       edges.push({ from: reference.stage, to: UNTUNED, label })
     }
   inputs.set(UNTUNED, wires)

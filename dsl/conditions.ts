@@ -1,10 +1,11 @@
 /** `when:`: a condition over parameters, the run and what became of other stages; checked before anything runs. */
 import type { Diagnostic } from './diagnostic.ts'
-import { evaluate, kindOf, type ValueScope } from './expression/evaluate.ts'
+import { evaluate, type ValueScope } from './expression/evaluate.ts'
 import { parseExpression } from './expression/parse.ts'
 import { namesIn, type Expression, type Name } from './expression/syntax.ts'
 import type { Condition } from './pipeline.ts'
-import * as problems from './problems.ts'
+import { wrongOperand } from './problems/expression.ts'
+import { A, kindOf } from './problems/nouns.ts'
 import type { TextNode } from './read-file.ts'
 import type { Json, JsonObject } from './stage-signature.ts'
 
@@ -41,7 +42,7 @@ export function readCondition(
   const value = evaluate(parsed, { ...scope, names }, out)
   if (value === undefined) return null
   if (typeof value !== 'boolean') {
-    out.push(problems.wrongOperand(node.span, 'true or false', kindOf(value)))
+    out.push(wrongOperand(node.span, A.truth, kindOf(value)))
     return null
   }
   const expression = settle(parsed, { ...scope, names })

@@ -4,12 +4,15 @@ import { checkTypes, type CheckScope, type Space } from './expression/check-type
 import { parseExpression } from './expression/parse.ts'
 import { namesIn, type Expression } from './expression/syntax.ts'
 import type { Check, Gate, Reference } from './pipeline.ts'
-import * as problems from './problems.ts'
+import * as checkProblems from './problems/checks.ts'
+import * as graphProblems from './problems/graph.ts'
+import * as valueProblems from './problems/values.ts'
 import type { TextNode } from './read-file.ts'
 import type { Span } from './source.ts'
 import { didYouMean } from './spelling.ts'
 import type { MetricSchema } from './stage-signature.ts'
-import { entryOf, isText, type MapNode, type Node } from './tree.ts'
+import { A, kindOf } from './problems/nouns.ts'
+import { entryOf, isText, plainValue, type MapNode, type Node } from './tree.ts'
 import type { Draft } from './wiring.ts'
 
 export interface GateScope {
@@ -40,11 +43,11 @@ export function readGate(draft: Draft, scope: GateScope, out: Diagnostic[]): Rea
   const baseline = resolveBaseline(declaration?.baseline ?? null, draft, scope, out)
   if (declaration?.checks == null) {
     const written = declaration?.gateKeys.some((each) => each.key === 'checks') === true
-    if (!written) out.push(problems.noChecks(draft.span, draft.name))
+    if (!written) out.push(checkProblems.noChecks(draft.span, draft.name))
     return null
   }
   if (declaration.checks.items.length === 0) {
-    out.push(problems.noChecks(declaration.checks.span, draft.name))
+    out.push(checkProblems.noChecks(declaration.checks.span, draft.name))
     return null
   }
   const before = out.length
@@ -61,7 +64,7 @@ export function readGate(draft: Draft, scope: GateScope, out: Diagnostic[]): Rea
   const complete = checks.length === items.length + limits.length
   if (judged === null || types === null || baseline === undefined || !complete) return null
   if (!checks.some((check) => check.level === 'require'))
-    out.push(problems.onlyWarnings(declaration.checks.span, draft.name))
+    out.push(checkProblems.onlyWarnings(declaration.checks.span, draft.name))
   if (out.slice(before).some((each) => each.severity === 'error')) return null
   const named = new Set(checks.flatMap((check) => spacesIn(check.expression)))
   const others = [...named].filter((name) => scope.drafts.has(name))
@@ -102,11 +105,11 @@ function resolveBaseline(
   const draft = scope.drafts.get(name)
   if (draft !== undefined) {
     if (!Object.values(draft.outputs).includes('metrics')) {
-      if (draft.sound) out.push(problems.measuresNothing(node.span, name))
+      if (draft.sound) out.push(graphProblems.measuresNothing(node.span, name))
       return undefined
     }
     if (draft.name === scope.judged?.name) {
-      out.push(problems.baselineIsJudged(node.span, name))
+      out.push(graphProblems.baselineIsJudged(node.span, name))
       return undefined
     }
     return { name, span: node.span, synthesise: false }
@@ -114,7 +117,7 @@ function resolveBaseline(
   if (scope.stageNames.includes(name)) return undefined
   if (name !== UNTUNED) {
     const near = didYouMean(name, [...scope.stageNames, UNTUNED])
-    out.push(problems.unknownStage(node.span, name, near, scope.stageNames, scope.kindNames))
+    out.push(graphProblems.unknownStage(node.span, name, near, scope.stageNames, scope.kindNames))
     return undefined
   }
   if (scope.judged === null) return undefined
@@ -129,7 +132,7 @@ function resolveBaseline(
       )
     )
       return undefined
-    if (scope.judged.sound) out.push(problems.untunedWithoutAdapter(node.span, scope.judged.name))
+    if (scope.judged.sound) out.push(graphProblems.untunedWithoutAdapter(node.span, scope.judged.name))
     return undefined
   }
   return { name: UNTUNED, span: node.span, synthesise: true }
@@ -215,12 +218,12 @@ function readCheck(
   if (item.type === 'poison') return null
   if (isText(item)) return typedCheck(item, 'require', null, null, scope, baselinePoisoned, out)
   if (item.type !== 'map') {
-    out.push(problems.oddCheck(item.span))
+    out.push(checkProblems.oddCheck(item.span))
     return null
   }
   for (const entry of item.entries)
     if (!CHECK_KEYS.includes(entry.key)) {
-      out.push(problems.unknownCheckKey(entry.keySpan, entry.key, didYouMean(entry.key, CHECK_KEYS)))
+      out.push(checkProblems.unknownCheckKey(entry.keySpan, entry.key, didYouMean(entry.key, CHECK_KEYS)))
       return null
     }
   return longCheck(item, scope, baselinePoisoned, out)
@@ -236,18 +239,18 @@ function longCheck(
   const warn = entryOf(item, 'warn')
   const entry = require ?? warn
   if (entry === undefined || (require !== undefined && warn !== undefined)) {
-    out.push(problems.oddCheck(item.span))
+    out.push(checkProblems.oddCheck(item.span))
     return null
   }
   if (!isText(entry.value)) {
-    if (entry.value.type !== 'poison') out.push(problems.oddCheck(entry.value.span))
+    if (entry.value.type !== 'poison') out.push(checkProblems.oddCheck(entry.value.span))
     return null
   }
   const note = (key: string): string | null => {
     const value = entryOf(item, key)?.value
     if (value === undefined || value.type === 'poison') return null
     if (isText(value)) return value.value
-    out.push(problems.wrongType(value.span, key, 'text', 'something else'))
+    out.push(valueProblems.wrongType(value.span, key, A.text, kindOf(plainValue(value))))
     return null
   }
   const level = require === undefined ? 'warn' : 'require'
@@ -264,7 +267,7 @@ function typedCheck(
   out: Diagnostic[],
 ): Check | null {
   if (node.value.trim() === '') {
-    out.push(problems.oddCheck(node.span))
+    out.push(checkProblems.oddCheck(node.span))
     return null
   }
   const fragment = { source: node.span.source, text: node.value, offsets: node.offsets }

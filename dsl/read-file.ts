@@ -1,8 +1,12 @@
 /** The file's keys as typed declarations; refuses every key that is not of the language. */
 import type { Diagnostic } from './diagnostic.ts'
 import { parseFlow, type Flow } from './expression/parse.ts'
-import { kindOf } from './expression/evaluate.ts'
-import * as problems from './problems.ts'
+import * as checkProblems from './problems/checks.ts'
+import * as graphProblems from './problems/graph.ts'
+import * as textProblems from './problems/text.ts'
+import * as valueProblems from './problems/values.ts'
+import { A, kindOf, type Thing } from './problems/nouns.ts'
+import { words } from './problems/problem.ts'
 import { isSlug, RESERVED } from './slug.ts'
 import type { Span } from './source.ts'
 import { ARTIFACT_TYPES } from './stage-signature.ts'
@@ -114,7 +118,7 @@ export function readFile(root: MapNode, out: Diagnostic[]): Declarations {
   const fallback = defaults === null ? NO_SETTINGS : readSettings(defaults, NO_SETTINGS, out)
   const stages = (stagesNode?.entries ?? []).map((entry) => readStage(entry, fallback, out))
   if (flowEntry === undefined && stages.length === 0 && !poisonedKeys && !stagesPoisoned)
-    out.push(problems.nothingToDo(top))
+    out.push(textProblems.nothingToDo(top))
   return {
     name,
     description,
@@ -135,36 +139,38 @@ function knownKeys(
   map: MapNode,
   known: readonly string[],
   later: readonly string[],
-  what: string,
+  what: Thing,
   out: Diagnostic[],
 ): boolean {
   let found = false
   for (const entry of map.entries) {
     if (known.includes(entry.key)) continue
     found = true
-    if (later.includes(entry.key)) out.push(problems.notYet(entry.keySpan, entry.key))
-    else out.push(problems.unknownKey(entry.keySpan, entry.key, what, known))
+    if (later.includes(entry.key)) out.push(graphProblems.notYet(entry.keySpan, entry.key))
+    else out.push(textProblems.unknownKey(entry.keySpan, entry.key, what, known))
   }
   return found
 }
 
 function readVersion(entry: MapEntry | undefined, top: Span, out: Diagnostic[]): void {
-  if (entry === undefined) out.push(problems.missingKey(top, 'version', 'version: 1'))
+  if (entry === undefined) out.push(textProblems.missingKey(top, 'version', 'version: 1'))
   else if (!isPoisoned(entry.value) && plainValue(entry.value) !== 1)
-    out.push(problems.wrongVersion(entry.value.span, entry.value.type === 'scalar' ? entry.value.raw : ''))
+    out.push(
+      textProblems.wrongVersion(entry.value.span, entry.value.type === 'scalar' ? entry.value.raw : ''),
+    )
 }
 
 function readName(entry: MapEntry | undefined, top: Span, out: Diagnostic[]): string {
   const path = top.source.path
   const file = /([^/\\]+)\.pipeline\.ya?ml$/.exec(path)?.[1] ?? null
   if (entry === undefined) {
-    out.push(problems.missingKey(top, 'name', `name: ${file ?? 'my-pipeline'}`))
+    out.push(textProblems.missingKey(top, 'name', `name: ${file ?? 'my-pipeline'}`))
     return file ?? ''
   }
   const name = textOf(entry, out)
   if (name === null) return ''
-  if (!isSlug(name)) out.push(problems.badName(entry.value.span, name, 'a pipeline'))
-  else if (file !== null && file !== name) out.push(problems.nameIsNotFile(entry.value.span, name, file))
+  if (!isSlug(name)) out.push(textProblems.badName(entry.value.span, name, 'pipeline'))
+  else if (file !== null && file !== name) out.push(textProblems.nameIsNotFile(entry.value.span, name, file))
   return name
 }
 
@@ -175,7 +181,8 @@ function textOf(entry: MapEntry | undefined, out: Diagnostic[]): string | null {
 
 function textNode(node: Node, what: string, out: Diagnostic[]): TextNode | null {
   if (isText(node)) return node
-  if (node.type !== 'poison') out.push(problems.wrongType(node.span, what, 'text', kindOf(plainValue(node))))
+  if (node.type !== 'poison')
+    out.push(valueProblems.wrongType(node.span, what, A.text, kindOf(plainValue(node))))
   return null
 }
 
@@ -183,7 +190,7 @@ function mapOf(entry: MapEntry | undefined, what: string, out: Diagnostic[]): Ma
   if (entry === undefined) return null
   if (entry.value.type === 'map') return entry.value
   if (entry.value.type !== 'poison')
-    out.push(problems.wrongType(entry.value.span, what, 'a map', kindOf(plainValue(entry.value))))
+    out.push(valueProblems.wrongType(entry.value.span, what, A.map, kindOf(plainValue(entry.value))))
   return null
 }
 
@@ -192,11 +199,18 @@ function readFlow(entry: MapEntry, out: Diagnostic[]): Declarations['flow'] {
   if (value.type === 'poison') return null
   if (value.type === 'list') {
     const words = value.items.map((item) => (isText(item) ? item.value : '…')).join(' -> ')
-    out.push(problems.flowAsList(value.span, words))
+    out.push(textProblems.flowAsList(value.span, words))
     return null
   }
   if (!isText(value)) {
-    out.push(problems.wrongType(value.span, 'flow', 'text like `clean -> split`', kindOf(plainValue(value))))
+    out.push(
+      valueProblems.wrongType(
+        value.span,
+        'flow',
+        words('text like `clean -> split`', '文本，如 `clean -> split`'),
+        kindOf(plainValue(value)),
+      ),
+    )
     return null
   }
   const chains = parseFlow({ source: value.span.source, text: value.value, offsets: value.offsets }, out)
@@ -217,14 +231,15 @@ function readSources(root: MapNode, out: Diagnostic[]): readonly PipelineSource[
   }
   const map = mapOf(entryOf(root, 'sources'), 'sources', out)
   for (const entry of map?.entries ?? []) {
-    if (!isSlug(entry.key)) out.push(problems.badName(entry.keySpan, entry.key, 'a source'))
+    if (!isSlug(entry.key)) out.push(textProblems.badName(entry.keySpan, entry.key, 'source'))
     const twice = sources.find((source) => source.name === entry.key)
     if (twice !== undefined) {
-      out.push(problems.sourceTwice(entry.keySpan, entry.key, twice.span))
+      out.push(textProblems.sourceTwice(entry.keySpan, entry.key, twice.span))
       continue
     }
     if (entry.value.type !== 'map') {
-      if (entry.value.type !== 'poison') out.push(problems.sourceWithoutType(entry.value.span, entry.key))
+      if (entry.value.type !== 'poison')
+        out.push(graphProblems.sourceWithoutType(entry.value.span, entry.key))
       continue
     }
     const source = readSource(entry, entry.value, out)
@@ -238,7 +253,7 @@ function readSource(entry: MapEntry, map: MapNode, out: Diagnostic[]): PipelineS
   const typeEntry = entryOf(map, 'type')
   const fromEntry = entryOf(map, 'from')
   if (typeEntry === undefined || fromEntry === undefined) {
-    out.push(problems.sourceWithoutType(entry.keySpan, entry.key))
+    out.push(graphProblems.sourceWithoutType(entry.keySpan, entry.key))
     return null
   }
   const typeName = textOf(typeEntry, out)
@@ -246,7 +261,7 @@ function readSource(entry: MapEntry, map: MapNode, out: Diagnostic[]): PipelineS
   const type = ARTIFACT_TYPES.find((each) => each === typeName)
   if (typeName !== null && type === undefined)
     out.push(
-      problems.notOneOf(
+      valueProblems.notOneOf(
         typeEntry.value.span,
         'type',
         typeName,
@@ -257,7 +272,7 @@ function readSource(entry: MapEntry, map: MapNode, out: Diagnostic[]): PipelineS
   const optionalEntry = entryOf(map, 'optional')
   const optional = optionalEntry === undefined ? false : plainValue(optionalEntry.value)
   if (optionalEntry !== undefined && typeof optional !== 'boolean')
-    out.push(problems.wrongType(optionalEntry.value.span, 'optional', 'true or false', kindOf(optional)))
+    out.push(valueProblems.wrongType(optionalEntry.value.span, 'optional', A.truth, kindOf(optional)))
   if (type === undefined || from === null) return null
   return { name: entry.key, type, from, optional: optional === true, span: entry.keySpan }
 }
@@ -268,14 +283,14 @@ function readFrom(node: Node, what: string, out: Diagnostic[]): PipelineSource['
   if (node.type !== 'map') {
     const text = textNode(node, what, out)
     if (text !== null && text.value.trim() === '') {
-      out.push(problems.emptyPath(text.span))
+      out.push(graphProblems.emptyPath(text.span))
       return null
     }
     return text?.value ?? null
   }
   const splits: [string, string][] = []
   for (const entry of node.entries) {
-    if (!SPLIT_NAME.test(entry.key)) out.push(problems.badName(entry.keySpan, entry.key, 'a split'))
+    if (!SPLIT_NAME.test(entry.key)) out.push(textProblems.badName(entry.keySpan, entry.key, 'split'))
     const path = textNode(entry.value, entry.key, out)
     if (path !== null) splits.push([entry.key, path.value])
   }
@@ -285,11 +300,11 @@ function readFrom(node: Node, what: string, out: Diagnostic[]): PipelineSource['
 function readStage(entry: MapEntry, defaults: RunSettings, out: Diagnostic[]): StageDeclaration {
   const before = out.length
   const { key: name, keySpan, value } = entry
-  if (RESERVED.includes(name)) out.push(problems.reservedName(keySpan, name))
-  else if (!isSlug(name)) out.push(problems.badName(keySpan, name, 'a stage'))
+  if (RESERVED.includes(name)) out.push(textProblems.reservedName(keySpan, name))
+  else if (!isSlug(name)) out.push(textProblems.badName(keySpan, name, 'stage'))
   const empty = value.type === 'scalar' && value.value === null
   if (value.type !== 'map' && value.type !== 'poison' && !empty)
-    out.push(problems.wrongType(value.span, name, 'a map', kindOf(plainValue(value))))
+    out.push(valueProblems.wrongType(value.span, name, A.map, kindOf(plainValue(value))))
   const map: MapNode = value.type === 'map' ? value : { type: 'map', entries: [], span: value.span }
   knownKeys(map, STAGE_KEYS, STAGE_LATER, 'stage', out)
   const get = (key: string): MapEntry | undefined => entryOf(map, key)
@@ -307,7 +322,8 @@ function readStage(entry: MapEntry, defaults: RunSettings, out: Diagnostic[]): S
   const checks = (key: string): ListNode | null => {
     const node = get(key)?.value
     if (node?.type === 'list') return node
-    if (node !== undefined && node.type !== 'poison') gateProblems.push(problems.checksNotAList(node.span))
+    if (node !== undefined && node.type !== 'poison')
+      gateProblems.push(checkProblems.checksNotAList(node.span))
     return null
   }
   const checksNode = checks('checks')
@@ -361,7 +377,12 @@ function readNeeds(entry: MapEntry | undefined, out: Diagnostic[]): readonly Tex
   if (entry.value.type !== 'list') {
     if (entry.value.type !== 'poison')
       out.push(
-        problems.wrongType(entry.value.span, 'needs', 'a list of stages', kindOf(plainValue(entry.value))),
+        valueProblems.wrongType(
+          entry.value.span,
+          'needs',
+          words('a list of stages', '阶段列表'),
+          kindOf(plainValue(entry.value)),
+        ),
       )
     return []
   }

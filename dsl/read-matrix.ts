@@ -2,10 +2,12 @@
 import type { Diagnostic } from './diagnostic.ts'
 import { computeValue } from './options.ts'
 import type { ValueScope } from './expression/evaluate.ts'
-import { kindOf } from './expression/evaluate.ts'
-import * as problems from './problems.ts'
 import * as expansion from './problems/expansion.ts'
+import { A, kindOf } from './problems/nouns.ts'
+import { words } from './problems/problem.ts'
 import { badCount } from './problems/run-settings.ts'
+import { badName } from './problems/text.ts'
+import { wrongType } from './problems/values.ts'
 import { isParameterName } from './slug.ts'
 import type { Span } from './source.ts'
 import type { Json, JsonObject } from './stage-signature.ts'
@@ -39,8 +41,7 @@ interface AxisValue {
 export function readMatrix(entry: MapEntry, scope: ValueScope, out: Diagnostic[]): Matrix | null {
   const { value: node, keySpan } = entry
   if (node.type !== 'map') {
-    if (node.type !== 'poison')
-      out.push(problems.wrongType(node.span, 'matrix', 'a map', kindOf(plainValue(node))))
+    if (node.type !== 'poison') out.push(wrongType(node.span, 'matrix', A.map, kindOf(plainValue(node))))
     return null
   }
   const before = out.length
@@ -64,7 +65,7 @@ export function readMatrix(entry: MapEntry, scope: ValueScope, out: Diagnostic[]
 function readAxis(entry: MapEntry, scope: ValueScope, out: Diagnostic[]): readonly AxisValue[] | null {
   const { key, keySpan, value: node } = entry
   if (!isParameterName(key)) {
-    out.push(problems.badName(keySpan, key, 'an axis'))
+    out.push(badName(keySpan, key, 'axis'))
     return null
   }
   if (node.type === 'poison') return null
@@ -87,7 +88,7 @@ function readAxis(entry: MapEntry, scope: ValueScope, out: Diagnostic[]): readon
 function readValue(node: Node, scope: ValueScope, out: Diagnostic[]): AxisValue | null {
   if (node.type === 'poison') return null
   if (node.type !== 'scalar') {
-    out.push(problems.wrongType(node.span, 'a value of an axis', 'one value', kindOf(plainValue(node))))
+    out.push(wrongType(node.span, 'matrix', words('one value', '单个值'), kindOf(plainValue(node))))
     return null
   }
   if (isText(node) && node.value.startsWith('=') && !node.value.startsWith('==')) {
@@ -186,6 +187,6 @@ function readKeepGoing(entry: MapEntry | undefined, out: Diagnostic[]): boolean 
   if (entry === undefined || entry.value.type === 'poison') return false
   const value = plainValue(entry.value)
   if (typeof value === 'boolean') return value
-  out.push(problems.wrongType(entry.value.span, 'keep_going', 'true or false', kindOf(value)))
+  out.push(wrongType(entry.value.span, 'keep_going', A.truth, kindOf(value)))
   return false
 }

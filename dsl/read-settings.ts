@@ -1,10 +1,11 @@
 /** Reads how a stage is run: `cache`, `timeout`, `retry`, `resources`, and the file's `notify`. */
 import type { Diagnostic } from './diagnostic.ts'
-import { kindOf } from './expression/evaluate.ts'
 import { own } from './own.ts'
 import { NOTIFY_EVENTS, type Notification, type Resources, type Retry, type RetryCause } from './pipeline.ts'
-import * as problems from './problems.ts'
+import { A, kindOf } from './problems/nouns.ts'
 import { addressInFile, badCount, badNotify } from './problems/run-settings.ts'
+import { unknownKey } from './problems/text.ts'
+import { missingUnit, notOneOf, wrongType, wrongUnit } from './problems/values.ts'
 import { didYouMean } from './spelling.ts'
 import {
   entryOf,
@@ -61,17 +62,17 @@ function readCache(
   if (node.type === 'map') {
     const also = entryOf(node, 'also')
     for (const each of node.entries)
-      if (each.key !== 'also') out.push(problems.unknownKey(each.keySpan, each.key, 'cache', ['also']))
+      if (each.key !== 'also') out.push(unknownKey(each.keySpan, each.key, 'cache', ['also']))
     if (also?.value.type === 'list') return { cache: 'auto', also: also.value }
     if (also !== undefined && also.value.type !== 'poison')
-      out.push(problems.wrongType(also.value.span, 'also', 'a list', kindOf(plainValue(also.value))))
+      out.push(wrongType(also.value.span, 'also', A.list, kindOf(plainValue(also.value))))
     return defaults
   }
   const value = plainValue(node)
   const word = CACHE_WORDS.find((each) => each === value)
   if (word !== undefined) return { cache: word, also: null }
   const written = typeof value === 'string' ? value : JSON.stringify(value)
-  out.push(problems.notOneOf(node.span, 'cache', written, didYouMean(written, CACHE_WORDS), CACHE_WORDS))
+  out.push(notOneOf(node.span, 'cache', written, didYouMean(written, CACHE_WORDS), CACHE_WORDS))
   return defaults
 }
 
@@ -84,9 +85,8 @@ function readDuration(entry: MapEntry | undefined, out: Diagnostic[]): number | 
   const quantity = readQuantity(written)
   if (quantity.type === 'quantity' && quantity.dim === 's' && quantity.value > 0)
     return Math.round(quantity.value * 1000)
-  if (quantity.type === 'quantity' && quantity.unit === null)
-    out.push(problems.missingUnit(span, written, 'duration'))
-  else out.push(problems.wrongUnit(span, written, 'duration'))
+  if (quantity.type === 'quantity' && quantity.unit === null) out.push(missingUnit(span, written, 'duration'))
+  else out.push(wrongUnit(span, written, 'duration'))
   return null
 }
 
@@ -101,8 +101,7 @@ function readRetry(entry: MapEntry | undefined, out: Diagnostic[]): Retry | null
   if (map === null || entry === undefined) return null
   const before = out.length
   for (const each of map.entries)
-    if (!RETRY_KEYS.includes(each.key))
-      out.push(problems.unknownKey(each.keySpan, each.key, 'retry', RETRY_KEYS))
+    if (!RETRY_KEYS.includes(each.key)) out.push(unknownKey(each.keySpan, each.key, 'retry', RETRY_KEYS))
   const maxEntry = entryOf(map, 'max')
   const max = maxEntry === undefined ? 1 : plainValue(maxEntry.value)
   const countable = typeof max === 'number' && Number.isInteger(max) && max >= 0 && max <= MOST_RETRIES
@@ -121,7 +120,7 @@ function readCauses(entry: MapEntry | undefined, out: Diagnostic[]): readonly Re
     if (cause !== undefined) return [cause]
     const written = typeof value === 'string' ? value : JSON.stringify(value)
     if (item.type !== 'poison')
-      out.push(problems.notOneOf(item.span, 'on', written, didYouMean(written, RETRY_CAUSES), RETRY_CAUSES))
+      out.push(notOneOf(item.span, 'on', written, didYouMean(written, RETRY_CAUSES), RETRY_CAUSES))
     return []
   })
 }
@@ -140,7 +139,7 @@ function readResources(entry: MapEntry | undefined, out: Diagnostic[]): Resource
   for (const each of map?.entries ?? []) {
     const field = own(RESOURCE_FIELDS, each.key)
     if (field === undefined) {
-      out.push(problems.unknownKey(each.keySpan, each.key, 'resources', Object.keys(RESOURCE_FIELDS)))
+      out.push(unknownKey(each.keySpan, each.key, 'resources', Object.keys(RESOURCE_FIELDS)))
       continue
     }
     const amount = field === 'gpu' || field === 'cpu' ? readNumber(each, out) : readSize(each.value, out)
@@ -165,15 +164,15 @@ function readSize(node: Node, out: Diagnostic[]): number | null {
   const quantity = readQuantity(written)
   if (quantity.type === 'quantity' && quantity.dim === 'B' && quantity.value > 0) return quantity.value
   if (quantity.type === 'quantity' && quantity.unit === null)
-    out.push(problems.missingUnit(node.span, written, 'bytes'))
-  else out.push(problems.wrongUnit(node.span, written, 'bytes'))
+    out.push(missingUnit(node.span, written, 'bytes'))
+  else out.push(wrongUnit(node.span, written, 'bytes'))
   return null
 }
 
 function mapIn(entry: MapEntry | undefined, what: string, out: Diagnostic[]): MapNode | null {
   if (entry === undefined || entry.value.type === 'poison') return null
   if (entry.value.type === 'map') return entry.value
-  out.push(problems.wrongType(entry.value.span, what, 'a map', kindOf(plainValue(entry.value))))
+  out.push(wrongType(entry.value.span, what, A.map, kindOf(plainValue(entry.value))))
   return null
 }
 
@@ -196,7 +195,7 @@ function readNotification(item: Node, out: Diagnostic[]): Notification | null {
   }
   const stray = item.entries.find(({ key }) => !NOTIFY_KEYS.includes(key))
   if (stray !== undefined) {
-    out.push(problems.unknownKey(stray.keySpan, stray.key, 'notify', NOTIFY_KEYS))
+    out.push(unknownKey(stray.keySpan, stray.key, 'notify', NOTIFY_KEYS))
     return null
   }
   const on = entryOf(item, 'on')?.value
@@ -218,7 +217,7 @@ function readNotification(item: Node, out: Diagnostic[]): Notification | null {
     if (event !== undefined) return [event]
     const written = String(plainValue(node))
     if (node.type !== 'poison')
-      out.push(problems.notOneOf(node.span, 'on', written, didYouMean(written, NOTIFY_EVENTS), NOTIFY_EVENTS))
+      out.push(notOneOf(node.span, 'on', written, didYouMean(written, NOTIFY_EVENTS), NOTIFY_EVENTS))
     return []
   })
   if (webhook === undefined) return { on: events, to: { type: 'run', command: target.value } }

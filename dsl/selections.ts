@@ -3,7 +3,7 @@ import type { Diagnostic } from './diagnostic.ts'
 import { checkTypes, type CheckScope } from './expression/check-types.ts'
 import { parseExpression } from './expression/parse.ts'
 import type { Selection } from './pipeline.ts'
-import * as problems from './problems.ts'
+import { unknownMetric } from './problems/checks.ts'
 import * as expansion from './problems/expansion.ts'
 import type { Span } from './source.ts'
 import { didYouMean } from './spelling.ts'
@@ -59,7 +59,7 @@ function readBy(
   if (schema === undefined) {
     const names = Object.keys(scope.judged.metrics)
     out.push(
-      problems.unknownMetric(lastWord(node as Text, metric), {
+      unknownMetric(lastWord(node as Text, metric), {
         metric,
         stage: scope.judged.stage,
         near: didYouMean(metric, names),

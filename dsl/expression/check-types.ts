@@ -2,8 +2,11 @@
 import { METRIC_ALIASES } from '../aliases.ts'
 import type { Diagnostic } from '../diagnostic.ts'
 import { own } from '../own.ts'
-import * as problems from '../problems.ts'
 import * as more from '../problems/checks-more.ts'
+import * as checkProblems from '../problems/checks.ts'
+import * as expressionProblems from '../problems/expression.ts'
+import { A, DIMENSIONS } from '../problems/nouns.ts'
+import { words } from '../problems/problem.ts'
 import type { Span } from '../source.ts'
 import { didYouMean } from '../spelling.ts'
 import type { MetricSchema } from '../stage-signature.ts'
@@ -58,7 +61,7 @@ type Type =
   | { readonly type: 'truth' }
   | { readonly type: 'text' }
 
-const DIM_NAMES: Readonly<Record<Dimension, string>> = { num: 'a plain number', s: 'a duration', B: 'a size' }
+const OTHER_SIDE = words('the other side', '另一边')
 
 /**
  * Checks one check and returns it with yardsticks spelled out and directions filled in.
@@ -88,7 +91,7 @@ export function checkTypes(
 class Mistake extends Error {
   readonly problem: Diagnostic
   constructor(problem: Diagnostic) {
-    super(problem.message)
+    super(problem.message.en)
     this.problem = problem
   }
 }
@@ -138,7 +141,7 @@ class Typing {
       case 'sliced':
         throw new Mistake(more.sliceOutside(expression.span))
       case 'boolean':
-        throw new Mistake(problems.constantCheck(expression.span, expression.value))
+        throw new Mistake(checkProblems.constantCheck(expression.span, expression.value))
       case 'arithmetic':
       case 'call':
       case 'default':
@@ -147,9 +150,9 @@ class Typing {
       case 'number':
       case 'string': {
         const type = this.any(expression)
-        const what = type.type === 'text' ? 'text' : 'a number'
-        const words = expression.type === 'name' ? expression.path.join('.') : null
-        throw new Mistake(problems.notACheck(expression.span, what, words))
+        const what = type.type === 'text' ? A.text : A.number
+        const name = expression.type === 'name' ? expression.path.join('.') : null
+        throw new Mistake(checkProblems.notACheck(expression.span, what, name))
       }
     }
   }
@@ -158,7 +161,7 @@ class Typing {
     const type = this.any(expression)
     if (type.type === 'number') return type
     throw new Mistake(
-      problems.wrongOperand(expression.span, 'a number', type.type === 'text' ? 'text' : 'true or false'),
+      expressionProblems.wrongOperand(expression.span, A.number, type.type === 'text' ? A.text : A.truth),
     )
   }
 
@@ -190,7 +193,7 @@ class Typing {
         const names = [...Object.keys(NUMERIC_FORMS), ...Object.keys(CHECK_FORMS)]
         if (form === undefined)
           throw new Mistake(
-            problems.unknownFunction(
+            expressionProblems.unknownFunction(
               expression.nameSpan,
               expression.name,
               didYouMean(expression.name, names),
@@ -216,13 +219,13 @@ class Typing {
     const { name, args, span } = expression
     const [first, second] = args
     const wrong = () =>
-      new Mistake(problems.wrongArguments(span, name, CHECK_FORMS[name] ?? name, args.length))
+      new Mistake(expressionProblems.wrongArguments(span, name, CHECK_FORMS[name] ?? name, args.length))
     if (first === undefined || args.length > (name === 'delta' ? 2 : 1)) throw wrong()
     if (name === 'size') return this.size(first)
     if (name === 'delta') {
       if (first.type !== 'name' || second?.type !== 'name') throw wrong()
       const value = this.number(first)
-      const yardstick = this.yardstick(second, first.path.at(-1) ?? '', 'delta')
+      const yardstick = this.yardstick(second, first.path.at(-1) ?? '')
       const other = this.number(yardstick)
       return { ...value, low: value.low - other.high, high: value.high - other.low }
     }
@@ -280,7 +283,9 @@ class Typing {
     const [first, second] = types
     const most = expression.name === 'abs' ? 1 : expression.name === 'round' ? 2 : Infinity
     if (first === undefined || types.length > most)
-      throw new Mistake(problems.wrongArguments(expression.span, expression.name, form, types.length))
+      throw new Mistake(
+        expressionProblems.wrongArguments(expression.span, expression.name, form, types.length),
+      )
     if (expression.name === 'round') {
       const step = second === undefined ? 1 : Infinity
       return { ...first, low: first.low - step, high: first.high + step }
@@ -327,7 +332,7 @@ class Typing {
     if (right === 'num') return left
     if (left === 'num' && expression.operator === '*') return right
     if (left === right && expression.operator === '/') return 'num'
-    throw new Mistake(problems.unitMismatch(expression.right.span, DIM_NAMES[left], DIM_NAMES[right]))
+    throw new Mistake(checkProblems.unitMismatch(expression.right.span, DIMENSIONS[left], DIMENSIONS[right]))
   }
 
   private sameDim(
@@ -336,7 +341,7 @@ class Typing {
     at: Expression,
   ): void {
     if (left.dim !== right.dim)
-      throw new Mistake(problems.unitMismatch(at.span, DIM_NAMES[left.dim], DIM_NAMES[right.dim]))
+      throw new Mistake(checkProblems.unitMismatch(at.span, DIMENSIONS[left.dim], DIMENSIONS[right.dim]))
   }
 
   private comparison(expression: Extract<Expression, { type: 'compare' }>, positive: boolean): void {
@@ -349,7 +354,7 @@ class Typing {
     const subject = constantRight ? expression.left : expression.right
     const range = constantRight ? left : right
     const same = expression.left.type === 'name' && sameName(expression.left, expression.right)
-    if (same) throw new Mistake(problems.selfComparison(expression.span))
+    if (same) throw new Mistake(checkProblems.selfComparison(expression.span))
     if (!possible) {
       const literal = at.type === 'number' && at.unit === null ? at.value : null
       throw new Mistake(
@@ -367,13 +372,13 @@ class Typing {
     percent: boolean,
     literal: number | null = null,
   ): Diagnostic {
-    const words = subject.type === 'name' ? subject.path.join('.') : 'the other side'
-    return problems.neverTrue(span, words, range.low, range.high, percent ? literal : null)
+    const name = subject.type === 'name' ? subject.path.join('.') : OTHER_SIDE
+    return checkProblems.neverTrue(span, name, range.low, range.high, percent ? literal : null)
   }
 
   private always(span: Span, subject: Expression, range: { low: number; high: number }): Diagnostic {
-    const words = subject.type === 'name' ? subject.path.join('.') : 'the other side'
-    return problems.alwaysTrue(span, words, range.low, range.high)
+    const name = subject.type === 'name' ? subject.path.join('.') : OTHER_SIDE
+    return checkProblems.alwaysTrue(span, name, range.low, range.high)
   }
 
   /** Only a judged metric alone on a side has an unmistakable direction. */
@@ -392,7 +397,7 @@ class Typing {
     const limit = textOf(left === null ? expression.left : expression.right)
     const operator = metric.direction === 'higher' ? '>=' : '<='
     this.warnings.push(
-      problems.wrongDirection(
+      checkProblems.wrongDirection(
         expression.operatorSpan,
         name,
         metric.direction,
@@ -403,12 +408,13 @@ class Typing {
 
   private directed(expression: DirectedComparison): Expression {
     const { value, relation } = expression
-    const words = relation === 'better' ? 'better than' : 'no worse than'
-    if (value.type !== 'name') throw new Mistake(problems.directionOfExpression(value.span, words))
+    const relationText = relation === 'better' ? 'better than' : 'no worse than'
+    if (value.type !== 'name')
+      throw new Mistake(checkProblems.directionOfExpression(value.span, relationText))
     const metric = this.metric(value)
     const last = value.path.at(-1) ?? ''
-    const yardstick = this.yardstick(expression.yardstick, last, words)
-    if (sameName(value, yardstick)) throw new Mistake(problems.selfComparison(expression.span))
+    const yardstick = this.yardstick(expression.yardstick, last)
+    if (sameName(value, yardstick)) throw new Mistake(checkProblems.selfComparison(expression.span))
     const left = rangeOf(metric)
     const right = this.number(yardstick)
     this.sameDim(left, right, yardstick)
@@ -417,7 +423,7 @@ class Typing {
       const by = this.number(expression.by)
       const relative = isRelative(expression.by)
       if (!relative) this.sameDim(left, by, expression.by)
-      if (by.high < 0) throw new Mistake(problems.negativeMargin(expression.by.span))
+      if (by.high < 0) throw new Mistake(checkProblems.negativeMargin(expression.by.span))
       const reach = Math.max(Math.abs(right.low), Math.abs(right.high))
       const least =
         right.low <= 0 && right.high >= 0 ? 0 : Math.min(Math.abs(right.low), Math.abs(right.high))
@@ -447,14 +453,14 @@ class Typing {
     if (expression.by !== null && isRelative(expression.by)) return
     const [possible, certain] = outlook(operator, left, limit)
     const at = expression.by ?? expression.yardstick
-    if (!possible) throw new Mistake(problems.neverTrue(at.span, name, left.low, left.high, null))
-    if (certain) this.warnings.push(problems.alwaysTrue(at.span, name, left.low, left.high))
+    if (!possible) throw new Mistake(checkProblems.neverTrue(at.span, name, left.low, left.high, null))
+    if (certain) this.warnings.push(checkProblems.alwaysTrue(at.span, name, left.low, left.high))
   }
 
   /** A bare namespace (`main`, `baseline`, a stage) means the same metric there. */
-  private yardstick(expression: Expression, metric: string, words: string): Expression {
+  private yardstick(expression: Expression, metric: string): Expression {
     if (expression.type === 'default')
-      return { ...expression, value: this.yardstick(expression.value, metric, words) }
+      return { ...expression, value: this.yardstick(expression.value, metric) }
     if (expression.type !== 'name' || expression.path.length !== 1) return expression
     const name = expression.path[0] ?? ''
     const space = own(this.scope.spaces, name)
@@ -471,9 +477,9 @@ class Typing {
 
   private unknownSpace(expression: Name, name: string): Diagnostic {
     const span = expression.parts[0] ?? expression.span
-    if (name === 'baseline') return problems.noBaseline(span)
+    if (name === 'baseline') return checkProblems.noBaseline(span)
     const names = Object.keys(this.scope.spaces)
-    return problems.unknownSpace(span, name, didYouMean(name, names), names)
+    return checkProblems.unknownSpace(span, name, didYouMean(name, names), names)
   }
 
   private metric(name: Name): MetricSchema {
@@ -487,7 +493,7 @@ class Typing {
     const span = name.parts[second === undefined ? 0 : 1] ?? name.span
     if (second === undefined && own(this.scope.spaces, word) !== undefined)
       throw new Mistake(
-        problems.spaceAsMetric(span, word, Object.keys(this.scope.judged.metrics)[0] ?? 'bleu'),
+        checkProblems.spaceAsMetric(span, word, Object.keys(this.scope.judged.metrics)[0] ?? 'bleu'),
       )
     const stage = space?.stage ?? this.scope.judged.stage
     const names = Object.keys(space?.metrics ?? {})
@@ -496,7 +502,7 @@ class Typing {
     const alias = own(METRIC_ALIASES, word)
     const near = alias !== undefined && names.includes(alias.ours) ? alias.ours : didYouMean(word, names)
     throw new Mistake(
-      problems.unknownMetric(span, {
+      checkProblems.unknownMetric(span, {
         metric: word,
         stage,
         near: subtraction ?? near,

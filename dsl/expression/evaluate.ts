@@ -1,12 +1,16 @@
 /** Computes `=values` over parameters; a mistake is a problem at its own place, never a coercion. */
 import type { Diagnostic } from '../diagnostic.ts'
 import { own } from '../own.ts'
-import * as problems from '../problems.ts'
 import { unknownAxis } from '../problems/expansion.ts'
+import * as expressionProblems from '../problems/expression.ts'
+import { A, kindOf } from '../problems/nouns.ts'
+import { words } from '../problems/problem.ts'
 import { envNotSet, unknownConditionName } from '../problems/run-settings.ts'
+import * as valueProblems from '../problems/values.ts'
 import type { Span } from '../source.ts'
 import { didYouMean } from '../spelling.ts'
 import type { Json, JsonObject } from '../stage-signature.ts'
+import type { Words } from '../words.ts'
 import type { Expression } from './syntax.ts'
 
 export const VALUE_FUNCTIONS = ['abs', 'env', 'format', 'if', 'max', 'mean', 'min', 'round'] as const
@@ -28,13 +32,13 @@ export function evaluate(expression: Expression, scope: ValueScope, out: Diagnos
   const number = (each: Expression): number | undefined => {
     const value = evaluate(each, scope, out)
     if (value === undefined || typeof value === 'number') return value
-    out.push(problems.wrongOperand(each.span, 'a number', kindOf(value)))
+    out.push(expressionProblems.wrongOperand(each.span, A.number, kindOf(value)))
     return undefined
   }
   const truth = (each: Expression): boolean | undefined => {
     const value = evaluate(each, scope, out)
     if (value === undefined || typeof value === 'boolean') return value
-    out.push(problems.wrongOperand(each.span, 'true or false', kindOf(value)))
+    out.push(expressionProblems.wrongOperand(each.span, A.truth, kindOf(value)))
     return undefined
   }
   switch (expression.type) {
@@ -51,7 +55,11 @@ export function evaluate(expression: Expression, scope: ValueScope, out: Diagnos
         const value = own(scope.params, name)
         if (value === undefined)
           out.push(
-            problems.unknownParam(expression.parts[1] ?? expression.span, name, Object.keys(scope.params)),
+            valueProblems.unknownParam(
+              expression.parts[1] ?? expression.span,
+              name,
+              Object.keys(scope.params),
+            ),
           )
         return value
       }
@@ -80,12 +88,12 @@ export function evaluate(expression: Expression, scope: ValueScope, out: Diagnos
       const right = number(expression.right)
       if (left === undefined || right === undefined) return undefined
       if (expression.operator === '/' && right === 0) {
-        out.push(problems.divisionByZero(expression.span))
+        out.push(expressionProblems.divisionByZero(expression.span))
         return undefined
       }
       const value = compute(expression.operator, left, right)
       if (Number.isFinite(value)) return value
-      out.push(problems.tooLarge(expression.span))
+      out.push(expressionProblems.tooLarge(expression.span))
       return undefined
     }
     case 'compare': {
@@ -94,7 +102,7 @@ export function evaluate(expression: Expression, scope: ValueScope, out: Diagnos
         const right = evaluate(expression.right, scope, out)
         if (left === undefined || right === undefined) return undefined
         if (kindOf(left) !== kindOf(right)) {
-          out.push(problems.wrongOperand(expression.right.span, kindOf(left), kindOf(right)))
+          out.push(expressionProblems.wrongOperand(expression.right.span, kindOf(left), kindOf(right)))
           return undefined
         }
         return (left === right) === (expression.operator === '==')
@@ -121,7 +129,7 @@ export function evaluate(expression: Expression, scope: ValueScope, out: Diagnos
     case 'sliced':
     case 'directed':
     case 'significance':
-      out.push(problems.checkWordInValue(expression.span))
+      out.push(expressionProblems.checkWordInValue(expression.span))
       return undefined
   }
 }
@@ -151,7 +159,7 @@ function otherName(name: string, span: Span, scope: ValueScope, out: Diagnostic[
   const known = scope.names === null ? undefined : own(scope.names, name)
   if (known !== undefined) return known
   const bare = own(scope.params, name) === undefined ? null : `params.${name}`
-  if (scope.names === null) out.push(problems.unknownValueName(span, name, bare))
+  if (scope.names === null) out.push(valueProblems.unknownValueName(span, name, bare))
   else {
     const names = Object.keys(scope.names)
     out.push(unknownConditionName(span, name, bare ?? didYouMean(name, names), names))
@@ -183,8 +191,8 @@ function call(
   truth: (each: Expression) => boolean | undefined,
 ): Json | undefined {
   const { name, args } = expression
-  const complain = (wanted: string): undefined => {
-    out.push(problems.wrongArguments(expression.span, name, wanted, args.length))
+  const complain = (wanted: Words | string): undefined => {
+    out.push(expressionProblems.wrongArguments(expression.span, name, wanted, args.length))
     return undefined
   }
   const [first, second, third] = args
@@ -201,7 +209,8 @@ function call(
     if (values.some((each) => each === undefined)) return undefined
     const [template, ...rest] = values
     if (typeof template !== 'string') return complain('format("text {}", value)')
-    if (template.split('{}').length - 1 !== rest.length) return complain('one value for each {}')
+    if (template.split('{}').length - 1 !== rest.length)
+      return complain(words('one value for each {}', '每个 {} 对应一个值'))
     return template.split('{}').reduce((text, piece, i) => text + textOf(rest[i - 1] ?? null) + piece)
   }
   if (name === 'env') {
@@ -213,7 +222,12 @@ function call(
   }
   if (!VALUE_FUNCTIONS.some((each) => each === name)) {
     out.push(
-      problems.unknownFunction(expression.nameSpan, name, didYouMean(name, VALUE_FUNCTIONS), VALUE_FUNCTIONS),
+      expressionProblems.unknownFunction(
+        expression.nameSpan,
+        name,
+        didYouMean(name, VALUE_FUNCTIONS),
+        VALUE_FUNCTIONS,
+      ),
     )
     return undefined
   }
@@ -248,12 +262,4 @@ export function applyNumeric(name: string, values: readonly number[]): number | 
 
 function textOf(value: Json): string {
   return typeof value === 'string' ? value : value === null ? 'none' : JSON.stringify(value)
-}
-
-export function kindOf(value: Json): string {
-  if (value === null) return 'none'
-  if (Array.isArray(value)) return 'a list'
-  if (typeof value === 'number') return 'a number'
-  if (typeof value === 'boolean') return 'true or false'
-  return typeof value === 'string' ? 'text' : 'a map'
 }
