@@ -61,6 +61,7 @@ function steps(options: JsonObject): readonly Step[] {
       bleu_tokenizer: options['bleu_tokenizer'] ?? null,
       split,
       max_new_tokens: options['max_new_tokens'] ?? null,
+      slices: options['slices'] ?? [],
     },
     inputs: {
       ...(scored ? { scores: 'step:score.scores' } : {}),
@@ -108,6 +109,13 @@ export const evaluate: StageKind = {
         maximum: 65536,
         default: 128,
         description: 'Longest answer, in tokens; a longer one is cut off and counted.',
+      },
+      slices: {
+        type: 'array',
+        uniqueItems: true,
+        items: { type: 'string', minLength: 1 },
+        default: [],
+        description: 'Fields of the rows, such as `section`: each of their values is measured apart, too.',
       },
     },
   },
