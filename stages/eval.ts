@@ -36,8 +36,11 @@ const METRICS: Readonly<Record<string, MetricSchema>> = {
 const FROM_SCORES: readonly string[] = ['perplexity', 'bits_per_byte']
 
 function wanted(options: JsonObject): readonly string[] {
-  const names = options['metrics']
-  return Array.isArray(names) ? names.filter((name) => typeof name === 'string') : []
+  return textsOf(options['metrics'])
+}
+
+function textsOf(value: JsonObject[string] | undefined): readonly string[] {
+  return Array.isArray(value) ? value.filter((each) => typeof each === 'string') : []
 }
 
 function steps(options: JsonObject): readonly Step[] {
@@ -134,5 +137,6 @@ export const evaluate: StageKind = {
     return Object.fromEntries(Object.entries(METRICS).filter(([name]) => names.includes(name)))
   },
   measurable: METRICS,
+  slices: (options) => textsOf(options['slices']),
   steps,
 }
