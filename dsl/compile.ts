@@ -58,7 +58,7 @@ function build(source: Source, kinds: Kinds, options: CompileOptions, out: Diagn
     poisoned: params.poisoned,
     pipeline: file.name,
     env: options.env ?? {},
-    matrix: { point: {}, declared: null },
+    matrix: { point: {}, declared: null, poisoned: false },
     names: null,
   }
   const drafts = draftAll(file, kinds, values, out)
@@ -107,9 +107,8 @@ function draftAll(
   out: Diagnostic[],
 ): ReadonlyMap<string, Draft> {
   const drafts = new Map<string, Draft>()
-  const point = samplePoint(file, values)
   // Which matrices reach a stage is known once it is wired; until then any point of any of them will do.
-  const sample = { ...values, matrix: { point, declared: null } }
+  const sample = { ...values, matrix: samplePoint(file, values) }
   for (const declaration of file.stages) {
     const kind = kindOf(declaration, file, kinds, out)
     if (kind !== null)
@@ -134,11 +133,16 @@ function draftAll(
 }
 
 /** A value for every axis of the file. */
-function samplePoint(file: Declarations, values: ValueScope): JsonObject {
-  const points = file.stages.flatMap(({ matrix }) =>
-    matrix === null ? [] : [readMatrix(matrix, values, [])?.points[0]?.values ?? {}],
+function samplePoint(file: Declarations, values: ValueScope): ValueScope['matrix'] {
+  const matrices = file.stages.flatMap(({ matrix }) =>
+    matrix === null ? [] : [readMatrix(matrix, values, [])],
   )
-  return Object.assign({}, ...points) as JsonObject
+  const points = matrices.map((matrix) => matrix?.points[0]?.values ?? {})
+  return {
+    point: Object.assign({}, ...points) as JsonObject,
+    declared: null,
+    poisoned: matrices.includes(null),
+  }
 }
 
 function kindOf(
@@ -190,8 +194,11 @@ function draftOf(
   const entry = declaration?.matrix ?? null
   const matrix = entry === null || kind.decides !== undefined ? null : readMatrix(entry, values, out)
   const followsMatrix = declaration?.with != null && mentionsMatrix(declaration.with)
-  const own = matrix === null ? values.matrix.point : (matrix.points[0]?.values ?? {})
-  const sample = { ...values, matrix: { point: own, declared: matrix?.span ?? null } }
+  const own =
+    matrix === null
+      ? values.matrix
+      : { point: matrix.points[0]?.values ?? {}, declared: matrix.span, poisoned: false }
+  const sample = { ...values, matrix: own }
   const resolved = resolveOptions(kind, declaration?.with ?? null, span, sample, out)
   const sound = resolved.sound && declaration?.poisoned !== true && (entry === null || matrix !== null)
   return {
@@ -207,6 +214,10 @@ function draftOf(
     followsMatrix,
     synthesised: false,
   }
+}
+
+function hasBrokenMatrix({ declaration, kind, matrix }: Draft): boolean {
+  return declaration?.matrix != null && kind.decides === undefined && matrix === null
 }
 
 function mentionsMatrix(node: Node): boolean {
@@ -307,6 +318,8 @@ function assemble(parts: Parts, out: Diagnostic[]): readonly Stage[] | null {
   const decided = new Map<string, Decided>()
   for (const draft of drafts.values())
     decided.set(draft.name, decidedOf(draft, { ...parts, drafts, wiring: wired }, followed, out))
+  // Nobody knows how many instances a mistaken matrix stands for.
+  if ([...drafts.values()].some(hasBrokenMatrix)) return null
   return expand(
     { drafts, wiring: wired, decided, order, values: parts.values, defaults: parts.defaults },
     followed,
@@ -407,15 +420,18 @@ function warnIfChosenThere(
   const place = chooser.optionSpans['by'] ?? chooser.span
   const split = String(judge.with['split'] ?? 'its rows')
   out.push(
-    expansion.judgedWhereChosen(
-      gate.span,
-      gate.name,
-      chooser.name,
-      count(compared.name),
+    expansion.judgedWhereChosen(gate.span, {
+      gate: gate.name,
+      select: chooser.name,
+      count: count(compared.name),
       split,
-      place,
-      judged,
-    ),
+      chosenBy: place,
+      // The choice gives way where the gate looks at the test rows already.
+      change:
+        split === 'test'
+          ? `stages.${compared.name}.with.split: validation`
+          : `stages.${judged}.with.split: test`,
+    }),
   )
 }
 
