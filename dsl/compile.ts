@@ -418,7 +418,7 @@ function warnIfChosenThere(
     ])
   if (rowsOf(compared) !== rowsOf(judge)) return
   const place = chooser.optionSpans['by'] ?? chooser.span
-  const split = String(judge.with['split'] ?? 'its rows')
+  const split = typeof judge.with['split'] === 'string' ? judge.with['split'] : 'its rows'
   out.push(
     expansion.judgedWhereChosen(gate.span, {
       gate: gate.name,

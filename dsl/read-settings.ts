@@ -215,7 +215,7 @@ function readNotification(item: Node, out: Diagnostic[]): Notification | null {
   const events = names.flatMap((node) => {
     const event = NOTIFY_EVENTS.find((each) => each === plainValue(node))
     if (event !== undefined) return [event]
-    const written = String(plainValue(node))
+    const written = JSON.stringify(plainValue(node)).replace(/^"|"$/g, '')
     if (node.type !== 'poison')
       out.push(notOneOf(node.span, 'on', written, didYouMean(written, NOTIFY_EVENTS), NOTIFY_EVENTS))
     return []

@@ -103,23 +103,6 @@ export function wrongDirection(
   )
 }
 
-export function significanceLater(span: Span): Diagnostic {
-  return problem(
-    'E210',
-    words('significance is not supported yet', '暂不支持显著性检验'),
-    span,
-    words('this part cannot be judged by this version', '当前版本无法判定这一部分'),
-    {
-      help: [
-        words(
-          'ask for a plain margin:  bleu better than baseline by 0.03',
-          '改用固定差距：  bleu better than baseline by 0.03',
-        ),
-      ],
-    },
-  )
-}
-
 export function notACheck(span: Span, what: Words, name: string | null): Diagnostic {
   return problem(
     'E211',
