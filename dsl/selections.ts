@@ -7,7 +7,7 @@ import { unknownMetric } from './problems/checks.ts'
 import * as expansion from './problems/expansion.ts'
 import type { Span } from './source.ts'
 import { didYouMean } from './spelling.ts'
-import { entryOf, isText, plainValue, type MapNode, type Node, type ScalarNode } from './tree.ts'
+import { entryOf, isText, plainValue, type Node, type ScalarNode } from './tree.ts'
 import type { Draft } from './wiring.ts'
 
 export interface Candidates {
