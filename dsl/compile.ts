@@ -3,7 +3,7 @@ import type { Checked, Diagnostic } from './diagnostic.ts'
 import type { ValueScope } from './expression/evaluate.ts'
 import { readGate, UNTUNED, type ReadGate } from './gates.ts'
 import { cyclesOf, graphOf, runningOrder, type Edge } from './graph.ts'
-import { resolveOptions } from './options.ts'
+import { propertiesOf, resolveOptions } from './options.ts'
 import { own } from './own.ts'
 import { readParams } from './params.ts'
 import type { CompileOptions, Pipeline, Reference, Stage } from './pipeline.ts'
@@ -11,6 +11,7 @@ import * as graphProblems from './problems/graph.ts'
 import * as textProblems from './problems/text.ts'
 import { readFile, type Declarations, type StageDeclaration } from './read-file.ts'
 import { readYaml } from './read-yaml.ts'
+import { slipBehind } from './slips.ts'
 import { isSlug } from './slug.ts'
 import type { Source, Span } from './source.ts'
 import { didYouMean } from './spelling.ts'
@@ -27,7 +28,7 @@ export function compile(source: Source, kinds: Kinds, options: CompileOptions = 
   const out: Diagnostic[] = []
   const pipeline = build(source, kinds, options, out)
   const diagnostics = out
-    .map((each, i) => ({ each, i }))
+    .map((each, i) => ({ each: slipBehind(each), i }))
     .sort((a, b) => a.each.primary.span.start - b.each.primary.span.start || a.i - b.i)
     .map(({ each }) => each)
   const failed = diagnostics.some((each) => each.severity === 'error')
@@ -89,7 +90,7 @@ function draftAll(
     if (kind !== null)
       drafts.set(
         declaration.name,
-        draftOf(declaration.name, kind, declaration, declaration.span, values, out),
+        draftOf(declaration.name, kind, declaration, declaration.span, values, kinds, out),
       )
   }
   const known = file.stages.map((each) => each.name)
@@ -98,7 +99,7 @@ function draftAll(
     if (seen.has(name)) continue
     seen.add(name)
     const kind = own(kinds, name)
-    if (kind !== undefined) drafts.set(name, draftOf(name, kind, null, span, values, out))
+    if (kind !== undefined) drafts.set(name, draftOf(name, kind, null, span, values, kinds, out))
     else if (!file.poisoned || file.stages.length > 0) {
       const near = didYouMean(name, [...known, ...Object.keys(kinds)])
       out.push(graphProblems.unknownStage(span, name, near, known, Object.keys(kinds)))
@@ -151,9 +152,12 @@ function draftOf(
   declaration: StageDeclaration | null,
   span: Span,
   values: ValueScope,
+  kinds: Kinds,
   out: Diagnostic[],
 ): Draft {
-  const resolved = resolveOptions(kind, declaration?.with ?? null, span, values, out)
+  const elsewhere = (option: string): string | null =>
+    Object.values(kinds).find(({ options }) => own(propertiesOf(options), option) !== undefined)?.name ?? null
+  const resolved = resolveOptions(kind, declaration?.with ?? null, span, values, out, elsewhere)
   const sound = resolved.sound && declaration?.poisoned !== true
   return {
     name,

@@ -150,6 +150,10 @@ function check(name: string, value: Json, declaration: Declaration, out: Diagnos
         : type === 'bool'
           ? typeof value === 'boolean'
           : value === null || typeof value === 'string' || typeof value === 'object'
+  if (!fits && type === 'bool') {
+    out.push(valueProblems.notTruth(span, name, wordOf(value)))
+    return undefined
+  }
   if (!fits) {
     out.push(valueProblems.wrongType(span, name, NOUNS[type], JSON.stringify(value)))
     return undefined

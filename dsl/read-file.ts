@@ -256,7 +256,9 @@ function readSource(entry: MapEntry, map: MapNode, out: Diagnostic[]): PipelineS
   const optionalEntry = entryOf(map, 'optional')
   const optional = optionalEntry === undefined ? false : plainValue(optionalEntry.value)
   if (optionalEntry !== undefined && typeof optional !== 'boolean')
-    out.push(valueProblems.wrongType(optionalEntry.value.span, 'optional', A.truth, kindOf(optional)))
+    out.push(
+      valueProblems.notTruth(optionalEntry.value.span, 'optional', typeof optional === 'string' ? optional : kindOf(optional)),
+    )
   if (type === undefined || from === null) return null
   return { name: entry.key, type, from, optional: optional === true, span: entry.keySpan }
 }
