@@ -60,18 +60,13 @@ async function report(error: unknown): Promise<number> {
     return error.mistake ? 2 : 0
   }
   const { FileProblem } = await import('./project.ts')
-  if (error instanceof FileProblem) {
+  const { LockError } = await import('../engine/lock-file.ts')
+  if (error instanceof FileProblem || error instanceof LockError) {
     const { renderDiagnostics } = await import('./reports/diagnostics.ts')
     const { useColor } = await import('./reports/style.ts')
     const color = useColor(process.stderr, { verb: '', args: [], flags: {} })
-    process.stderr.write(
-      `${renderDiagnostics(error.diagnostics, { color, language: languageOf(process.env) })}\n`,
-    )
-    return 2
-  }
-  const { LockError } = await import('../engine/lock-file.ts')
-  if (error instanceof LockError) {
-    process.stderr.write(`${error.message}\n`)
+    const diagnostics = error instanceof LockError ? [error.diagnostic] : error.diagnostics
+    process.stderr.write(`${renderDiagnostics(diagnostics, { color, language: languageOf(process.env) })}\n`)
     return 2
   }
   const { code, path, message, stack } = error as NodeJS.ErrnoException

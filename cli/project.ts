@@ -1,12 +1,23 @@
 /** From where the user stands to a compiled pipeline and everything a command needs around it. */
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { deserialize, serialize } from 'node:v8'
+import { decode, MOST_BYTES } from '../dsl/decode.ts'
 import type { Diagnostic } from '../dsl/diagnostic.ts'
+import { adviceOn } from '../dsl/facts.ts'
 import type { Pipeline } from '../dsl/pipeline.ts'
 import type { ScoreSet, Yardstick } from '../dsl/judge.ts'
+import * as textProblems from '../dsl/problems/text.ts'
 import * as problems from '../dsl/problems/world.ts'
 import type { Json, JsonObject } from '../dsl/stage-signature.ts'
 import { digestOf } from '../engine/artifact.ts'
@@ -20,6 +31,7 @@ import type { Planned } from '../engine/plan/plan.ts'
 import type { Result } from '../engine/store/results.ts'
 import { lastKey } from '../engine/run/log.ts'
 import { stageKinds } from '../stages/catalogue.ts'
+import { gatherFacts } from './facts.ts'
 import { languageOf } from './language.ts'
 import type { Command } from './options.ts'
 import { Usage } from './options.ts'
@@ -130,22 +142,40 @@ function environmentOf(root: string, buildDir: string): Environment {
   }
 }
 
-/** Compiles the file; the compiled form is kept by digest, so an unchanged file costs no parsing. */
+/** A compiled file: what it says, and everything there is to say about it. */
+export interface Compiled {
+  readonly pipeline: Pipeline | null
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+/** Compiles the file and adds the warnings that need the files of its sources. */
 export async function compileFile(
   project: Project,
   build: Build,
   params: Readonly<Record<string, Json>>,
-): Promise<{ pipeline: Pipeline | null; diagnostics: readonly Diagnostic[] }> {
-  const path = join(project.root, project.file)
-  if (!existsSync(path)) throw new Usage(`there is no file ${project.file}`, true)
-  const source = { path: project.file, text: readFileSync(path, 'utf8') }
+): Promise<Compiled> {
+  const { pipeline, diagnostics } = await compileText(project, build, params)
+  if (pipeline === null) return { pipeline, diagnostics }
+  const advice = adviceOn(pipeline, await gatherFacts(pipeline, project.root))
+  const start = (each: Diagnostic): number => each.primary.span.start
+  return { pipeline, diagnostics: [...diagnostics, ...advice].sort((a, b) => start(a) - start(b)) }
+}
+
+/** The compiled form is kept by digest, so an unchanged file costs no parsing. */
+async function compileText(
+  project: Project,
+  build: Build,
+  params: Readonly<Record<string, Json>>,
+): Promise<Compiled> {
+  const { source, problem } = readPipeline(project)
+  if (problem !== null) return { pipeline: null, diagnostics: [problem] }
   const digest = digestOf(JSON.stringify([build.cli, project.file, source.text, params])).slice(
     'sha256:'.length,
   )
   const kept = join(project.environment.stateDir, 'compiled', digest)
   if (existsSync(kept)) {
     try {
-      return deserialize(readFileSync(kept)) as { pipeline: Pipeline; diagnostics: readonly Diagnostic[] }
+      return deserialize(readFileSync(kept)) as Compiled
     } catch {
       // Made by another version of V8: compile again.
     }
@@ -155,6 +185,19 @@ export async function compileFile(
   const compiled = { pipeline: value ?? null, diagnostics }
   if (value !== undefined) keep(kept, serialize(compiled))
   return compiled
+}
+
+/** The file's text; of a file that is far too long only as much as it takes to say so. */
+export function readPipeline(project: Project): ReturnType<typeof decode> {
+  const path = join(project.root, project.file)
+  const stat = statSync(path, { throwIfNoEntry: false })
+  if (stat === undefined) throw new Usage(`there is no file ${project.file}`, true)
+  if (!stat.isFile()) throw new Usage(`${project.file} is not a file`, true)
+  if (stat.size > MOST_BYTES) {
+    const source = { path: project.file, text: '' }
+    return { source, problem: textProblems.tooLong({ source, start: 0, end: 0 }) }
+  }
+  return decode(project.file, readFileSync(path))
 }
 
 function keep(path: string, bytes: Buffer): void {

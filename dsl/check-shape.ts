@@ -70,7 +70,9 @@ function problemOf(error: ErrorObject, path: readonly string[], shaped: Shaped):
   const params = error.params as Readonly<Record<string, unknown>>
   const { entry, node } = follow(shaped.tree, path)
   const span = node?.span ?? shaped.fallback
-  const option = path.map((part, i) => (/^\d+$/.test(part) ? `[${part}]` : i === 0 ? part : `.${part}`)).join('')
+  const option = path
+    .map((part, i) => (/^\d+$/.test(part) ? `[${part}]` : i === 0 ? part : `.${part}`))
+    .join('')
   const properties = schemaAt(shaped.schema, path.slice())['properties']
   const known = isObject(properties) ? Object.keys(properties) : []
   switch (error.keyword) {
@@ -79,7 +81,8 @@ function problemOf(error: ErrorObject, path: readonly string[], shaped: Shaped):
       const name = nameIn(error) ?? ''
       const keySpan = node?.type === 'map' ? (entryOf(node, name)?.keySpan ?? span) : span
       // Deeper keys are the user's own words; the tables are about options.
-      const facts = path.length === 0 ? factsAbout(name, known, shaped) : { ...NOTHING, near: didYouMean(name, known) }
+      const facts =
+        path.length === 0 ? factsAbout(name, known, shaped) : { ...NOTHING, near: didYouMean(name, known) }
       return problems.unknownOption(keySpan, shaped.kind, name, facts, known)
     }
     case 'required':

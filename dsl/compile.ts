@@ -11,6 +11,7 @@ import * as graphProblems from './problems/graph.ts'
 import * as textProblems from './problems/text.ts'
 import { readFile, type Declarations, type StageDeclaration } from './read-file.ts'
 import { readYaml } from './read-yaml.ts'
+import { secretsIn } from './secrets.ts'
 import { slipBehind } from './slips.ts'
 import { isSlug } from './slug.ts'
 import type { Source, Span } from './source.ts'
@@ -43,6 +44,7 @@ function build(source: Source, kinds: Kinds, options: CompileOptions, out: Diagn
     return null
   }
   const file = readFile(root, out)
+  out.push(...secretsIn(root))
   const head: Span = { source, start: root.span.start, end: root.span.start + 1 }
   const params = readParams(file.params, options.params ?? {}, head, out)
   const values: ValueScope = { params: params.values, poisoned: params.poisoned, pipeline: file.name }
@@ -139,6 +141,9 @@ function kindOf(
     out.push(graphProblems.otherVersion(span, written, kind.name, kind.version))
     return null
   }
+  // Every kind but a gate is a function of its inputs.
+  if (declaration.cacheOff !== null && !isGate(kind))
+    out.push(graphProblems.cacheOff(declaration.cacheOff, declaration.name))
   if (isGate(kind)) out.push(...declaration.gateProblems)
   else
     for (const entry of declaration.gateKeys)

@@ -15,7 +15,12 @@ export function decode(
   path: string,
   bytes: Uint8Array,
 ): { readonly source: Source; readonly problem: Diagnostic | null } {
-  const wide = bytes[0] === 0xff && bytes[1] === 0xfe ? 'utf-16le' : bytes[0] === 0xfe && bytes[1] === 0xff ? 'utf-16be' : null
+  const wide =
+    bytes[0] === 0xff && bytes[1] === 0xfe
+      ? 'utf-16le'
+      : bytes[0] === 0xfe && bytes[1] === 0xff
+        ? 'utf-16be'
+        : null
   if (wide !== null) {
     const source = { path, text: new TextDecoder(wide).decode(bytes) }
     return { source, problem: problems.notUtf8(spanAt(source, 0, 0), 'UTF-16') }
@@ -29,7 +34,10 @@ export function decode(
   const source = { path, text: chinese ?? new TextDecoder('utf-8').decode(bytes) }
   const at = chinese === null ? source.text.indexOf('\ufffd') : source.text.search(/[^\0-\x7f]/)
   const start = Math.max(0, at)
-  return { source, problem: problems.notUtf8(spanAt(source, start, start + 1), chinese === null ? null : 'GBK') }
+  return {
+    source,
+    problem: problems.notUtf8(spanAt(source, start, start + 1), chinese === null ? null : 'GBK'),
+  }
 }
 
 /** The encoding of Chinese Windows, if the bytes are text in it. */

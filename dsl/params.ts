@@ -51,7 +51,7 @@ export function readParams(
     const value =
       override === undefined
         ? written
-        : check(entry.key, coerce(override, declaration.type), declaration, out)
+        : check(`-p ${entry.key}`, coerce(override, declaration.type), declaration, out)
     if (value === undefined) poisoned.add(entry.key)
     else values.push([entry.key, value])
   }

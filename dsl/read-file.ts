@@ -33,6 +33,8 @@ export interface StageDeclaration {
   readonly with: MapNode | null
   readonly needs: readonly TextNode[]
   readonly cache: 'auto' | 'off' | 'refresh'
+  /** Where `cache: off` is written, if it is. */
+  readonly cacheOff: Span | null
   readonly timeoutMs: number | null
   readonly metrics: TextNode | null
   readonly baseline: TextNode | null
@@ -97,6 +99,8 @@ export function readFile(root: MapNode, out: Diagnostic[]): Declarations {
   const broken = out.length > before
   const defaults = mapOf(get('defaults'), 'defaults', out)
   if (defaults !== null) knownKeys(defaults, DEFAULT_KEYS, STAGE_LATER, 'defaults', out)
+  const allOff = defaults === null ? null : offAt(entryOf(defaults, 'cache'))
+  if (allOff !== null) out.push(graphProblems.cacheOff(allOff, null))
   const fallback = {
     cache: readCache(defaults === null ? undefined : entryOf(defaults, 'cache'), 'auto', out),
     timeoutMs: readTimeout(defaults === null ? undefined : entryOf(defaults, 'timeout'), null, out),
@@ -257,7 +261,11 @@ function readSource(entry: MapEntry, map: MapNode, out: Diagnostic[]): PipelineS
   const optional = optionalEntry === undefined ? false : plainValue(optionalEntry.value)
   if (optionalEntry !== undefined && typeof optional !== 'boolean')
     out.push(
-      valueProblems.notTruth(optionalEntry.value.span, 'optional', typeof optional === 'string' ? optional : kindOf(optional)),
+      valueProblems.notTruth(
+        optionalEntry.value.span,
+        'optional',
+        typeof optional === 'string' ? optional : kindOf(optional),
+      ),
     )
   if (type === undefined || from === null) return null
   return { name: entry.key, type, from, optional: optional === true, span: entry.keySpan }
@@ -295,6 +303,10 @@ function readCache(entry: MapEntry | undefined, fallback: Cache, out: Diagnostic
   const near = didYouMean(written, CACHE_WORDS)
   out.push(valueProblems.notOneOf(entry.value.span, 'cache', written, near, CACHE_WORDS))
   return fallback
+}
+
+function offAt(entry: MapEntry | undefined): Span | null {
+  return entry !== undefined && plainValue(entry.value) === 'off' ? entry.value.span : null
 }
 
 function readTimeout(entry: MapEntry | undefined, fallback: number | null, out: Diagnostic[]): number | null {
@@ -348,6 +360,7 @@ function readStage(
     with: withNode,
     needs: readNeeds(get('needs'), out),
     cache: readCache(get('cache'), defaults.cache, out),
+    cacheOff: offAt(get('cache')),
     timeoutMs: readTimeout(get('timeout'), defaults.timeoutMs, out),
     metrics: text('metrics', gateProblems),
     baseline: text('baseline', gateProblems),

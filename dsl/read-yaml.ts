@@ -66,6 +66,8 @@ class Reader {
   private readonly out: Diagnostic[]
   private readonly open = new Set<YamlNode>()
   private count = 0
+  /** The outermost alias that is being read through, because that is where the user has to act. */
+  private through: Span | null = null
 
   constructor(source: Source, document: Document, tags: readonly YAMLError[], out: Diagnostic[]) {
     this.source = source
@@ -81,7 +83,7 @@ class Reader {
     const span = spanAt(this.source, start, end)
     if (node === null) return { type: 'scalar', value: null, raw: '', plain: true, offsets: [], span }
     if (++this.count > MOST_NODES || this.open.size > DEEPEST || this.open.has(node)) {
-      if (this.count <= MOST_NODES + 1) this.out.push(textProblems.tooManyAliases(span))
+      if (this.count <= MOST_NODES + 1) this.out.push(textProblems.tooManyAliases(this.through ?? span))
       this.count = Math.max(this.count, MOST_NODES + 1)
       return { type: 'poison', span }
     }
@@ -91,7 +93,11 @@ class Reader {
         this.out.push(textProblems.unknownAlias(span, node.source))
         return { type: 'poison', span }
       }
-      return this.read(target)
+      const outer = this.through
+      this.through ??= span
+      const read = this.read(target)
+      this.through = outer
+      return read
     }
     const tag = this.tags.find((warning) => warning.pos[1] <= start && this.ownsTag(warning, start))
     if (tag !== undefined) {
@@ -295,13 +301,21 @@ function syntaxProblem(source: Source, error: YAMLError, lineStart: number): Dia
   const end = Math.max(start, Math.min(error.pos[1], lineEnd))
   if (error.code === 'MULTIPLE_DOCS') return textProblems.severalDocuments(spanAt(source, start, start + 3))
   if (error.code === 'BAD_ALIAS') return textProblems.unknownAlias(spanAt(source, start, end), '')
-  if (error.code === 'BLOCK_AS_IMPLICIT_KEY' && scalar === null && /:\s*[>|]/.test(line))
-    return textProblems.operatorFirst(at(line.search(/[>|]/), line.length), line.trim())
-  const open = error.code === 'MISSING_CHAR' || /must be .*end with/.test(error.message) ? neverClosed(source, error.pos[0]) : null
+  const comparison = /^(\s*-\s+[^:#'"]*[^:#'"\s])(\s*:\s*)([<>]=?\s*[^<>=\s].*)$/.exec(line)
+  if (comparison?.[1] !== undefined && comparison[2] !== undefined && comparison[3] !== undefined) {
+    const colon = comparison[1].length
+    const operator = colon + comparison[2].length
+    const check = `${comparison[1].replace(/^\s*-\s+/, '')} ${comparison[3]}`
+    return textProblems.operatorFirst(at(operator, line.length), at(colon, operator), check)
+  }
+  const open =
+    error.code === 'MISSING_CHAR' || /must be .*end with/.test(error.message)
+      ? neverClosed(source, error.pos[0])
+      : null
   if (open !== null) return textProblems.neverClosed(open, source.text.slice(open.start, open.end))
   const first = line.search(/\S/)
-  const place =
-    start >= lineStart && start < lineEnd ? spanAt(source, start, end) : at(Math.max(first, 0), line.length)
+  const inLine = start >= lineStart && start < lineEnd && source.text.slice(start, end).trim() !== ''
+  const place = inLine ? spanAt(source, start, end) : at(Math.max(first, 0), line.length)
   return textProblems.notYaml(place, error.code, error.message)
 }
 
@@ -328,7 +342,8 @@ function openIn(line: string): number | null {
     if (quote !== null) {
       if (sign === '\\' && quote.sign === '"') i++
       else if (sign === quote.sign) quote = null
-    } else if ((sign === '"' || sign === "'") && /^$|[\s[{,:]$/.test(line.slice(0, i))) quote = { sign, at: i }
+    } else if ((sign === '"' || sign === "'") && /^$|[\s[{,:]$/.test(line.slice(0, i)))
+      quote = { sign, at: i }
     else if (sign === '#' && /^$|\s$/.test(line.slice(0, i))) break
     else if (sign === '[' || sign === '{') stack.push(i)
     else if (sign === ']' || sign === '}') stack.pop()

@@ -21,7 +21,20 @@ const TWINS: Readonly<Record<string, string>> = {
 }
 
 /** Problems whose place holds a name or a number, where such a sign is never meant. */
-const OF_WORDS = ['E003', 'E014', 'E101', 'E102', 'E104', 'E110', 'E112', 'E120', 'E121', 'E126', 'E201', 'E218']
+const OF_WORDS = [
+  'E003',
+  'E014',
+  'E101',
+  'E102',
+  'E104',
+  'E110',
+  'E112',
+  'E120',
+  'E121',
+  'E126',
+  'E201',
+  'E218',
+]
 /** Problems of a text where something with keys belongs. */
 const OF_SHAPE = ['E109', 'E126', 'E218']
 
@@ -33,7 +46,8 @@ export function slipBehind(diagnostic: Diagnostic): Diagnostic {
   const { source, start, end } = primary.span
   const text = source.text.slice(start, end)
   if (code === 'E008') return slipInLine(diagnostic)
-  if (code === 'E220' && FULL_WIDTH.test(text)) return fullWidthAt(diagnostic, start, start, endOfLine(source.text, start))
+  if (code === 'E220' && FULL_WIDTH.test(text))
+    return fullWidthAt(diagnostic, start, start, endOfLine(source.text, start))
   if (/^["']/.test(text) || text.length > 200) return diagnostic
   const shape = OF_SHAPE.includes(code)
   const words = OF_WORDS.includes(code)
@@ -42,7 +56,10 @@ export function slipBehind(diagnostic: Diagnostic): Diagnostic {
     return fullWidthAt(diagnostic, start + wide.index, start, end)
   const colon = new RegExp(`^${KEY}:(?=\\S)`).exec(text)
   if (colon !== null && (words || shape) && !/^[a-z]+:\/\//.test(text))
-    return problems.noSpaceAfterColon(spanAt(source, start + colon[0].length - 1, start + colon[0].length + 1), start + colon[0].length)
+    return problems.noSpaceAfterColon(
+      spanAt(source, start + colon[0].length - 1, start + colon[0].length + 1),
+      start + colon[0].length,
+    )
   return diagnostic
 }
 
@@ -84,7 +101,9 @@ function fullWidthAt(diagnostic: Diagnostic, at: number, from: number, to: numbe
 
 /** The line with what stands in quotes or in a comment blanked out, offsets kept. */
 export function unquoted(line: string): string {
-  return line.replace(/"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|(?:^|(?<=\s))#.*$/g, (match) => ' '.repeat(match.length))
+  return line.replace(/"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|(?:^|(?<=\s))#.*$/g, (match) =>
+    ' '.repeat(match.length),
+  )
 }
 
 /** One edit for each full-width sign between two offsets, quotes and comments left alone. */

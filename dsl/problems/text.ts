@@ -148,14 +148,17 @@ export function severalDocuments(span: Span): Diagnostic {
   )
 }
 
-export function operatorFirst(span: Span, line: string): Diagnostic {
-  const quoted = line.replace(/^- /, '').replace(/:\s*/, ' ')
+/** `colon` is what stands between the metric and its sign. */
+export function operatorFirst(span: Span, colon: Span, check: string): Diagnostic {
   return problem(
     'E008',
     UNREADABLE,
     span,
     words("'>' and '|' start a text block in YAML", "'>' 和 '|' 在 YAML 里是文本块的开头"),
-    { help: [words(`a check is one sentence:  - ${quoted}`, `检查项写成一句话：  - ${quoted}`)] },
+    {
+      help: [words(`a check is one sentence:  - ${check}`, `检查项写成一句话：  - ${check}`)],
+      fixes: [{ ...replace(colon, ' ', true), title: words('drop the colon', '去掉冒号') }],
+    },
   )
 }
 
@@ -421,7 +424,12 @@ export function leadingZero(span: Span, written: string, value: number): Diagnos
       notes:
         octal === null
           ? []
-          : [words(`older YAML readers take it for octal, ${octal}`, `旧的 YAML 读取器会当成八进制，即 ${octal}`)],
+          : [
+              words(
+                `older YAML readers take it for octal, ${octal}`,
+                `旧的 YAML 读取器会当成八进制，即 ${octal}`,
+              ),
+            ],
       help: [String(value)],
       fixes: [replace(span, String(value), true)],
     },
@@ -439,6 +447,33 @@ export function tooLong(span: Span): Diagnostic {
     span,
     words('a pipeline file has at most 1 MiB', '流水线文件最多 1 MiB'),
     { help: [words('data belongs in files of its own', '数据要放在单独的文件里')] },
+  )
+}
+
+/** The frame shows the file with the secret blanked out, because messages end up in the logs of CI. `whose` is who gives such keys out. */
+export function secret(span: Span, whose: string | null): Diagnostic {
+  const { source, start, end } = span
+  const text =
+    source.text.slice(0, start) + source.text.slice(start, end).replace(/\S/g, '*') + source.text.slice(end)
+  return problem(
+    'W307',
+    words('this looks like a secret', '这像是密钥'),
+    { source: { path: source.path, text }, start, end },
+    whose === null
+      ? words('a literal under a secret name', '密钥名下写了明文')
+      : words(`the form of a key (${whose})`, `密钥的形式（${whose}）`),
+    {
+      notes: [
+        words(
+          'pipeline files are committed, and git keeps every version',
+          '流水线文件会提交到 git，而 git 保留每一个版本',
+        ),
+      ],
+      help: [
+        words('name an environment variable instead: env:NAME', '改为引用环境变量：env:NAME'),
+        words('if it was committed or pushed, replace the key itself', '如果已经提交或推送，请更换密钥本身'),
+      ],
+    },
   )
 }
 

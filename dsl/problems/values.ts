@@ -230,7 +230,10 @@ export function wrongType(span: Span, name: string, wanted: Words, found: Words 
 /** `yes` and `on` are words in YAML 1.2. */
 export function notTruth(span: Span, name: string, written: Words | string): Diagnostic {
   const word = typeof written === 'string' ? written : ''
-  const ours = own({ yes: 'true', on: 'true', y: 'true', no: 'false', off: 'false', n: 'false' }, word.toLowerCase())
+  const ours = own(
+    { yes: 'true', on: 'true', y: 'true', no: 'false', off: 'false', n: 'false' },
+    word.toLowerCase(),
+  )
   if (ours === undefined) return wrongType(span, name, A.truth, written)
   return problem(
     'E109',
