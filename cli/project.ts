@@ -32,11 +32,9 @@ import type { Result } from '../engine/store/results.ts'
 import { lastKey } from '../engine/run/log.ts'
 import { stageKinds } from '../stages/catalogue.ts'
 import { gatherFacts } from './facts.ts'
-import { languageOf } from './language.ts'
 import type { Command } from './options.ts'
 import { Usage } from './options.ts'
-import { useColor } from './reports/style.ts'
-import { renderDiagnostics } from './reports/diagnostics.ts'
+import { formatOf, sayDiagnostics } from './say.ts'
 
 /** Notes of the build: what the ops' code is, for the keys. */
 export interface Build {
@@ -62,12 +60,14 @@ export interface Opened extends Project {
   readonly overridden: boolean
 }
 
-/** The file has errors, or something that it names is not there; the text is ready to print. */
+/** The file has errors, or something that it names is not there. Paths begin at the root. */
 export class FileProblem extends Error {
   readonly diagnostics: readonly Diagnostic[]
-  constructor(diagnostics: readonly Diagnostic[]) {
+  readonly root: string
+  constructor(diagnostics: readonly Diagnostic[], root: string) {
     super('the pipeline file has errors')
     this.diagnostics = diagnostics
+    this.root = root
   }
 }
 
@@ -214,8 +214,11 @@ function keep(path: string, bytes: Buffer): void {
 export async function openPipeline(command: Command, buildDir: string): Promise<Opened> {
   const project = findProject(command, buildDir)
   const params = paramsOf(command)
-  const { pipeline, diagnostics } = await compileFile(project, readBuild(buildDir), params)
-  if (pipeline === null) throw new FileProblem(diagnostics)
+  // A wish that cannot be met is said before anything else happens.
+  formatOf(command)
+  const build = readBuild(buildDir)
+  const { pipeline, diagnostics } = await compileFile(project, build, params)
+  if (pipeline === null) throw new FileProblem(diagnostics, project.root)
   const stores = openStores(project.environment.stateDir)
   const sources: Record<string, FoundSource> = {}
   const missing: Diagnostic[] = []
@@ -224,11 +227,9 @@ export async function openPipeline(command: Command, buildDir: string): Promise<
     if ('missing' in found) missing.push(problems.missingSource(source.span, source.name, found.missing))
     else if (found.files.length > 0 || !source.optional) sources[source.name] = found
   }
-  if (missing.length > 0) throw new FileProblem([...diagnostics, ...missing])
-  if (diagnostics.length > 0)
-    process.stderr.write(
-      `${renderDiagnostics(diagnostics, { color: useColor(process.stderr, command), language: languageOf(process.env) })}\n`,
-    )
+  if (missing.length > 0) throw new FileProblem([...diagnostics, ...missing], project.root)
+  const { version } = build
+  await sayDiagnostics({ diagnostics, root: project.root, version }, command, 'text')
   const lockPath = join(project.root, project.file.replace(/\.yaml$/, '.lock'))
   const lock = readLock(lockPath, relative(project.root, lockPath))
   return { ...project, pipeline, stores, sources, lockPath, lock, overridden: Object.keys(params).length > 0 }
@@ -320,7 +321,7 @@ export function listFlag(command: Command, name: string): readonly string[] {
 }
 
 /** `-p name=value`: numbers, true, false and none as in the file, all else as text. */
-function paramsOf(command: Command): JsonObject {
+export function paramsOf(command: Command): JsonObject {
   const params: Record<string, Json> = {}
   for (const text of listFlag(command, 'param')) {
     const at = text.indexOf('=')

@@ -49,7 +49,9 @@ function diagnose(file: string): readonly Diagnostic[] {
   if (value === undefined) return diagnostics
   const hanShare = Object.fromEntries(sourcesToSample(value).map((name) => [name, Number(given('han') ?? 0)]))
   const missing = world.includes('missing')
-    ? Object.values(value.sources).map(({ span, name, from }) => missingSource(span, name, String(from)))
+    ? Object.values(value.sources).map(({ span, name, from }) =>
+        missingSource(span, name, JSON.stringify(from).slice(1, -1)),
+      )
     : []
   return [...diagnostics, ...adviceOn(value, { hanShare }), ...missing]
 }
