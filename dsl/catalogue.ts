@@ -170,6 +170,45 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
     'version: 1\nname: my-pipeline\ndata: data/*.jsonl\nflow: clean',
     words('A run of nothing would look like a success.', '什么都不跑也会看起来像成功。'),
   ),
+  E019: entry(
+    words('The file is not plain UTF-8 text.', '文件不是纯 UTF-8 文本。'),
+    words('(a file saved as UTF-16 or GBK)', '（以 UTF-16 或 GBK 保存的文件）'),
+    words('(the same file saved as UTF-8)', '（同一文件以 UTF-8 保存）'),
+    words(
+      'Read in the wrong encoding, Chinese text becomes other characters without any error.',
+      '用错编码读取时，中文会变成别的字，而且不报错。',
+    ),
+  ),
+  E020: entry(
+    words(
+      'A full-width sign of an input method stands where YAML needs an ASCII one.',
+      '该用半角符号的地方用了输入法的全角符号。',
+    ),
+    'split: { with: { train：80%，test：20% } }',
+    'split: { with: { train: 80%, test: 20% } }',
+    words(
+      'To YAML such a sign is a letter like any other, so keys and lists silently become text.',
+      '对 YAML 来说全角符号只是普通字符，键和列表会悄悄变成文本。',
+    ),
+  ),
+  E021: entry(
+    words('A colon has no space after it.', '冒号后面没有空格。'),
+    'lora-train: { with: { r:8 } }',
+    'lora-train: { with: { r: 8 } }',
+    words(
+      "YAML reads 'r:8' as one word, as it has to for times and addresses.",
+      "YAML 把 'r:8' 读成一个词，因为时间和网址也要这样写。",
+    ),
+  ),
+  W022: entry(
+    words('A number starts with a zero.', '数字以 0 开头。'),
+    'seed: 042',
+    'seed: 42',
+    words(
+      'YAML 1.2 reads 42, YAML 1.1 reads 34: the same file would mean two things.',
+      'YAML 1.2 读成 42，YAML 1.1 读成 34：同一个文件有两种意思。',
+    ),
+  ),
   E101: entry(
     words('A stage kind has no such option.', '这种阶段没有这个选项。'),
     'lora_alpha: 32',
@@ -322,8 +361,8 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
   ),
   E122: entry(
     words('A required option is missing.', '缺少必需的选项。'),
-    'split: { with: { seed: 1 } }',
-    'split: { with: { seed: 1, train: 80%, test: 20% } }',
+    'publish: { with: {} }',
+    'publish: { with: { to: dist/model } }',
     words('There is no default that would be right for most.', '没有对多数人都合适的默认值。'),
   ),
   E124: entry(
@@ -410,6 +449,18 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
       '有些指标越小越好；这里的比较多半写反了。',
     ),
   ),
+  W206: entry(
+    words(
+      'BLEU is measured on Chinese text with a tokenizer that splits at spaces.',
+      '用按空格切分的分词方式在中文上计算 BLEU。',
+    ),
+    'eval: { with: { metrics: [bleu] } }',
+    'eval: { with: { metrics: [bleu], bleu_tokenizer: zh } }',
+    words(
+      'A sentence without spaces is one word, so BLEU is near 0 or exactly 1 and says nothing.',
+      '没有空格的句子会被当成一个词，BLEU 要么接近 0 要么正好是 1，没有意义。',
+    ),
+  ),
   E211: entry(
     words('A check is not a comparison.', '检查项不是比较。'),
     '- bleu',
@@ -493,6 +544,48 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
     '- bleu better than baseline by -0.1',
     '- bleu no worse than baseline by 0.1',
     words('better than … by -0.1 would mean worse.', 'better than … by -0.1 的意思就成了更差。'),
+  ),
+  E303: entry(
+    words(
+      'The lock file holds the marks of a merge that nobody finished.',
+      '锁文件里有没处理完的合并冲突标记。',
+    ),
+    '<<<<<<< HEAD',
+    'sluice lock --resolve',
+    words(
+      'Half of one lock and half of another describe a result that never was.',
+      '两份锁各取一半，描述的是一个从没存在过的结果。',
+    ),
+  ),
+  E304: entry(
+    words('The lock file holds a line that sluice does not write.', '锁文件里有 sluice 不会写出的行。'),
+    '    key: "sha2',
+    'git checkout pipelines/demo.pipeline.lock',
+    words(
+      'A lock that is read wrongly would compare today with a result that never was.',
+      '读错的锁文件会拿今天的结果和从没存在过的结果比较。',
+    ),
+  ),
+  W306: entry(
+    words(
+      'A stage is never cached although it would give the same result.',
+      '阶段结果不变，却从不使用缓存。',
+    ),
+    'lora-train: { cache: off }',
+    'lora-train: { with: { seed: 43 } }',
+    words(
+      'Every run pays for it again, and so does everything after it.',
+      '每次运行都要重算，后面的阶段也跟着重算。',
+    ),
+  ),
+  W307: entry(
+    words('A literal looks like a secret.', '明文看起来像密钥。'),
+    'token: hf_0123456789abcdef0123456789abcdef01',
+    'token: env:HF_TOKEN',
+    words(
+      'Pipeline files are committed, and git keeps every version for ever.',
+      '流水线文件会提交到 git，而 git 永远保留每一个版本。',
+    ),
   ),
   E310: entry(
     words('The files of a source are not there.', '来源指向的文件不存在。'),
@@ -673,14 +766,5 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
     '- size(weights) <= 20MB',
     '- size(adapter) <= 20MB',
     words('What is not read has no size to judge.', '没有读取的东西，没有大小可裁定。'),
-  ),
-  W307: entry(
-    words('A secret stands in the file.', '文件里写了密钥。'),
-    'webhook: https://hooks.example.com/T0/B1/x9',
-    'webhook: env:SLACK_WEBHOOK',
-    words(
-      'The file is checked into git, where it stays for ever and everybody reads it.',
-      '这个文件会进 git，永远留在那里，谁都能看到。',
-    ),
   ),
 }

@@ -6,7 +6,7 @@ import { parseExpression } from './expression/parse.ts'
 import { namesIn } from './expression/syntax.ts'
 import { readGate, UNTUNED, type ReadGate } from './gates.ts'
 import { cyclesOf, graphOf, runningOrder, type Edge } from './graph.ts'
-import { resolveOptions } from './options.ts'
+import { propertiesOf, resolveOptions } from './options.ts'
 import { own } from './own.ts'
 import { readParams } from './params.ts'
 import type { CompileOptions, Pipeline, Reference, Stage } from './pipeline.ts'
@@ -18,6 +18,8 @@ import { readMatrix } from './read-matrix.ts'
 import type { RunSettings } from './read-settings.ts'
 import { readYaml } from './read-yaml.ts'
 import { readSelection } from './selections.ts'
+import { secretsIn } from './secrets.ts'
+import { slipBehind } from './slips.ts'
 import { isSlug } from './slug.ts'
 import type { Source, Span } from './source.ts'
 import { didYouMean } from './spelling.ts'
@@ -36,7 +38,7 @@ export function compile(source: Source, kinds: Kinds, options: CompileOptions = 
   const out: Diagnostic[] = []
   const pipeline = build(source, kinds, options, out)
   const diagnostics = out
-    .map((each, i) => ({ each, i }))
+    .map((each, i) => ({ each: slipBehind(each), i }))
     .sort((a, b) => a.each.primary.span.start - b.each.primary.span.start || a.i - b.i)
     .map(({ each }) => each)
   const failed = diagnostics.some((each) => each.severity === 'error')
@@ -51,6 +53,7 @@ function build(source: Source, kinds: Kinds, options: CompileOptions, out: Diagn
     return null
   }
   const file = readFile(root, out)
+  out.push(...secretsIn(root))
   const head: Span = { source, start: root.span.start, end: root.span.start + 1 }
   const params = readParams(file.params, options.params ?? {}, head, out)
   const values: ValueScope = {
@@ -114,7 +117,7 @@ function draftAll(
     if (kind !== null)
       drafts.set(
         declaration.name,
-        draftOf(declaration.name, kind, declaration, declaration.span, sample, out),
+        draftOf(declaration.name, kind, declaration, declaration.span, sample, kinds, out),
       )
   }
   const known = file.stages.map((each) => each.name)
@@ -123,7 +126,7 @@ function draftAll(
     if (seen.has(name)) continue
     seen.add(name)
     const kind = own(kinds, name)
-    if (kind !== undefined) drafts.set(name, draftOf(name, kind, null, span, values, out))
+    if (kind !== undefined) drafts.set(name, draftOf(name, kind, null, span, values, kinds, out))
     else if (!file.poisoned || file.stages.length > 0) {
       const near = didYouMean(name, [...known, ...Object.keys(kinds)])
       out.push(graphProblems.unknownStage(span, name, near, known, Object.keys(kinds)))
@@ -176,6 +179,9 @@ function kindOf(
     out.push(graphProblems.otherVersion(span, written, kind.name, kind.version))
     return null
   }
+  // Every kind but a gate is a function of its inputs.
+  if (declaration.settings.cacheOff !== null && declaration.settings.cacheOff !== file.defaults.cacheOff)
+    out.push(graphProblems.cacheOff(declaration.settings.cacheOff, declaration.name))
   if (kind.decides !== undefined) out.push(...declaration.gateProblems)
   if (!isGate(kind))
     for (const entry of declaration.gateKeys)
@@ -189,17 +195,20 @@ function draftOf(
   declaration: StageDeclaration | null,
   span: Span,
   values: ValueScope,
+  kinds: Kinds,
   out: Diagnostic[],
 ): Draft {
   const entry = declaration?.matrix ?? null
   const matrix = entry === null || kind.decides !== undefined ? null : readMatrix(entry, values, out)
   const followsMatrix = declaration?.with != null && mentionsMatrix(declaration.with)
-  const own =
+  const point =
     matrix === null
       ? values.matrix
       : { point: matrix.points[0]?.values ?? {}, declared: matrix.span, poisoned: false }
-  const sample = { ...values, matrix: own }
-  const resolved = resolveOptions(kind, declaration?.with ?? null, span, sample, out)
+  const sample = { ...values, matrix: point }
+  const elsewhere = (option: string): string | null =>
+    Object.values(kinds).find(({ options }) => own(propertiesOf(options), option) !== undefined)?.name ?? null
+  const resolved = resolveOptions(kind, declaration?.with ?? null, span, sample, out, elsewhere)
   const sound = resolved.sound && declaration?.poisoned !== true && (entry === null || matrix !== null)
   return {
     name,

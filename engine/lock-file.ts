@@ -1,5 +1,8 @@
 /** The git-tracked lock: what each stage was made from and what came out, one fact a line. */
 import { existsSync, readFileSync } from 'node:fs'
+import type { Diagnostic } from '../dsl/diagnostic.ts'
+import * as problems from '../dsl/problems/world.ts'
+import type { Source, Span } from '../dsl/source.ts'
 import type { Json } from '../dsl/stage-signature.ts'
 import { canonicalJson } from './artifact.ts'
 import { writeAtomic } from './store/atomic.ts'
@@ -35,8 +38,8 @@ export function parseLock(text: string, path: string): Lock {
     else if (match !== null && indent === '  ' && value === undefined && section !== null)
       section[key] = entry = {}
     else if (match !== null && indent === '    ' && value !== undefined && entry !== null)
-      entry[key] = valueOf(value, () => new LockError(path, index + 1, line))
-    else throw new LockError(path, index + 1, line)
+      entry[key] = valueOf(value, () => new LockError(path, text, index + 1))
+    else throw new LockError(path, text, index + 1)
   }
   return lock
 }
@@ -49,15 +52,24 @@ function valueOf(text: string, damaged: () => LockError): Json {
   }
 }
 
+/** The lock cannot be read; the diagnostic shows the line and the way out. */
 export class LockError extends Error {
-  constructor(path: string, line: number, text: string) {
-    const conflict = /^(<{7}|={7}|>{7})/.test(text)
-    super(
-      conflict
-        ? `${path}:${String(line)} holds conflict markers; take either side (git checkout --theirs ${path}) and run again: what fits is reused`
-        : `${path}:${String(line)} is not a line that sluice wrote: ${text.slice(0, 80)}; restore it with git checkout ${path}, or delete it`,
-    )
+  readonly diagnostic: Diagnostic
+  constructor(path: string, text: string, line: number) {
+    const diagnostic = damageAt({ path, text }, line)
+    super(`${path}:${String(line)} ${diagnostic.message.en}`)
+    this.diagnostic = diagnostic
   }
+}
+
+function damageAt(source: Source, line: number): Diagnostic {
+  const lines = source.text.split('\n')
+  const start = lines.slice(0, line - 1).reduce((sum, each) => sum + each.length + 1, 0)
+  const spanOf = (from: number, length: number): Span => ({ source, start: from, end: from + length })
+  const here = spanOf(start, lines[line - 1]?.length ?? 0)
+  if (!/^(<{7}|={7}|>{7}|\|{7})/.test(lines[line - 1] ?? '')) return problems.lockDamaged(here)
+  const middle = source.text.indexOf('\n=======', start)
+  return problems.lockConflict(here, middle < 0 ? null : spanOf(middle + 1, '======='.length))
 }
 
 /** `shown` is how messages name the file. */

@@ -40,6 +40,12 @@ export async function findSource(
   }
 }
 
+/** The files of a source as they are now, none of them read. */
+export async function filesOfSource(source: PipelineSource, root: string): Promise<readonly string[]> {
+  const patterns = typeof source.from === 'string' ? [source.from] : Object.values(source.from)
+  return (await Promise.all(patterns.map((pattern) => filesOf(pattern, root)))).flat()
+}
+
 /** Which file is which split is part of the content. */
 function splitMarks(splits: Readonly<Record<string, readonly string[]>>): readonly TreeFile[] {
   return Object.entries(splits).flatMap(([split, paths]) =>
