@@ -232,6 +232,15 @@ function miss(context: Context, text: string, source: string, reason: string): U
   return unknown(reason)
 }
 
+/** What a part of a check comes to, by the rules of the verdict; null if that is not known. */
+export function valueOf(expression: Expression, scores: Scores): number | boolean | null {
+  const context: Context = { scores, looked: [] }
+  const value = number(expression, context)
+  if (value.type === 'known') return value.value
+  const outcome = truth(expression, context)
+  return outcome.type === 'known' ? outcome.value : null
+}
+
 /** The value and the limit that it is held against, margin included. */
 function endsOf(
   expression: DirectedComparison,

@@ -4,39 +4,54 @@ import type { Json } from '../dsl/stage-signature.ts'
 import { canonicalJson } from './artifact.ts'
 import { writeAtomic } from './store/atomic.ts'
 
-/** Section -> entry -> fact -> value: `stages`, `scores`, `gates`, `wiring`. */
-export type Lock = Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, Json>>>>>>
+/** What is known of one stage, source or gate. */
+export type Facts = Readonly<Record<string, Json>>
+/** Entry -> its facts. */
+export type Section = Readonly<Record<string, Facts>>
+/** Section -> entry -> fact -> value: `stages`, `scores`, `gates`, `sources`, `wiring`. */
+export type Lock = Readonly<Record<string, Section>>
 
-const HEADER = '# Written by sluice at the end of a complete run; commit it.\nlock: 1\n'
+const FIRST_LINE = '# Written by sluice; commit it. Conflict? run: sluice lock --resolve'
+
+/** A name that stands as it is; anything else is written as a JSON string, which is YAML as well. */
+const PLAIN = /^[\p{L}\p{N}_][^\s:"#]*$/u
 
 /** A YAML subset: three levels, sorted, values as JSON. */
-export function lockText(lock: Lock): string {
-  let text = HEADER
+export function lockText(lock: Lock, firstLine = FIRST_LINE): string {
+  let text = `${firstLine}\nlock: 1\n`
   for (const [section, entries] of sorted(lock)) {
-    text += `${section}:\n`
+    text += `${nameText(section)}:\n`
     for (const [name, facts] of sorted(entries)) {
-      text += `  ${name}:\n`
-      for (const [fact, value] of sorted(facts)) text += `    ${fact}: ${canonicalJson(value)}\n`
+      text += `  ${nameText(name)}:\n`
+      for (const [fact, value] of sorted(facts)) text += `    ${nameText(fact)}: ${canonicalJson(value)}\n`
     }
   }
   return text
 }
+
+function nameText(name: string): string {
+  return PLAIN.test(name) ? name : JSON.stringify(name)
+}
+
+const LINE = /^(?<indent> {0,4})(?:(?<quoted>"(?:[^"\\]|\\.)*")|(?<key>[^\s:"][^:]*)):(?: (?<value>.*))?$/su
 
 /** Reads what `lockText` wrote. Throws with the line for anything else, conflict markers above all. */
 export function parseLock(text: string, path: string): Lock {
   const lock: Record<string, Record<string, Record<string, Json>>> = {}
   let section: Record<string, Record<string, Json>> | null = null
   let entry: Record<string, Json> | null = null
-  for (const [index, line] of text.split('\n').entries()) {
+  for (const [index, line] of text.split(/\r?\n/).entries()) {
     if (line === '' || line.startsWith('#') || line === 'lock: 1') continue
-    const match = /^(?<indent> {0,4})(?<key>[^\s:][^:]*):(?: (?<value>.*))?$/su.exec(line)
-    const { indent = '', key = '', value } = match?.groups ?? {}
-    if (match !== null && indent === '' && value === undefined) lock[key] = section = {}
+    const damaged = () => new LockError(path, index + 1, line)
+    const match = /^(<{7}|={7}|>{7}|\|{7})/.test(line) ? null : LINE.exec(line)
+    const { indent = '', quoted, key = '', value } = match?.groups ?? {}
+    const name = quoted === undefined ? key : (valueOf(quoted, damaged) as string)
+    if (match !== null && indent === '' && value === undefined) lock[name] = section = {}
     else if (match !== null && indent === '  ' && value === undefined && section !== null)
-      section[key] = entry = {}
+      section[name] = entry = {}
     else if (match !== null && indent === '    ' && value !== undefined && entry !== null)
-      entry[key] = valueOf(value, () => new LockError(path, index + 1, line))
-    else throw new LockError(path, index + 1, line)
+      entry[name] = valueOf(value, damaged)
+    else throw damaged()
   }
   return lock
 }
@@ -50,13 +65,17 @@ function valueOf(text: string, damaged: () => LockError): Json {
 }
 
 export class LockError extends Error {
+  /** Whether the line is one of git's conflict markers. */
+  readonly conflict: boolean
+
   constructor(path: string, line: number, text: string) {
-    const conflict = /^(<{7}|={7}|>{7})/.test(text)
+    const conflict = /^(<{7}|={7}|>{7}|\|{7})/.test(text)
     super(
       conflict
-        ? `${path}:${String(line)} holds conflict markers; take either side (git checkout --theirs ${path}) and run again: what fits is reused`
-        : `${path}:${String(line)} is not a line that sluice wrote: ${text.slice(0, 80)}; restore it with git checkout ${path}, or delete it`,
+        ? `${path}:${String(line)} holds conflict markers of a merge\n  help: sluice lock --resolve   (keeps what fits the merged pipeline file; nothing has to run for that)`
+        : `${path}:${String(line)} is not a line that sluice wrote: ${text.slice(0, 80)}\n  help: restore it with git checkout ${path}, or delete it and run again`,
     )
+    this.conflict = conflict
   }
 }
 

@@ -3,7 +3,7 @@ import { statSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import type { PipelineSource } from '../../dsl/pipeline.ts'
 import { treeOf } from '../artifact.ts'
-import type { TreeFile } from '../artifact.ts'
+import type { Tree, TreeFile } from '../artifact.ts'
 import type { FoundSource } from '../environment.ts'
 import type { StatCache } from '../store/digest.ts'
 
@@ -38,6 +38,11 @@ export async function findSource(
     files: files.files.map((file) => file.path),
     ...(splits === null ? {} : { splits }),
   }
+}
+
+/** The files of a source by content, without what `splits` adds to its digest. */
+export function sourceTree({ dir, files }: FoundSource, stats: StatCache): Tree {
+  return treeOf(files.map((path): TreeFile => ({ path, ...stats.digest(join(dir, path)) })))
 }
 
 /** Which file is which split is part of the content. */

@@ -2,13 +2,14 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Pipeline, Stage } from '../../dsl/pipeline.ts'
+import type { Gate, Pipeline, Stage } from '../../dsl/pipeline.ts'
 import type { Verdict, Yardstick } from '../../dsl/judge.ts'
-import type { Json } from '../../dsl/stage-signature.ts'
 import type { Artifact, Digest } from '../artifact.ts'
 import type { Environment, FoundSource, Stores } from '../environment.ts'
-import { writeLock } from '../lock-file.ts'
-import type { Lock } from '../lock-file.ts'
+import { LockError, readLock, writeLock } from '../lock-file.ts'
+import type { Facts, Lock } from '../lock-file.ts'
+import { scoreFacts, sourceFacts, stageFacts, wiringFacts } from '../lock/facts.ts'
+import { settleGates } from '../lock/settle.ts'
 import { keyOf } from '../plan/manifest.ts'
 import { forceOf, stageManifest } from '../plan/plan.ts'
 import { writeAtomic } from '../store/atomic.ts'
@@ -33,8 +34,8 @@ export interface RunRequest {
   /** Stages to bring up to date with all they need; null is the whole pipeline. */
   readonly targets: readonly string[] | null
   readonly forced: ReadonlySet<string>
-  /** `main` and `last`: what does not come from this run. */
-  readonly yardsticks: Readonly<Record<string, Yardstick>>
+  /** `main` and `last` for a gate: what does not come from this run. */
+  readonly yardsticks: (gate: Gate) => Readonly<Record<string, Yardstick>>
   /** Why a stage runs, in one line, for the log. */
   readonly reasonOf: (stage: string) => string
   /** Where the lock is written after a complete run; null with overridden parameters. */
@@ -88,7 +89,7 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
       const exitCode = exitCodeOf(finished, request.signal)
       const complete = request.targets === null && [0, 3, 4].includes(exitCode)
       if (complete && request.lockPath !== null)
-        writeLock(request.lockPath, lockOf(pipeline, finished, request))
+        writeLock(request.lockPath, lockOf(pipeline, finished, request, id))
       request.stores.stats.save()
       emit({ type: 'run.done', exitCode, durationMs: Math.round(performance.now() - began) })
       return { exitCode, state, results: finished.results, verdicts: finished.verdicts }
@@ -256,7 +257,8 @@ function judgeNow(
     const port = measuring === undefined ? null : metricsPort(measuring)
     return port === null ? null : (finished.results.get(name)?.outputs[port] ?? null)
   }
-  const verdict = judgeGate(stage, metricsOf, measured, request.yardsticks, request.stores.blobs)
+  const yardsticks = stage.gate === null ? {} : request.yardsticks(stage.gate)
+  const verdict = judgeGate(stage, metricsOf, measured, yardsticks, request.stores.blobs)
   finished.verdicts.set(stage.name, verdict)
   const shown = join(request.environment.stateDir, 'out', request.pipeline.name, stage.name, 'verdict.json')
   writeAtomic(shown, `${JSON.stringify(verdict, null, 1)}\n`)
@@ -335,42 +337,35 @@ function exitCodeOf(finished: Finished, signal: AbortSignal): number {
   return EXIT_ORDER.find((code) => codes.has(code)) ?? 0
 }
 
-function lockOf(pipeline: Pipeline, finished: Finished, request: RunRequest): Lock {
-  const stages: Record<string, Record<string, Json>> = {}
-  const scores: Record<string, Record<string, Json>> = {}
-  const gates: Record<string, Record<string, Json>> = {}
-  const wiring: Record<string, Record<string, Json>> = {}
-  const sources: Record<string, Record<string, Json>> = {}
-  for (const [name, found] of Object.entries(request.sources))
-    sources[name] = { digest: found.digest, files: found.files.length }
+function lockOf(pipeline: Pipeline, finished: Finished, request: RunRequest, run: string): Lock {
+  const stages: Record<string, Facts> = {}
+  const scores: Record<string, Facts> = {}
+  const gates: Record<string, Facts> = {}
+  const wiring: Record<string, Facts> = {}
+  const sources: Record<string, Facts> = {}
+  for (const [name, found] of Object.entries(request.sources)) sources[name] = sourceFacts(found)
   for (const stage of pipeline.stages) {
-    wiring[stage.name] = Object.fromEntries(
-      Object.entries(stage.inputs).map(([port, from]) => [
-        port,
-        from.type === 'source' ? `sources.${from.source}` : `${from.stage}.${from.port}`,
-      ]),
-    )
+    wiring[stage.name] = wiringFacts(stage)
     const verdict = finished.verdicts.get(stage.name)
     if (verdict !== undefined) gates[stage.name] = { verdict: verdict.verdict }
     const result = finished.results.get(stage.name)
     if (result === undefined) continue
-    const made = Object.entries(result.outputs).map(([port, artifact]) => [`out.${port}`, artifact.tree])
-    const manifest = Object.entries(result.manifest).map(([name, value]) => [name, JSON.parse(value) as Json])
-    stages[stage.name] = { ...Object.fromEntries([...manifest, ...made]), key: result.key } as Record<
-      string,
-      Json
-    >
+    stages[stage.name] = stageFacts(result)
     const port = metricsPort(stage)
     const artifact = port === null ? undefined : result.outputs[port]
     const metrics = artifact === undefined ? null : readMetrics(artifact, request.stores.blobs)
-    if (metrics !== null && !('missing' in metrics)) {
-      const values = Object.entries(metrics.metrics).map(([name, { value }]) => [name, value])
-      scores[stage.name] = {
-        ruler: metrics.ruler,
-        rows: metrics.rows,
-        ...(Object.fromEntries(values) as Record<string, Json>),
-      }
-    }
+    if (metrics !== null && !('missing' in metrics)) scores[stage.name] = scoreFacts(metrics)
   }
-  return { gates, scores, sources, stages, wiring }
+  const lock = { gates, scores, sources, stages, wiring }
+  return settleGates(lock, lockBefore(request.lockPath), { run, at: new Date().toISOString().slice(0, 10) })
+}
+
+/** What the lock said before this run; null if a merge broke it meanwhile, since it is about to be written anew. */
+function lockBefore(path: string | null): Lock | null {
+  try {
+    return path === null ? null : readLock(path)
+  } catch (error) {
+    if (error instanceof LockError) return null
+    throw error
+  }
 }
