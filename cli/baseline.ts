@@ -5,9 +5,11 @@ import type { Gate } from '../dsl/pipeline.ts'
 import type { ScoreSet, Yardstick } from '../dsl/judge.ts'
 import { LockError, parseLock } from '../engine/lock-file.ts'
 import type { Lock } from '../engine/lock-file.ts'
+import { lockedOutput } from '../engine/lock/facts.ts'
 import { parseBlessing, stands } from '../engine/lock/blessing.ts'
 import type { Blessing } from '../engine/lock/blessing.ts'
 import { hasPassed, runOf } from '../engine/lock/settle.ts'
+import { metricsPort } from '../engine/run/gate.ts'
 import { defaultBranch, depthOf, fetchCommand, HISTORY_DEPTH, versionsOf } from './git.ts'
 import { FileProblem } from './project.ts'
 import type { Opened } from './project.ts'
@@ -99,15 +101,24 @@ export function lockIn(text: string, path: string): Lock | null {
   }
 }
 
-/** The scores of one stage in a lock, with their ruler. */
-export function scoresIn(lock: Lock | null, stage: string, origin: string): ScoreSet | null {
+/** The scores of one stage in a lock, with their ruler; `port` is where the stage gives its metrics, for their rows. */
+export function scoresIn(
+  lock: Lock | null,
+  stage: string,
+  origin: string,
+  port: string | null = null,
+): ScoreSet | null {
   const facts = lock?.['scores']?.[stage]
   if (facts === undefined) return null
-  const { ruler, rows: _rows, ...values } = facts
+  const { ruler, rows, ...values } = facts
+  const metrics = Object.keys(values)
+  const kept = port === null ? null : lockedOutput(lock?.['stages']?.[stage], port)
   return {
     ruler: typeof ruler === 'string' ? ruler : '',
     origin,
     values: values as Record<string, number | null>,
+    ...(typeof rows === 'number' ? { counts: Object.fromEntries(metrics.map((name) => [name, rows])) } : {}),
+    ...(kept === null ? {} : { artifact: kept }),
   }
 }
 
@@ -118,10 +129,12 @@ export async function yardsticksOf(
   const wanted = opened.pipeline.stages.some(({ gate }) => gate !== null && namesMain(gate))
   const main = wanted ? await findMain(opened) : null
   return ({ judged }) => {
-    const last: Yardstick = scoresIn(opened.lock, judged, 'last') ?? {
+    const stage = opened.pipeline.stages.find(({ name }) => name === judged)
+    const port = stage === undefined ? null : metricsPort(stage)
+    const last: Yardstick = scoresIn(opened.lock, judged, 'last', port) ?? {
       missing: 'there is no earlier run in the lock file',
     }
-    return main === null ? { last } : { last, main: mainYardstick(main, judged) }
+    return main === null ? { last } : { last, main: mainYardstick(main, judged, port) }
   }
 }
 
@@ -130,10 +143,10 @@ export function namesMain(gate: Gate): boolean {
   return gate.checks.some(({ text }) => /\bmain\b/.test(text))
 }
 
-export function mainYardstick(main: Main, stage: string): Yardstick {
+export function mainYardstick(main: Main, stage: string, port: string | null): Yardstick {
   if (main.lock === null)
     return { missing: main.git.type === 'none' ? `${main.git.why}: ${main.git.help}` : 'main has no scores' }
-  const scores = scoresIn(main.lock, stage, main.origin)
+  const scores = scoresIn(main.lock, stage, main.origin, port)
   if (scores !== null) return scores
   const known = Object.keys(main.lock['scores'] ?? {}).sort()
   return {

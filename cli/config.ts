@@ -2,9 +2,11 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Checked, Diagnostic } from '../dsl/diagnostic.ts'
-import * as problems from '../dsl/problems.ts'
+import { A, kindOf } from '../dsl/problems/nouns.ts'
+import { unknownKey } from '../dsl/problems/text.ts'
+import { wrongType } from '../dsl/problems/values.ts'
 import { readYaml } from '../dsl/read-yaml.ts'
-import { isText } from '../dsl/tree.ts'
+import { isText, plainValue } from '../dsl/tree.ts'
 
 export const CONFIG_FILE = 'sluice.config.yaml'
 const KEYS: readonly string[] = ['version', 'default_branch']
@@ -23,10 +25,10 @@ export function readConfig(root: string): Checked<Config> {
   const tree = text.trim() === '' ? null : readYaml({ path: CONFIG_FILE, text }, diagnostics)
   const entries = tree?.type === 'map' ? tree.entries : []
   for (const { key, keySpan } of entries)
-    if (!KEYS.includes(key)) diagnostics.push(problems.unknownKey(keySpan, key, 'config', KEYS))
+    if (!KEYS.includes(key)) diagnostics.push(unknownKey(keySpan, key, 'config', KEYS))
   const branch = entries.find(({ key }) => key === 'default_branch')?.value
   if (branch !== undefined && !isText(branch))
-    diagnostics.push(problems.wrongType(branch.span, 'default_branch', 'text', 'something else'))
+    diagnostics.push(wrongType(branch.span, 'default_branch', A.text, kindOf(plainValue(branch))))
   if (diagnostics.some(({ severity }) => severity === 'error')) return { diagnostics }
   return {
     value: { defaultBranch: branch !== undefined && isText(branch) ? branch.value : null },

@@ -1,9 +1,7 @@
 /** The gates of a pipeline, judged on the metrics that this machine has; nothing runs. */
 import type { Verdict } from '../dsl/judge.ts'
 import type { Stage } from '../dsl/pipeline.ts'
-import type { Artifact } from '../engine/artifact.ts'
-import { judgeGate, readMetrics } from '../engine/run/gate.ts'
-import { metricsPort } from '../engine/run/run.ts'
+import { judgeGate, metricsPort, readMetrics } from '../engine/run/gate.ts'
 import type { Result } from '../engine/store/results.ts'
 import { yardsticksOf } from './baseline.ts'
 import { Usage } from './options.ts'
@@ -30,32 +28,26 @@ export async function judgeNow(opened: Opened): Promise<Judged> {
   const gated = opened.pipeline.stages.filter((stage) => stage.gate !== null)
   if (gated.length === 0) throw new Usage(`${opened.file} has no gate`, true)
   const results = upToDate(opened)
-  const measuring = opened.pipeline.stages.filter((stage) => metricsPort(stage) !== null)
-  const metricsOf = (name: string): Artifact | null => {
-    const stage = measuring.find((other) => other.name === name)
-    const port = stage === undefined ? null : metricsPort(stage)
-    return port === null ? null : (results.get(name)?.outputs[port] ?? null)
-  }
-  const names = measuring.map((stage) => stage.name)
-  const measuredRulers = names.flatMap((name) => {
-    const artifact = metricsOf(name)
-    const metrics = artifact === null ? null : readMetrics(artifact, opened.stores.blobs)
-    return metrics === null || 'missing' in metrics ? [] : [[name, metrics.ruler] as const]
-  })
+  const resultOf = (name: string) => results.get(name) ?? null
+  const rulers = rulersOf(opened, results)
   const yardsticks = await yardsticksOf(opened)
   const gates = gated.map((stage) => {
     const others = stage.gate === null ? {} : yardsticks(stage.gate)
     const known = Object.values(others).flatMap((each) =>
-      'missing' in each ? [] : [[each.origin, each.ruler] as const],
+      'missing' in each || each.ruler === null ? [] : [[each.origin, each.ruler] as const],
     )
-    const verdict = judgeGate(stage, metricsOf, names, others, opened.stores.blobs)
-    return { stage, verdict, rulers: Object.fromEntries([...measuredRulers, ...known]) }
+    const { pipeline, environment, stores } = opened
+    const world = { stages: pipeline.stages, kinds: environment.kinds, resultOf, blobs: stores.blobs }
+    const verdict = judgeGate(stage, { ...world, yardsticks: others })
+    return { stage, verdict, rulers: { ...rulers, ...Object.fromEntries(known) } }
   })
   return {
     gates,
     exitCode: exitCodeOf(gates.map(({ verdict }) => verdict)),
     results,
-    unmeasured: names.filter((name) => metricsOf(name) === null),
+    unmeasured: opened.pipeline.stages.flatMap((stage) =>
+      metricsPort(stage) !== null && !results.has(stage.name) ? [stage.name] : [],
+    ),
   }
 }
 
@@ -65,11 +57,24 @@ export function exitCodeOf(verdicts: readonly Verdict[]): number {
   return kinds.includes('fail') ? 3 : kinds.includes('undecided') ? 4 : 0
 }
 
-/** The results of all stages that would not run. */
+/** Stage -> the ruler by which it was measured. */
+function rulersOf(opened: Opened, results: ReadonlyMap<string, Result>): Readonly<Record<string, string>> {
+  const rulers = opened.pipeline.stages.flatMap((stage) => {
+    const port = metricsPort(stage)
+    const artifact = port === null ? undefined : results.get(stage.name)?.outputs[port]
+    const metrics = artifact === undefined ? null : readMetrics(artifact, opened.stores.blobs)
+    return metrics === null || 'missing' in metrics ? [] : [[stage.name, metrics.ruler] as const]
+  })
+  return Object.fromEntries(rulers)
+}
+
+/** The results of all stages that would not run, and of choices that are made already. */
 export function upToDate(opened: Opened): ReadonlyMap<string, Result> {
   return new Map(
     planOf(opened, new Set()).flatMap((entry) =>
-      entry.type === 'cached' ? [[entry.stage.name, entry.result] as const] : [],
+      (entry.type === 'cached' || entry.type === 'choose') && entry.result !== null
+        ? [[entry.stage.name, entry.result] as const]
+        : [],
     ),
   )
 }

@@ -118,6 +118,8 @@ function partsOf(expression: Expression, scores: Scores, check: Check, top: bool
       return [{ at: expression.span.start, value: valueOf(expression, scores) }]
     case 'call':
       return [...own(expression.nameSpan.start), ...inner(...expression.args)]
+    case 'sliced':
+      return []
     case 'not':
     case 'negate':
       return [...own(expression.span.start), ...inner(expression.operand)]

@@ -1,16 +1,18 @@
 /** `NAME.gate-tests.yaml`: made-up scores and what the gate must say to them; text -> tests -> outcomes. */
 import type { Checked, Diagnostic } from './diagnostic.ts'
-import { namesIn } from './expression/names.ts'
+import { operandsOf } from './expression/names.ts'
 import type { Verdict } from './judge.ts'
 import type { Gate, Pipeline } from './pipeline.ts'
-import * as problems from './problems.ts'
+import * as problems from './problems/gate-tests.ts'
+import { A, kindOf } from './problems/nouns.ts'
+import { unknownKey } from './problems/text.ts'
+import { notOneOf, wrongType } from './problems/values.ts'
 import { readYaml } from './read-yaml.ts'
-import { spanAt } from './tree.ts'
 import type { Source, Span } from './source.ts'
 import { didYouMean } from './spelling.ts'
 import { judgeSupposed } from './supposed.ts'
 import type { Supposed } from './supposed.ts'
-import { entryOf, isText } from './tree.ts'
+import { entryOf, isText, plainValue, spanAt } from './tree.ts'
 import type { MapNode, Node } from './tree.ts'
 import { readQuantity } from './units.ts'
 
@@ -54,8 +56,7 @@ function gatesOf(pipeline: Pipeline): ReadonlyMap<string, Gate> {
 
 function testsIn(source: Source, pipeline: Pipeline, out: Diagnostic[]): readonly GateTest[] | null {
   const whole = spanAt(source, 0, Math.max(0, source.text.indexOf('\n')))
-  const wrong = () =>
-    out.push(problems.wrongShape(whole, 'a file of gate tests', 'has to be a list of tests'))
+  const wrong = () => out.push(problems.notGateTests(whole))
   if (source.text.trim() === '') {
     wrong()
     return null
@@ -72,18 +73,18 @@ function testsIn(source: Source, pipeline: Pipeline, out: Diagnostic[]): readonl
 function readTest(item: Node, pipeline: Pipeline, out: Diagnostic[]): GateTest | null {
   if (item.type === 'poison') return null
   if (item.type !== 'map') {
-    out.push(problems.wrongShape(item.span, 'a gate test', 'has to be a map: { given: { … }, expect: fail }'))
+    out.push(problems.notAGateTest(item.span))
     return null
   }
   const before = out.length
   for (const { key, keySpan } of item.entries)
-    if (!KEYS.includes(key)) out.push(problems.unknownKey(keySpan, key, 'gate test', KEYS))
+    if (!KEYS.includes(key)) out.push(unknownKey(keySpan, key, 'gate test', KEYS))
   const gate = gateIn(item, pipeline, out)
   const expect = verdictIn(item, out)
   const given = gate === null ? {} : givenIn(item, gate.gate, out)
   const because = entryOf(item, 'because')?.value
   if (because !== undefined && because.type !== 'poison' && !isText(because))
-    out.push(problems.wrongType(because.span, 'because', 'text', 'something else'))
+    out.push(wrongType(because.span, 'because', A.text, kindOf(plainValue(because))))
   if (gate === null || expect === null || out.length > before) return null
   return {
     gate: gate.name,
@@ -106,21 +107,21 @@ function gateIn(
   if (written === undefined) {
     const [only, second] = gates
     if (only !== undefined && second === undefined) return { name: only[0], gate: only[1] }
-    out.push(problems.missingKey(item.span, 'gate', `gate: ${names[0] ?? 'gate'}`))
+    out.push(problems.missingInGateTest(item.span, 'gate', `gate: ${names[0] ?? 'gate'}`))
     return null
   }
   const name = isText(written.value) ? written.value.value : ''
   const gate = gates.get(name)
   if (gate !== undefined) return { name, gate }
   if (written.value.type !== 'poison')
-    out.push(problems.notOneOf(written.value.span, 'gate', name, didYouMean(name, names), names))
+    out.push(notOneOf(written.value.span, 'gate', name, didYouMean(name, names), names))
   return null
 }
 
 function verdictIn(item: MapNode, out: Diagnostic[]): Verdict['verdict'] | null {
   const written = entryOf(item, 'expect')
   if (written === undefined) {
-    out.push(problems.missingKey(item.span, 'expect', 'expect: fail'))
+    out.push(problems.missingInGateTest(item.span, 'expect', 'expect: fail'))
     return null
   }
   if (written.value.type === 'poison') return null
@@ -128,30 +129,29 @@ function verdictIn(item: MapNode, out: Diagnostic[]): Verdict['verdict'] | null 
   const verdict = VERDICTS.find((each) => each === word)
   if (verdict !== undefined) return verdict
   const near = didYouMean(word, VERDICTS)
-  out.push(problems.notOneOf(written.value.span, 'expect', word, near, VERDICTS))
+  out.push(notOneOf(written.value.span, 'expect', word, near, VERDICTS))
   return null
 }
 
 function givenIn(item: MapNode, gate: Gate, out: Diagnostic[]): Supposed {
   const written = entryOf(item, 'given')
   if (written === undefined) {
-    out.push(problems.missingKey(item.span, 'given', 'given: { bleu: 0.2 }'))
+    out.push(problems.missingInGateTest(item.span, 'given', 'given: { bleu: 0.2 }'))
     return {}
   }
   if (written.value.type === 'poison') return {}
   if (written.value.type !== 'map') {
-    out.push(problems.wrongType(written.value.span, 'given', 'a map of scores', 'something else'))
+    out.push(wrongType(written.value.span, 'given', A.map, kindOf(plainValue(written.value))))
     return {}
   }
-  const asked = gate.checks.flatMap(({ expression }) => namesIn(expression))
+  const asked = gate.checks.flatMap(({ expression }) => operandsOf(expression))
   const known = [...new Set([...asked, ...Object.keys(gate.metrics)])].sort()
   const given: Record<string, number | null> = {}
   for (const { key, keySpan, value } of written.value.entries) {
-    if (!known.includes(key)) out.push(problems.unknownKey(keySpan, key, 'given', known))
+    if (!known.includes(key)) out.push(unknownKey(keySpan, key, 'given', known))
     else if (value.type !== 'poison') {
       const score = scoreIn(value)
-      if (score === undefined)
-        out.push(problems.wrongType(value.span, key, 'a number, a percentage or the word missing', 'neither'))
+      if (score === undefined) out.push(problems.notAScore(value.span, key))
       else given[key] = score
     }
   }

@@ -1,5 +1,5 @@
 /** Pushes every metric of a gate to its ends and to missing, and reports the checks that nothing can make block. */
-import { namesIn, numbersIn } from './expression/names.ts'
+import { numbersIn, operandsOf } from './expression/names.ts'
 import type { JudgedCheck } from './judge.ts'
 import type { Check, Gate } from './pipeline.ts'
 import { judgeSupposed } from './supposed.ts'
@@ -27,7 +27,7 @@ const MOST_TRIALS = 20_000
 
 export function strengthOf(gate: Gate): GateStrength {
   const required = gate.checks.filter(({ level }) => level === 'require')
-  const read = new Set(required.flatMap(({ expression }) => namesIn(expression)))
+  const read = new Set(required.flatMap(({ expression }) => operandsOf(expression)))
   return {
     checks: required.map((check) => strengthOfCheck(check, gate)),
     unguarded: Object.keys(gate.metrics)
@@ -37,7 +37,7 @@ export function strengthOf(gate: Gate): GateStrength {
 }
 
 function strengthOfCheck(check: Check, gate: Gate): CheckStrength {
-  const names = namesIn(check.expression)
+  const names = operandsOf(check.expression)
   const values = names.map((name) => valuesFor(name, check, gate))
   let missing: Supposed | null = null
   for (const supposed of trials(names, values)) {

@@ -1,15 +1,15 @@
 /** Judges a gate by scores that somebody made up: for tests of gates and for trying what would block. */
-import { withoutSignificance } from './expression/names.ts'
+import { overOperands } from './expression/names.ts'
 import { judge } from './judge.ts'
 import type { Scores, ScoreSet, Verdict } from './judge.ts'
 import type { Gate } from './pipeline.ts'
 
-/** `bleu`, `baseline.bleu` -> its value; null is missing, as is every name that is absent. */
+/** `bleu`, `baseline.bleu`, `worst(bleu by section)` -> its value; null is missing, as is every name that is absent. */
 export type Supposed = Readonly<Record<string, number | null>>
 
-/** All of them count as measured by one ruler. "with p < …" asks only whether the comparison holds. */
+/** All of them count as measured by one ruler. */
 export function judgeSupposed(gate: Gate, supposed: Supposed): Verdict {
-  const checks = gate.checks.map((check) => ({ ...check, expression: withoutSignificance(check.expression) }))
+  const checks = gate.checks.map((check) => ({ ...check, expression: overOperands(check.expression) }))
   return judge({ ...gate, checks }, scoresOf(supposed))
 }
 
@@ -17,7 +17,8 @@ function scoresOf(supposed: Supposed): Scores {
   const spaces = new Map<string, Record<string, number | null>>()
   for (const [name, value] of Object.entries(supposed)) {
     const [first = '', second] = name.split('.')
-    const [space, metric] = second === undefined ? ['', first] : [first, second]
+    // A call is one name, dots and all.
+    const [space, metric] = second === undefined || name.includes('(') ? ['', name] : [first, second]
     spaces.set(space, { ...spaces.get(space), [metric]: value })
   }
   const set = (space: string): ScoreSet => ({

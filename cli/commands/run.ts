@@ -4,9 +4,9 @@ import { didYouMean } from '../../dsl/spelling.ts'
 import { lockedOutput } from '../../engine/lock/facts.ts'
 import { staleness } from '../../engine/lock/stale.ts'
 import type { Lock } from '../../engine/lock-file.ts'
-import { metricsPort, run } from '../../engine/run/run.ts'
+import { run } from '../../engine/run/run.ts'
 import type { RunOutcome } from '../../engine/run/run.ts'
-import { readMetrics } from '../../engine/run/gate.ts'
+import { metricsPort, readMetrics } from '../../engine/run/gate.ts'
 import { announce } from '../announce.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
@@ -14,6 +14,8 @@ import { yardsticksOf } from '../baseline.ts'
 import { checkStages, listFlag, openPipeline, planOf, stringFlag } from '../project.ts'
 import type { Opened } from '../project.ts'
 import type { Reason } from '../../engine/plan/plan.ts'
+import { capacityOf, runFacts } from '../machine.ts'
+import { eventsOf, notify } from '../notify.ts'
 import { LiveReport } from '../reports/live.ts'
 import { metricsText } from '../reports/metrics.ts'
 import type { MetricsColumn } from '../reports/metrics.ts'
@@ -29,6 +31,7 @@ const HEARTBEAT_MS = 15_000
 
 export async function runCommand(command: Command, buildDir: string): Promise<number> {
   const opened = await openPipeline(command, buildDir)
+  const smoke = command.flags['smoke'] === true
   const forced = new Set(listFlag(command, 'force'))
   checkStages([...command.args, ...forced], opened.pipeline, didYouMean)
   const events = stringFlag(command, 'events')
@@ -40,6 +43,7 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
   )
   const locked = command.flags['locked'] === true ? lockedTo(opened) : null
   const yardsticks = await yardsticksOf(opened)
+  const capacity = capacityOf(opened.pipeline.stages, opened.environment.stateDir)
   const report = reportFor(command, events !== null)
   const stop = new AbortController()
   const interrupt = () => stopOrKill(stop)
@@ -51,6 +55,8 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
       targets: command.args.length === 0 ? null : command.args,
       forced,
       yardsticks,
+      facts: runFacts(opened.root, smoke, process.env),
+      capacity,
       reasonOf: (stage) => reasons.get(stage) ?? '',
       lockPath: opened.overridden || locked !== null ? null : opened.lockPath,
       listener: report.take,
@@ -64,12 +70,24 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
       pipeline: opened.pipeline.name,
       environment: process.env,
     })
+    await tellOthers(opened, outcome)
     return outcome.exitCode
   } finally {
     report.end()
     process.off('SIGINT', interrupt)
     process.off('SIGTERM', interrupt)
   }
+}
+
+async function tellOthers(opened: Opened, outcome: RunOutcome): Promise<void> {
+  const { pipeline } = opened
+  if (pipeline.notify.length === 0) return
+  const gates = Object.fromEntries([...outcome.verdicts].map(([name, { verdict }]) => [name, verdict]))
+  const words = Object.entries(gates).map(([name, verdict]) => `${name} ${verdict}`)
+  const text = `${pipeline.name}: ${[`exit code ${String(outcome.exitCode)}`, ...words].join(', ')}`
+  const message = { text, pipeline: pipeline.name, run: outcome.state.run, exitCode: outcome.exitCode, gates }
+  const problems = await notify(pipeline.notify, eventsOf(outcome), message, process.env)
+  for (const problem of problems) process.stderr.write(`warning: ${problem}\n`)
 }
 
 /** Changes of its own say most; that an input is made anew is worth a word only without them. */

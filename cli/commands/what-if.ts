@@ -5,6 +5,7 @@ import { stageKinds } from '../../stages/catalogue.ts'
 import { exitCodeOf, judgeNow } from '../judging.ts'
 import { pastLocks, rejudge } from '../looking-back.ts'
 import type { Rejudged } from '../looking-back.ts'
+import { languageOf } from '../language.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
 import { FileProblem, listFlag, stringFlag } from '../project.ts'
@@ -67,10 +68,13 @@ function stagesToAsk(stages: readonly Stage[], asked: readonly Check[]) {
 function checkOf(text: string, gate: Stage, opened: Opened, command: Command): Check {
   const { value, diagnostics } = checkInstead(opened.pipeline, gate.name, text, stageKinds, {
     params: opened.pipeline.params,
+    env: process.env,
   })
   if (value === undefined) throw new FileProblem(diagnostics)
   if (diagnostics.length > 0)
-    process.stderr.write(`${renderDiagnostics(diagnostics, { color: useColor(process.stderr, command) })}\n`)
+    process.stderr.write(
+      `${renderDiagnostics(diagnostics, { color: useColor(process.stderr, command), language: languageOf(process.env) })}\n`,
+    )
   return value
 }
 

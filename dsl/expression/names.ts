@@ -1,79 +1,84 @@
-/** The names that an expression reads, as they are written: `bleu`, `main.bleu`. */
-import type { Expression } from './syntax.ts'
+/** What a check asks for, as texts: `bleu`, `main.bleu`, `worst(bleu by section)`. */
+import type { Expression, Name } from './syntax.ts'
+import { partsOf } from './syntax.ts'
 
-export function namesIn(expression: Expression): readonly string[] {
-  return [
-    ...new Set(partsIn(expression).flatMap((part) => (part.type === 'name' ? [part.path.join('.')] : []))),
-  ]
+type Call = Extract<Expression, { type: 'call' }>
+
+/** Functions that read more than numbers; to whoever makes scores up, each call is one number with the call's text. */
+const OVER_MORE: readonly string[] = ['worst', 'spread', 'count', 'delta', 'size']
+
+/** The operands that a check needs before it can be computed, in reading order. */
+export function operandsOf(expression: Expression): readonly string[] {
+  const own = operandText(expression)
+  const texts = own === null ? partsOf(expression).flatMap(operandsOf) : [own]
+  return [...new Set(texts)]
 }
 
 /** The numbers that stand in an expression, in base units. */
 export function numbersIn(expression: Expression): readonly number[] {
-  return [...new Set(partsIn(expression).flatMap((part) => (part.type === 'number' ? [part.value] : [])))]
+  const own = expression.type === 'number' ? [expression.value] : partsOf(expression).flatMap(numbersIn)
+  return [...new Set(own)]
 }
 
-/** The expression and all that it is made of. */
-function partsIn(expression: Expression): readonly Expression[] {
-  return [expression, ...childrenOf(expression).flatMap(partsIn)]
+function operandText(expression: Expression): string | null {
+  if (expression.type === 'name') return expression.path.join('.')
+  return expression.type === 'call' && OVER_MORE.includes(expression.name) ? callText(expression) : null
 }
 
-function childrenOf(expression: Expression): readonly Expression[] {
-  switch (expression.type) {
-    case 'name':
-    case 'number':
-    case 'string':
-    case 'boolean':
-      return []
-    case 'call':
-      return expression.args
-    case 'not':
-    case 'negate':
-      return [expression.operand]
-    case 'logic':
-    case 'compare':
-    case 'arithmetic':
-      return [expression.left, expression.right]
-    case 'default':
-      return [expression.value, expression.fallback]
-    case 'between':
-      return [expression.value, expression.low, expression.high]
-    case 'missing':
-      return [expression.value]
-    case 'directed':
-      return [expression.value, expression.yardstick, ...(expression.by === null ? [] : [expression.by])]
-    case 'significance':
-      return [expression.comparison]
-  }
+function callText({ span }: Call): string {
+  return span.source.text.slice(span.start, span.end).replaceAll(/\s+/g, ' ')
 }
 
 /**
- * The same question without "with p < …": whether the comparison holds at all. For scores that are made up, where
- * there are no rows to draw from.
+ * The same check for scores that somebody made up: what needs rows or slices has become a name to be given, and
+ * "with p < …" asks only whether the comparison holds.
  */
-export function withoutSignificance(expression: Expression): Expression {
+export function overOperands(expression: Expression): Expression {
   switch (expression.type) {
-    case 'significance':
-      return withoutSignificance(expression.comparison)
-    case 'not':
-      return { ...expression, operand: withoutSignificance(expression.operand) }
-    case 'logic':
-      return {
-        ...expression,
-        left: withoutSignificance(expression.left),
-        right: withoutSignificance(expression.right),
-      }
-    case 'arithmetic':
-    case 'between':
-    case 'boolean':
-    case 'call':
-    case 'compare':
-    case 'default':
-    case 'directed':
-    case 'missing':
     case 'name':
-    case 'negate':
     case 'number':
     case 'string':
+    case 'boolean':
       return expression
+    case 'significance':
+      return overOperands(expression.comparison)
+    case 'call':
+      return OVER_MORE.includes(expression.name)
+        ? asName(expression)
+        : { ...expression, args: expression.args.map(overOperands) }
+    case 'sliced':
+    case 'missing':
+      return { ...expression, value: overOperands(expression.value) }
+    case 'not':
+    case 'negate':
+      return { ...expression, operand: overOperands(expression.operand) }
+    case 'logic':
+    case 'compare':
+    case 'arithmetic':
+      return { ...expression, left: overOperands(expression.left), right: overOperands(expression.right) }
+    case 'default':
+      return {
+        ...expression,
+        value: overOperands(expression.value),
+        fallback: overOperands(expression.fallback),
+      }
+    case 'between':
+      return {
+        ...expression,
+        value: overOperands(expression.value),
+        low: overOperands(expression.low),
+        high: overOperands(expression.high),
+      }
+    case 'directed':
+      return {
+        ...expression,
+        value: overOperands(expression.value),
+        yardstick: overOperands(expression.yardstick),
+        by: expression.by === null ? null : overOperands(expression.by),
+      }
   }
+}
+
+function asName(call: Call): Name {
+  return { type: 'name', path: [callText(call)], parts: [call.span], span: call.span }
 }

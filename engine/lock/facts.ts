@@ -18,10 +18,21 @@ export function stageFacts(result: Result): Facts {
   return { ...Object.fromEntries([...manifest, ...made]), ...counted, key: result.key } as Facts
 }
 
+/** A choice has no manifest: what it was made from are its rules and the trials, which have facts of their own. */
+export function choiceFacts(result: Result, stage: Stage): Facts {
+  const { chosen } = result.summary
+  return { ...stageFacts(result), ...rulesOf(stage), ...(typeof chosen === 'string' ? { chosen } : {}) }
+}
+
+/** The rules of a choice as its facts have them. */
+export function rulesOf(stage: Stage): Facts {
+  return Object.fromEntries(Object.entries(stage.with).map(([name, value]) => [`with.${name}`, value]))
+}
+
 /** The manifest that a stage's facts were made from. */
 export function lockedManifest(facts: Facts): Manifest {
   const kept = Object.entries(facts).filter(([fact]) =>
-    /^(with|input|op|runtime)\.|^(kind|version|format)$/.test(fact),
+    /^(with|also|input|op|runtime)\.|^(kind|version|format)$/.test(fact),
   )
   return Object.fromEntries(kept.map(([fact, value]) => [fact, canonicalJson(value)]))
 }

@@ -3,13 +3,22 @@ import type { Stage } from '../../dsl/pipeline.ts'
 import { canonicalJson } from '../artifact.ts'
 import type { Digest } from '../artifact.ts'
 import type { Stores } from '../environment.ts'
-import type { Facts, Lock } from '../lock-file.ts'
+import type { Facts, Lock, Section } from '../lock-file.ts'
 import { keyOf } from '../plan/manifest.ts'
 import { stageManifest } from '../plan/plan.ts'
-import { readMetrics } from '../run/gate.ts'
-import { metricsPort } from '../run/run.ts'
+import { metricsPort, readMetrics } from '../run/gate.ts'
 import type { Result } from '../store/results.ts'
-import { lockedManifest, scoreFacts, sourceFacts, stageFacts, wiringFacts } from './facts.ts'
+import { needsOf } from '../run/run.ts'
+import { choose } from '../run/select.ts'
+import {
+  choiceFacts,
+  lockedManifest,
+  rulesOf,
+  scoreFacts,
+  sourceFacts,
+  stageFacts,
+  wiringFacts,
+} from './facts.ts'
 import { lockedInputs } from './stale.ts'
 import type { Compared } from './stale.ts'
 
@@ -37,36 +46,17 @@ export function resolveLock(sides: readonly Lock[], now: Compared, stores: Store
   for (const stage of now.pipeline.stages) {
     if (stage.gate !== null) continue
     const { name } = stage
-    const inputs = lockedInputs(stage, now, stages)
-    if ('missing' in inputs) {
+    const found =
+      stage.selection === null
+        ? made(stage, stages, sides, now, stores)
+        : chosen(stage, stages, sides, now, stores)
+    if (found === null) {
       dropped.push(name)
       continue
     }
-    const key = keyOf(stageManifest(stage, inputs.digests, now.environment))
-    const fitting = sides.filter((side) => isWhole(side['stages']?.[name], key))
-    const facts = smallest(entries(fitting, 'stages', name))
-    if (facts !== null) {
-      kept.push(name)
-      stages[name] = facts
-      const measured = smallest(
-        entries(
-          fitting.filter((side) => canonicalJson(side['stages']?.[name] ?? {}) === canonicalJson(facts)),
-          'scores',
-          name,
-        ),
-      )
-      if (measured !== null) scores[name] = measured
-      continue
-    }
-    const lookup = stores.results.find(key)
-    if (lookup.type === 'miss') {
-      dropped.push(name)
-      continue
-    }
-    refilled.push(name)
-    stages[name] = stageFacts(lookup.result)
-    const measured = scoresOf(stage, lookup.result, stores)
-    if (measured !== null) scores[name] = measured
+    stages[name] = found.facts
+    ;(found.from === 'side' ? kept : refilled).push(name)
+    if (found.scores !== null) scores[name] = found.scores
   }
   const wiring = Object.fromEntries(now.pipeline.stages.map((stage) => [stage.name, wiringFacts(stage)]))
   const sources = Object.fromEntries(
@@ -96,6 +86,77 @@ function isWhole(facts: Facts | undefined, key: Digest): boolean {
 /** Two verdicts on one gate: its checks may have been merged, too, so neither is taken over. */
 function disagree(sides: readonly Lock[], gate: string): boolean {
   return new Set(sides.map((side) => side['gates']?.[gate]?.['verdict'])).size > 1
+}
+
+interface Found {
+  readonly from: 'side' | 'cache'
+  readonly facts: Facts
+  readonly scores: Facts | null
+}
+
+function made(
+  stage: Stage,
+  stages: Section,
+  sides: readonly Lock[],
+  now: Compared,
+  stores: Stores,
+): Found | null {
+  const inputs = lockedInputs(stage, now, stages)
+  if ('missing' in inputs) return null
+  const key = keyOf(stageManifest(stage, inputs.digests, now.environment))
+  const kept = fromSide(stage.name, (facts) => isWhole(facts, key), sides)
+  if (kept !== null) return kept
+  const lookup = stores.results.find(key)
+  if (lookup.type === 'miss') return null
+  const { result } = lookup
+  return { from: 'cache', facts: stageFacts(result), scores: scoresOf(stage, result, stores) }
+}
+
+/** A choice stands if its rules and all its trials are what they were; else it is made again from the trials here. */
+function chosen(
+  stage: Stage,
+  stages: Section,
+  sides: readonly Lock[],
+  now: Compared,
+  stores: Stores,
+): Found | null {
+  const trials = needsOf(stage)
+  if (trials.some((name) => stages[name] === undefined)) return null
+  const rules = rulesOf(stage)
+  const fits = (facts: Facts, side: Lock) =>
+    Object.entries(rules).every(
+      ([name, value]) => canonicalJson(facts[name] ?? null) === canonicalJson(value),
+    ) &&
+    trials.every((name) => canonicalJson(side['stages']?.[name] ?? {}) === canonicalJson(stages[name] ?? {}))
+  const kept = fromSide(stage.name, fits, sides)
+  if (kept !== null) return kept
+  const resultOf = (name: string) => {
+    const key = stages[name]?.['key']
+    return typeof key === 'string' ? stores.results.read(key as Digest) : null
+  }
+  const pointOf = (name: string) => now.pipeline.stages.find((other) => other.name === name)?.point ?? {}
+  const choice = choose(stage, resultOf, pointOf, stores.blobs)
+  if (choice.type === 'none') return null
+  const { result } = choice
+  return { from: 'cache', facts: choiceFacts(result, stage), scores: scoresOf(stage, result, stores) }
+}
+
+/** The facts of the side, or of the smaller text where several sides fit, with the scores beside them. */
+function fromSide(
+  name: string,
+  fits: (facts: Facts, side: Lock) => boolean,
+  sides: readonly Lock[],
+): Found | null {
+  const fitting = sides.filter((side) => {
+    const facts = side['stages']?.[name]
+    return facts !== undefined && fits(facts, side)
+  })
+  const facts = smallest(entries(fitting, 'stages', name))
+  if (facts === null) return null
+  const theirs = fitting.filter(
+    (side) => canonicalJson(side['stages']?.[name] ?? {}) === canonicalJson(facts),
+  )
+  return { from: 'side', facts, scores: smallest(entries(theirs, 'scores', name)) }
 }
 
 function entries(locks: readonly Lock[], section: string, name: string): readonly Facts[] {

@@ -1,11 +1,14 @@
 /** Pipeline file + locked outputs -> in what the lock does not say what the file says; nothing has to run for that. */
 import type { Pipeline, Stage } from '../../dsl/pipeline.ts'
+import { canonicalJson } from '../artifact.ts'
 import type { Digest } from '../artifact.ts'
 import type { Environment, FoundSource } from '../environment.ts'
-import type { Lock, Section } from '../lock-file.ts'
+import type { Facts, Lock, Section } from '../lock-file.ts'
 import { differences, keyOf } from '../plan/manifest.ts'
+import type { Manifest } from '../plan/manifest.ts'
 import { stageManifest } from '../plan/plan.ts'
-import { lockedManifest, lockedOutput, wiringFacts } from './facts.ts'
+import { needsOf } from '../run/run.ts'
+import { lockedManifest, lockedOutput, rulesOf, wiringFacts } from './facts.ts'
 import type { Reason } from '../plan/plan.ts'
 
 export type Stale = { readonly stage: string } & (
@@ -48,21 +51,47 @@ export function staleness(now: Compared, lock: Lock): readonly Stale[] {
 function staleStage(stage: Stage, now: Compared, lock: Lock): readonly Stale[] {
   const { name } = stage
   const locked = (stage.gate === null ? lock['stages'] : lock['wiring'])?.[name]
-  if (locked === undefined) return [{ stage: name, type: 'not-locked' }]
+  if (locked === undefined)
+    return mayBeAbsent(stage, now.pipeline) ? [] : [{ stage: name, type: 'not-locked' }]
   const rewired = wiringChanges(stage, lock)
   if (rewired.length > 0) return rewired
   if (stage.gate !== null)
     return lock['gates']?.[name] === undefined ? [{ stage: name, type: 'not-judged' }] : []
+  if (stage.selection !== null) {
+    const before = Object.fromEntries(Object.entries(locked).filter(([fact]) => fact.startsWith('with.')))
+    return changed(stage, inText(before), inText(rulesOf(stage)))
+  }
   const inputs = lockedInputs(stage, now, lock['stages'] ?? {})
   if ('missing' in inputs) return [{ stage: name, type: 'no-input', ...inputs.missing }]
   const manifest = stageManifest(stage, inputs.digests, now.environment)
-  if (keyOf(manifest) === locked['key']) return []
-  const reasons = differences(lockedManifest(locked), manifest).map(({ ingredient, before, after }) => {
+  const before = lockedManifest(locked)
+  if (keyOf(manifest) === locked['key'] && keyOf(before) === locked['key']) return []
+  const differ = changed(stage, before, manifest)
+  return differ.length > 0 ? differ : [{ stage: name, type: 'changed', reasons: [] }]
+}
+
+function changed(stage: Stage, before: Manifest, after: Manifest): readonly Stale[] {
+  const reasons = differences(before, after).map(({ ingredient, before: old, after: young }) => {
     const option = ingredient.startsWith('with.') ? ingredient.slice('with.'.length) : null
     const span = option === null ? null : (stage.optionSpans[option] ?? null)
-    return { type: 'changed' as const, ingredient, before, after, span }
+    return { type: 'changed' as const, ingredient, before: old, after: young, span }
   })
-  return [{ stage: name, type: 'changed', reasons }]
+  return reasons.length === 0 ? [] : [{ stage: stage.name, type: 'changed', reasons }]
+}
+
+function inText(facts: Facts): Manifest {
+  return Object.fromEntries(Object.entries(facts).map(([name, value]) => [name, canonicalJson(value)]))
+}
+
+/** A stage with a condition, or behind a gate, need not have run in a complete run; nor what reads it. */
+function mayBeAbsent(stage: Stage, pipeline: Pipeline): boolean {
+  if (stage.when !== null) return true
+  return needsOf(stage).some((name) => {
+    const before = pipeline.stages.find((other) => other.name === name)
+    return (
+      stage.gate === null && before !== undefined && (before.gate !== null || mayBeAbsent(before, pipeline))
+    )
+  })
 }
 
 function wiringChanges(stage: Stage, lock: Lock): readonly Stale[] {
