@@ -1,5 +1,4 @@
 /** From where the user stands to a compiled pipeline and everything a command needs around it. */
-import { execFileSync } from 'node:child_process'
 import {
   existsSync,
   mkdirSync,
@@ -16,14 +15,13 @@ import { decode, MOST_BYTES } from '../dsl/decode.ts'
 import type { Diagnostic } from '../dsl/diagnostic.ts'
 import { adviceOn } from '../dsl/facts.ts'
 import type { Pipeline } from '../dsl/pipeline.ts'
-import type { ScoreSet, Yardstick } from '../dsl/judge.ts'
 import * as textProblems from '../dsl/problems/text.ts'
 import * as problems from '../dsl/problems/world.ts'
 import type { Json, JsonObject } from '../dsl/stage-signature.ts'
 import { digestOf } from '../engine/artifact.ts'
 import type { Environment, FoundSource, Stores } from '../engine/environment.ts'
 import { openStores } from '../engine/environment.ts'
-import { parseLock, readLock } from '../engine/lock-file.ts'
+import { readLock } from '../engine/lock-file.ts'
 import type { Lock } from '../engine/lock-file.ts'
 import { findSource } from '../engine/plan/sources.ts'
 import { makePlan } from '../engine/plan/plan.ts'
@@ -216,8 +214,26 @@ function keep(path: string, bytes: Buffer): void {
   }
 }
 
+/** The compiled file alone, for commands that look at no data. Throws `FileProblem` for errors. */
+export async function compiledPipeline(
+  command: Command,
+  buildDir: string,
+): Promise<Project & { readonly pipeline: Pipeline }> {
+  const project = findProject(command, buildDir)
+  const { pipeline, diagnostics } = await compileFile(project, readBuild(buildDir), {
+    params: paramsOf(command),
+  })
+  if (pipeline === null) throw new FileProblem(diagnostics, project.root)
+  return { ...project, pipeline }
+}
+
 /** Everything a command needs; prints warnings to stderr, throws `FileProblem` for errors. */
-export async function openPipeline(command: Command, buildDir: string): Promise<Opened> {
+export async function openPipeline(
+  command: Command,
+  buildDir: string,
+  /** `unread` for who repairs the lock: it may hold conflict markers. */
+  { lock: wanted = 'read' }: { readonly lock?: 'read' | 'unread' } = {},
+): Promise<Opened> {
   const project = findProject(command, buildDir)
   const params = paramsOf(command)
   const smoke = command.flags['smoke'] === true
@@ -238,7 +254,7 @@ export async function openPipeline(command: Command, buildDir: string): Promise<
   const { version } = build
   await sayDiagnostics({ diagnostics, root: project.root, version }, command, 'text')
   const lockPath = join(project.root, project.file.replace(/\.yaml$/, '.lock'))
-  const lock = readLock(lockPath, relative(project.root, lockPath))
+  const lock = wanted === 'read' ? readLock(lockPath, relative(project.root, lockPath)) : null
   return {
     ...project,
     pipeline,
@@ -273,61 +289,6 @@ export function planOf(opened: Opened, forced: ReadonlySet<string>): readonly Pl
 export function lastResult(opened: Opened, stage: string): Result | null {
   const key = lastKey(opened.environment.stateDir, opened.pipeline.name, stage)
   return key === null ? null : opened.stores.results.read(key)
-}
-
-/** `main` from the lock file on the default branch, `last` from the lock file here; each with its ruler. */
-export function yardsticksOf(opened: Opened): Readonly<Record<string, Yardstick>> {
-  const judged = opened.pipeline.stages.flatMap((stage) => (stage.gate === null ? [] : [stage.gate]))
-  const [gate] = judged
-  if (gate === undefined) return {}
-  const last: Yardstick = scoresIn(opened.lock, gate.judged, 'last') ?? {
-    missing: 'there is no earlier run in the lock file',
-  }
-  if (!judged.some(({ checks }) => checks.some(({ text }) => /\bmain\b/.test(text)))) return { last }
-  return { last, main: mainScores(opened, gate.judged) }
-}
-
-function mainScores(opened: Opened, stage: string): Yardstick {
-  const path = relative(opened.root, opened.lockPath)
-  for (const branch of ['origin/main', 'main', 'origin/master', 'master']) {
-    try {
-      execFileSync('git', ['rev-parse', '--verify', '--quiet', `${branch}^{commit}`], {
-        cwd: opened.root,
-        stdio: 'ignore',
-      })
-    } catch {
-      continue
-    }
-    // The newest version of the lock on the branch whose gates all passed.
-    const commits = git(opened.root, ['log', '--format=%h', '-n', '200', branch, '--', path])
-    for (const commit of commits.split('\n').filter((line) => line !== '')) {
-      try {
-        const lock = parseLock(git(opened.root, ['show', `${commit}:${path}`]), path)
-        const passed = Object.values(lock['gates'] ?? {}).every((facts) => facts['verdict'] === 'pass')
-        const scores = passed ? scoresIn(lock, stage, `main@${commit}`) : null
-        if (scores !== null) return scores
-      } catch {
-        // Not readable in that commit: an older one may be.
-      }
-    }
-    return { missing: `no passing run of ${path} on ${branch}` }
-  }
-  return { missing: 'no branch main or master is here; in CI: git fetch --depth=200 origin main' }
-}
-
-function git(cwd: string, args: readonly string[]): string {
-  return execFileSync('git', args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
-}
-
-function scoresIn(lock: Lock | null, stage: string, origin: string): ScoreSet | null {
-  const facts = lock?.['scores']?.[stage]
-  if (facts === undefined) return null
-  const { ruler, rows: _rows, ...values } = facts
-  return {
-    ruler: typeof ruler === 'string' ? ruler : '',
-    origin,
-    values: values as Record<string, number | null>,
-  }
 }
 
 export function stringFlag(command: Command, name: string): string | null {

@@ -27,7 +27,10 @@ export function kindOf(value: Json): Words {
 export const THINGS = {
   axis: 'matrix 的轴',
   cache: 'cache',
+  config: '配置文件',
   defaults: 'defaults',
+  'gate test': 'gate 测试',
+  given: 'given',
   notify: '通知',
   parameter: '参数',
   pipeline: '流水线',
