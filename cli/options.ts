@@ -55,6 +55,10 @@ export const VERBS: Readonly<Record<string, Verb>> = {
       param: PARAM,
       force: FORCE,
       json: JSON_FLAG,
+      smoke: {
+        type: 'boolean',
+        help: 'a rehearsal in seconds: every stage on a tiny model, apart from all real results',
+      },
       locked: {
         type: 'boolean',
         help: 'refuse if the lock does not say what the file says; leave it as it is',

@@ -129,7 +129,9 @@ function shortText(margin: number, explanation: Explanation): string {
   const size = Math.abs(margin)
   if (size === 0) return 'equal is not enough'
   const limit = explanation.type === 'sides' ? Math.abs(explanation.limit) : 0
-  const share = limit === 0 || size > 10 * limit ? '' : ` (${((100 * size) / limit).toPrecision(2)} %)`
+  const percent = (100 * size) / limit
+  const shown = percent >= 10 ? String(Math.round(percent)) : percent.toPrecision(2)
+  const share = limit === 0 || percent > 1000 ? '' : ` (${shown} %)`
   return `short by ${number(size)}${share}`
 }
 
