@@ -4,7 +4,7 @@ import { dirname, join, relative, resolve } from 'node:path'
 import type { PipelineSource, SourceSchema } from '../../dsl/pipeline.ts'
 import type { RowFields } from '../../workers/protocol/messages.ts'
 import { treeOf } from '../artifact.ts'
-import type { TreeFile } from '../artifact.ts'
+import type { Tree, TreeFile } from '../artifact.ts'
 import type { FoundSource } from '../environment.ts'
 import type { StatCache } from '../store/digest.ts'
 
@@ -47,6 +47,12 @@ export async function findSource(
   }
 }
 
+/** The files of a source as they are now, none of them read. */
+export async function filesOfSource(source: PipelineSource, root: string): Promise<readonly string[]> {
+  const patterns = typeof source.from === 'string' ? [source.from] : Object.values(source.from)
+  return (await Promise.all(patterns.map((pattern) => filesOf(pattern, root)))).flat()
+}
+
 /** Which file is which split, and which field is the prompt, is part of the content. */
 function mark(text: string): TreeFile {
   return { path: text, size: 0, digest: '' as TreeFile['digest'] }
@@ -54,6 +60,11 @@ function mark(text: string): TreeFile {
 
 function fieldsOf({ input, output, id }: SourceSchema): RowFields {
   return { prompt: input, response: output, ...(id === undefined ? {} : { id }) }
+}
+
+/** The files of a source by content, without what its splits and fields add to its digest. */
+export function sourceTree({ dir, files }: FoundSource, stats: StatCache): Tree {
+  return treeOf(files.map((path): TreeFile => ({ path, ...stats.digest(join(dir, path)) })))
 }
 
 async function filesOf(pattern: string, root: string): Promise<readonly string[]> {

@@ -1,0 +1,44 @@
+/** Mistakes in a file of gate tests. */
+import type { Diagnostic } from '../diagnostic.ts'
+import type { Span } from '../source.ts'
+import { problem, words } from './problem.ts'
+
+export function notGateTests(span: Span): Diagnostic {
+  return problem(
+    'E109',
+    words('a file of gate tests has to be a list of tests', 'gate 测试文件应该是一个测试列表'),
+    span,
+    words('this is no list', '这里不是列表'),
+    { help: ['- { given: { bleu: 0.2 }, expect: fail }'] },
+  )
+}
+
+export function notAGateTest(span: Span): Diagnostic {
+  return problem(
+    'E109',
+    words('a gate test says what is given and what to expect', 'gate 测试要写明 given 和 expect'),
+    span,
+    words('this is no map', '这里不是键值表'),
+    { help: ['- { given: { bleu: 0.2 }, expect: fail }'] },
+  )
+}
+
+export function missingInGateTest(span: Span, key: string, line: string): Diagnostic {
+  return problem(
+    'E016',
+    words(`${key} is missing`, `缺少 ${key}`),
+    span,
+    words(`a gate test says its ${key}`, `gate 测试要写明 ${key}`),
+    { help: [line] },
+  )
+}
+
+export function notAScore(span: Span, name: string): Diagnostic {
+  return problem(
+    'E109',
+    words(`${name} has to be a score`, `${name} 应该是分数`),
+    span,
+    words('a number, a percentage, or the word missing', '写数字、百分数或 missing'),
+    { help: [`${name}: 0.2`, `${name}: missing`] },
+  )
+}
