@@ -85,7 +85,7 @@ export function pipelineSchema(kinds: Kinds, language: Language): JsonObject {
         additionalProperties: { $ref: '#/definitions/stage' },
       },
       stage: stageByUses(kinds, language),
-      ...Object.assign({}, ...Object.values(kinds).map((kind) => ofKind(kind, language))),
+      ...Object.fromEntries(Object.values(kinds).flatMap((kind) => Object.entries(ofKind(kind, language)))),
     },
   }
 }

@@ -18,7 +18,12 @@ const SENTENCES: Readonly<Record<string, JsonObject>> = {
   check: { type: 'string', minLength: 1 },
   pick: { type: 'string', pattern: '^\\s*(best|min|max)\\s+\\S+\\s*$' },
   tie: { type: 'string', pattern: '^\\s*(smallest|largest)\\s+\\S+\\s*$' },
-  quorum: { anyOf: [{ type: 'integer', minimum: 1 }, { type: 'string', pattern: '^\\s*\\d+(\\s+of\\s+\\d+)?\\s*$' }] },
+  quorum: {
+    anyOf: [
+      { type: 'integer', minimum: 1 },
+      { type: 'string', pattern: '^\\s*\\d+(\\s+of\\s+\\d+)?\\s*$' },
+    ],
+  },
 }
 
 /** What may be written for a value of this schema. */
@@ -43,7 +48,9 @@ export function writtenOptions(schema: JsonObject): JsonObject {
 
 /** Then `=` expressions are among it. */
 function takesAnyText(schema: JsonObject): boolean {
-  return Object.entries(schema).every(([name, value]) => name === 'minLength' || (name === 'type' && value === 'string'))
+  return Object.entries(schema).every(
+    ([name, value]) => name === 'minLength' || (name === 'type' && value === 'string'),
+  )
 }
 
 function formsOf(schema: JsonObject): readonly JsonObject[] {

@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { compile } from '../../dsl/compile.ts'
 import { KEYS } from '../../dsl/keys.ts'
+import { inLanguage } from '../../dsl/words.ts'
 import { pipelineSchema, schemaText } from '../../editor/schema.ts'
 import { stageKinds } from '../../stages/catalogue.ts'
 
@@ -70,7 +71,7 @@ describe('what may be written', () => {
     ['retries', 'clean: { retry: { max: 2, on: [worker-lost, oom], backoff: 30s } }'],
     ['one cause to retry', 'clean: { retry: { on: timeout } }'],
     ['resources', 'lora-train: { resources: { gpu: 1, vram: 16GB, memory: 32 GiB } }'],
-    ['more for the key', "clean: { cache: { also: [=params.r, \"=env('DAY')\"] } }"],
+    ['more for the key', 'clean: { cache: { also: [=params.r, "=env(\'DAY\')"] } }'],
     ['a condition', "clean: { when: run.branch == 'main' and not gate.failed }"],
     [
       'a sweep',
@@ -119,19 +120,39 @@ describe('what may not', () => {
     ['a number out of range', 'stages: { lora-train: { with: { r: 0 } } }\n', '/stages/lora-train/with/r'],
     ['a word for a number', 'stages: { lora-train: { with: { lr: 2-e4 } } }\n', '/stages/lora-train/with/lr'],
     ['a share beyond its unit', 'stages: { split: { with: { train: 80s } } }\n', '/stages/split/with/train'],
-    ['a choice of none', 'stages: { tokenize: { with: { loss_on: prompt } } }\n', '/stages/tokenize/with/loss_on'],
-    ['a metric of none', 'stages: { eval: { with: { metrics: [bleu, blue] } } }\n', '/stages/eval/with/metrics/1'],
+    [
+      'a choice of none',
+      'stages: { tokenize: { with: { loss_on: prompt } } }\n',
+      '/stages/tokenize/with/loss_on',
+    ],
+    [
+      'a metric of none',
+      'stages: { eval: { with: { metrics: [bleu, blue] } } }\n',
+      '/stages/eval/with/metrics/1',
+    ],
     ['an option by uses', 'stages: { score: { uses: eval, with: { r: 8 } } }\n', '/stages/score/with/r'],
     ['a kind of none', 'stages: { score: { uses: evall } }\n', '/stages/score/uses'],
     ['a name without a kind', 'stages: { score: { with: {} } }\n', '/stages/score'],
     ['a reserved name', 'stages: { main: { uses: eval } }\n', '/stages/main'],
     ['a port of none', 'stages: { eval: { inputs: { adaptor: x } } }\n', '/stages/eval/inputs/adaptor'],
-    ['none for a port in need', 'stages: { eval: { inputs: { model: none } } }\n', '/stages/eval/inputs/model'],
+    [
+      'none for a port in need',
+      'stages: { eval: { inputs: { model: none } } }\n',
+      '/stages/eval/inputs/model',
+    ],
     ["a gate's key elsewhere", 'stages: { eval: { baseline: x } }\n', '/stages/eval/baseline'],
     ['a sweep of a gate', 'stages: { gate: { matrix: { r: [1] } } }\n', '/stages/gate/matrix'],
     ['no checks', 'stages: { gate: { checks: [] } }\n', '/stages/gate/checks'],
-    ['a check of two minds', 'stages: { gate: { checks: [{ warn: a > 1, require: a > 1 }] } }\n', '/stages/gate/checks/0'],
-    ['a check of another form', 'stages: { gate: { checks: [{ bleu: 0.3 }] } }\n', '/stages/gate/checks/0/bleu'],
+    [
+      'a check of two minds',
+      'stages: { gate: { checks: [{ warn: a > 1, require: a > 1 }] } }\n',
+      '/stages/gate/checks/0',
+    ],
+    [
+      'a check of another form',
+      'stages: { gate: { checks: [{ bleu: 0.3 }] } }\n',
+      '/stages/gate/checks/0/bleu',
+    ],
     ['a duration without unit', 'stages: { eval: { timeout: 30 } }\n', '/stages/eval/timeout'],
     ['a size without unit', 'stages: { eval: { resources: { vram: 16 } } }\n', '/stages/eval/resources/vram'],
     ['a cause of none', 'stages: { eval: { retry: { on: [crash] } } }\n', '/stages/eval/retry/on/0'],
@@ -146,10 +167,9 @@ describe('what may not', () => {
   it('what is missing', () => {
     expect(places(FLOW)).toEqual([''])
     validate(parse(FLOW))
-    expect(validate.errors?.map(({ params }) => (params as { missingProperty?: string }).missingProperty)).toEqual([
-      'version',
-      'name',
-    ])
+    expect(
+      validate.errors?.map(({ params }) => (params as { missingProperty?: string }).missingProperty),
+    ).toEqual(['version', 'name'])
   })
 })
 
@@ -157,8 +177,9 @@ describe('the keys', () => {
   const known = (text: string): readonly string[] => {
     const { diagnostics } = compile({ path: 't', text }, stageKinds)
     const help = diagnostics.find((each) => each.code === 'E003')?.help[0]
-    const words = typeof help === 'string' ? help : Object.values(help ?? {})[0]
-    return String(words).replace(/^.*?: /, '').split(' ')
+    return inLanguage(help ?? '', 'en')
+      .replace(/^.*?: /, '')
+      .split(' ')
   }
   const table: readonly (readonly [keyof typeof KEYS, string])[] = [
     ['pipeline', `${HEAD}${FLOW}qqqqqqqqqq: 1\n`],
