@@ -1,4 +1,5 @@
 /** argv -> exit code. The only place that turns what went wrong into words on stderr. */
+import { languageOf } from './language.ts'
 import { Usage, parseCommand } from './options.ts'
 import type { Command } from './options.ts'
 
@@ -63,8 +64,15 @@ async function report(error: unknown): Promise<number> {
     const { renderDiagnostics } = await import('./reports/diagnostics.ts')
     const { useColor } = await import('./reports/style.ts')
     const color = useColor(process.stderr, { verb: '', args: [], flags: {} })
-    process.stderr.write(`${renderDiagnostics(error.diagnostics, { color })}\n`)
+    process.stderr.write(
+      `${renderDiagnostics(error.diagnostics, { color, language: languageOf(process.env) })}\n`,
+    )
     return 2
+  }
+  const { MachineProblem } = await import('./machine.ts')
+  if (error instanceof MachineProblem) {
+    process.stderr.write(`${error.message}\n`)
+    return 6
   }
   const { LockError } = await import('../engine/lock-file.ts')
   if (error instanceof LockError) {

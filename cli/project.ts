@@ -7,6 +7,7 @@ import { deserialize, serialize } from 'node:v8'
 import type { Diagnostic } from '../dsl/diagnostic.ts'
 import type { Pipeline } from '../dsl/pipeline.ts'
 import type { ScoreSet, Yardstick } from '../dsl/judge.ts'
+import * as problems from '../dsl/problems/world.ts'
 import type { Json, JsonObject } from '../dsl/stage-signature.ts'
 import { digestOf } from '../engine/artifact.ts'
 import type { Environment, FoundSource, Stores } from '../engine/environment.ts'
@@ -18,7 +19,9 @@ import { makePlan } from '../engine/plan/plan.ts'
 import type { Planned } from '../engine/plan/plan.ts'
 import type { Result } from '../engine/store/results.ts'
 import { lastKey } from '../engine/run/log.ts'
+import { choose } from '../engine/run/select.ts'
 import { stageKinds } from '../stages/catalogue.ts'
+import { languageOf } from './language.ts'
 import type { Command } from './options.ts'
 import { Usage } from './options.ts'
 import { useColor } from './reports/style.ts'
@@ -132,14 +135,14 @@ function environmentOf(root: string, buildDir: string): Environment {
 export async function compileFile(
   project: Project,
   build: Build,
-  params: Readonly<Record<string, Json>>,
+  options: { readonly params: Readonly<Record<string, Json>>; readonly smoke?: boolean },
 ): Promise<{ pipeline: Pipeline | null; diagnostics: readonly Diagnostic[] }> {
   const path = join(project.root, project.file)
   if (!existsSync(path)) throw new Usage(`there is no file ${project.file}`, true)
   const source = { path: project.file, text: readFileSync(path, 'utf8') }
-  const digest = digestOf(JSON.stringify([build.cli, project.file, source.text, params])).slice(
-    'sha256:'.length,
-  )
+  const env = environmentFor(source.text)
+  const facts = [build.cli, project.file, source.text, options, env]
+  const digest = digestOf(JSON.stringify(facts)).slice('sha256:'.length)
   const kept = join(project.environment.stateDir, 'compiled', digest)
   if (existsSync(kept)) {
     try {
@@ -149,10 +152,18 @@ export async function compileFile(
     }
   }
   const { compile } = await import('../dsl/compile.ts')
-  const { value, diagnostics } = compile(source, stageKinds, { params })
+  const { value, diagnostics } = compile(source, stageKinds, { ...options, env })
   const compiled = { pipeline: value ?? null, diagnostics }
   if (value !== undefined) keep(kept, serialize(compiled))
   return compiled
+}
+
+/** The variables that a file may read; its compiled form depends on no others. */
+function environmentFor(text: string): Readonly<Record<string, string | undefined>> {
+  const named = [...text.matchAll(/\benv(?:\(\s*['"]|\.)(?<name>[A-Za-z_]\w*)/g)].map(
+    (match) => match.groups?.['name'] ?? '',
+  )
+  return Object.fromEntries(named.map((name) => [name, process.env[name]]))
 }
 
 function keep(path: string, bytes: Buffer): void {
@@ -169,33 +180,32 @@ function keep(path: string, bytes: Buffer): void {
 export async function openPipeline(command: Command, buildDir: string): Promise<Opened> {
   const project = findProject(command, buildDir)
   const params = paramsOf(command)
-  const { pipeline, diagnostics } = await compileFile(project, readBuild(buildDir), params)
+  const smoke = command.flags['smoke'] === true
+  const { pipeline, diagnostics } = await compileFile(project, readBuild(buildDir), { params, smoke })
   if (pipeline === null) throw new FileProblem(diagnostics)
   const stores = openStores(project.environment.stateDir)
   const sources: Record<string, FoundSource> = {}
   const missing: Diagnostic[] = []
   for (const source of Object.values(pipeline.sources)) {
     const found = await findSource(source, project.root, stores.stats)
-    if ('missing' in found) missing.push(missingSource(source.name, found.missing, source.span))
+    if ('missing' in found) missing.push(problems.missingSource(source.span, source.name, found.missing))
     else if (found.files.length > 0 || !source.optional) sources[source.name] = found
   }
   if (missing.length > 0) throw new FileProblem([...diagnostics, ...missing])
   if (diagnostics.length > 0)
-    process.stderr.write(`${renderDiagnostics(diagnostics, { color: useColor(process.stderr, command) })}\n`)
+    process.stderr.write(
+      `${renderDiagnostics(diagnostics, { color: useColor(process.stderr, command), language: languageOf(process.env) })}\n`,
+    )
   const lockPath = join(project.root, project.file.replace(/\.yaml$/, '.lock'))
   const lock = readLock(lockPath, relative(project.root, lockPath))
-  return { ...project, pipeline, stores, sources, lockPath, lock, overridden: Object.keys(params).length > 0 }
-}
-
-function missingSource(name: string, pattern: string, span: Diagnostic['primary']['span']): Diagnostic {
   return {
-    code: 'E310',
-    severity: 'error',
-    message: `the source '${name}' is not there`,
-    primary: { span, text: `no file matches ${pattern}` },
-    secondary: [],
-    notes: ["paths are relative to the project's root"],
-    help: [`put the file there, or correct the path; optional: true if the pipeline can do without it`],
+    ...project,
+    pipeline,
+    stores,
+    sources,
+    lockPath,
+    lock,
+    overridden: smoke || Object.keys(params).length > 0,
   }
 }
 
@@ -210,6 +220,11 @@ export function planOf(opened: Opened, forced: ReadonlySet<string>): readonly Pl
     read: (key) => stores.results.read(key),
     last: (stage) => lastResult(opened, stage),
     forced,
+    choose: (stage, resultOf) => {
+      const pointOf = (name: string) => pipeline.stages.find((each) => each.name === name)?.point ?? {}
+      const choice = choose(stage, resultOf, pointOf, stores.blobs)
+      return choice.type === 'chosen' ? choice.result : null
+    },
   })
 }
 
@@ -305,11 +320,12 @@ export function checkStages(
   pipeline: Pipeline,
   near: (word: string, all: readonly string[]) => string | null,
 ): void {
-  const all = pipeline.stages.map((stage) => stage.name)
+  const all = [...new Set(pipeline.stages.flatMap((stage) => [stage.base, stage.name]))]
   for (const name of names) {
     if (all.includes(name)) continue
     const guess = near(name, all)
     const hint = guess === null ? '' : `; did you mean '${guess}'?`
-    throw new Usage(`no stage is called '${name}'${hint}\n  help: stages: ${all.join(' ')}`, true)
+    const shown = all.length > 40 ? [...all.slice(0, 40), '…'] : all
+    throw new Usage(`no stage is called '${name}'${hint}\n  help: stages: ${shown.join(' ')}`, true)
   }
 }

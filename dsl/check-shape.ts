@@ -3,12 +3,15 @@ import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.
 import { OPTION_ALIASES } from './aliases.ts'
 import type { Diagnostic } from './diagnostic.ts'
 import { own } from './own.ts'
-import * as problems from './problems.ts'
+import * as problems from './problems/values.ts'
+import { A } from './problems/nouns.ts'
+import { words } from './problems/problem.ts'
 import type { Span } from './source.ts'
 import { didYouMean } from './spelling.ts'
 import type { Json, JsonObject } from './stage-signature.ts'
 import { entryOf, plainValue, type MapEntry, type Node } from './tree.ts'
 import { readQuantity } from './units.ts'
+import type { Words } from './words.ts'
 
 export interface Shaped {
   /** The kind's name, for messages. */
@@ -110,10 +113,10 @@ function problemOf(error: ErrorObject, path: readonly string[], shaped: Shaped):
       const wanted = Array.isArray(params['type']) ? params['type'].join(' or ') : String(params['type'])
       if (/number|integer/.test(wanted) && typeof error.data === 'string')
         return problems.notANumber(span, shown(node, error.data), guessNumber(error.data))
-      return problems.wrongType(span, option, articleFor(wanted), shown(node, error.data))
+      return problems.wrongType(span, option, typeWords(wanted), shown(node, error.data))
     }
     default:
-      return problems.wrongShape(span, option === '' ? shaped.kind : option, error.message ?? error.keyword)
+      return problems.wrongShape(span, option === '' ? shaped.kind : option, wishOf(error))
   }
 }
 
@@ -162,15 +165,7 @@ function shown(node: Node | null, data: unknown): string {
   return text.length > 40 ? `${text.slice(0, 39)}…` : text
 }
 
-export interface Bounds {
-  readonly low: number | null
-  readonly high: number | null
-  /** Whether the ends themselves are forbidden. */
-  readonly openLow: boolean
-  readonly openHigh: boolean
-}
-
-function boundsOf(schema: JsonObject): Bounds {
+function boundsOf(schema: JsonObject): problems.Bounds {
   const number = (key: string): number | null => {
     const value = schema[key]
     return typeof value === 'number' ? value : null
@@ -186,13 +181,10 @@ function boundsOf(schema: JsonObject): Bounds {
 }
 
 /** Five written where a fraction belongs was probably meant as percent. */
-function hintFor(schema: JsonObject, data: unknown): string | null {
+function hintFor(schema: JsonObject, data: unknown): Words | null {
   const fraction = (schema['maximum'] ?? schema['exclusiveMaximum']) === 1
   if (!fraction || typeof data !== 'number' || data <= 1 || data > 100) return null
-  const share = `${data / 100}`
-  return schema['x-type'] === 'ratio'
-    ? `${data} percent is ${share} or ${data}%`
-    : `${data} percent is ${share}`
+  return problems.percentHint(data, schema['x-type'] === 'ratio')
 }
 
 /** `2-e4`, `1,000`, `2e4x`: the number that was probably meant. */
@@ -209,18 +201,40 @@ export function guessNumber(text: string): string | null {
   return null
 }
 
-function articleFor(type: string): string {
-  const words: Readonly<Record<string, string>> = {
-    integer: 'a whole number',
-    number: 'a number',
-    string: 'text',
-    boolean: 'true or false',
-    array: 'a list',
-    object: 'a map',
-    null: 'nothing',
+function typeWords(type: string): Words {
+  const known: Readonly<Record<string, Words>> = {
+    integer: A.whole,
+    number: A.number,
+    string: A.text,
+    boolean: A.truth,
+    array: A.list,
+    object: A.map,
+    null: A.none,
   }
-  return type
-    .split(' or ')
-    .map((each) => words[each] ?? each)
-    .join(' or ')
+  const each = type.split(' or ').map((name) => known[name] ?? words(name, name))
+  return words(each.map(({ en }) => en).join(' or '), each.map(({ zh }) => zh).join('或'))
+}
+
+/** What a rule of the schema asks for; what JSON Schema calls it stays between us and the kind's author. */
+function wishOf(error: ErrorObject): Words {
+  const params = error.params as Readonly<Record<string, unknown>>
+  const limit = String(params['limit'])
+  switch (error.keyword) {
+    case 'minItems':
+      return words(`at least ${limit} of them`, `至少 ${limit} 项`)
+    case 'maxItems':
+      return words(`at most ${limit} of them`, `至多 ${limit} 项`)
+    case 'uniqueItems':
+      return words('the same thing stands here twice', '有重复的项')
+    case 'minLength':
+      return limit === '1'
+        ? words('it is empty', '不能为空')
+        : words(`at least ${limit} characters`, `至少 ${limit} 个字符`)
+    case 'pattern':
+      return words(`it has to look like ${String(params['pattern'])}`, `要符合 ${String(params['pattern'])}`)
+    default: {
+      const says = error.message ?? error.keyword
+      return words(`it ${says}`, `规则：${says}`)
+    }
+  }
 }

@@ -1,19 +1,29 @@
 /** The one door of the language: a text becomes a validated pipeline, or the list of everything wrong with it. */
 import type { Checked, Diagnostic } from './diagnostic.ts'
+import { expand, followedMatrices, type Decided } from './expand.ts'
 import type { ValueScope } from './expression/evaluate.ts'
+import { parseExpression } from './expression/parse.ts'
+import { namesIn } from './expression/syntax.ts'
 import { readGate, UNTUNED, type ReadGate } from './gates.ts'
 import { cyclesOf, graphOf, runningOrder, type Edge } from './graph.ts'
 import { resolveOptions } from './options.ts'
 import { own } from './own.ts'
 import { readParams } from './params.ts'
 import type { CompileOptions, Pipeline, Reference, Stage } from './pipeline.ts'
-import * as problems from './problems.ts'
+import * as expansion from './problems/expansion.ts'
+import * as graphProblems from './problems/graph.ts'
+import * as textProblems from './problems/text.ts'
 import { readFile, type Declarations, type StageDeclaration } from './read-file.ts'
+import { readMatrix } from './read-matrix.ts'
+import type { RunSettings } from './read-settings.ts'
 import { readYaml } from './read-yaml.ts'
+import { readSelection } from './selections.ts'
 import { isSlug } from './slug.ts'
 import type { Source, Span } from './source.ts'
 import { didYouMean } from './spelling.ts'
-import type { StageSignature } from './stage-signature.ts'
+import type { JsonObject, StageSignature } from './stage-signature.ts'
+import { isText, type Node } from './tree.ts'
+import { readWatches } from './watches.ts'
 import { isGate, wire, type Draft, type Wiring } from './wiring.ts'
 
 type Kinds = Readonly<Record<string, StageSignature>>
@@ -37,13 +47,20 @@ function build(source: Source, kinds: Kinds, options: CompileOptions, out: Diagn
   const root = readYaml(source, out)
   if (root === null || root.type === 'poison') return null
   if (root.type !== 'map') {
-    out.push(problems.notAPipeline(root.span))
+    out.push(textProblems.notAPipeline(root.span))
     return null
   }
   const file = readFile(root, out)
   const head: Span = { source, start: root.span.start, end: root.span.start + 1 }
   const params = readParams(file.params, options.params ?? {}, head, out)
-  const values: ValueScope = { params: params.values, poisoned: params.poisoned, pipeline: file.name }
+  const values: ValueScope = {
+    params: params.values,
+    poisoned: params.poisoned,
+    pipeline: file.name,
+    env: options.env ?? {},
+    matrix: { point: {}, declared: null },
+    names: null,
+  }
   const drafts = draftAll(file, kinds, values, out)
   const stageNames = [...new Set([...file.stages.map((each) => each.name), ...flowNames(file)])]
   const wiring = wire(
@@ -59,7 +76,7 @@ function build(source: Source, kinds: Kinds, options: CompileOptions, out: Diagn
     out,
   )
   const gates = gatesOf(drafts, stageNames, wiring, kinds, file.poisoned, out)
-  const stages = assemble(drafts, wiring, gates, file.defaults, out)
+  const stages = assemble({ drafts, wiring, gates, values, defaults: file.defaults }, out)
   if (stages === null) return null
   return {
     name: file.name,
@@ -67,8 +84,15 @@ function build(source: Source, kinds: Kinds, options: CompileOptions, out: Diagn
     source,
     params: params.values,
     sources: Object.fromEntries(file.sources.map((each) => [each.name, each])),
-    stages,
+    stages: options.smoke === true ? stages.map((stage) => rehearsal(stage, kinds)) : stages,
+    notify: file.notify,
   }
+}
+
+/** The stage with options that carry it through its motions in seconds. */
+function rehearsal(stage: Stage, kinds: Kinds): Stage {
+  const smoke = own(kinds, stage.uses)?.smoke
+  return smoke === undefined ? stage : { ...stage, with: smoke(stage.with) }
 }
 
 function flowNames(file: Declarations): readonly string[] {
@@ -83,12 +107,15 @@ function draftAll(
   out: Diagnostic[],
 ): ReadonlyMap<string, Draft> {
   const drafts = new Map<string, Draft>()
+  const point = samplePoint(file, values)
+  // Which matrices reach a stage is known once it is wired; until then any point of any of them will do.
+  const sample = { ...values, matrix: { point, declared: null } }
   for (const declaration of file.stages) {
     const kind = kindOf(declaration, file, kinds, out)
     if (kind !== null)
       drafts.set(
         declaration.name,
-        draftOf(declaration.name, kind, declaration, declaration.span, values, out),
+        draftOf(declaration.name, kind, declaration, declaration.span, sample, out),
       )
   }
   const known = file.stages.map((each) => each.name)
@@ -100,10 +127,18 @@ function draftAll(
     if (kind !== undefined) drafts.set(name, draftOf(name, kind, null, span, values, out))
     else if (!file.poisoned || file.stages.length > 0) {
       const near = didYouMean(name, [...known, ...Object.keys(kinds)])
-      out.push(problems.unknownStage(span, name, near, known, Object.keys(kinds)))
+      out.push(graphProblems.unknownStage(span, name, near, known, Object.keys(kinds)))
     }
   }
   return drafts
+}
+
+/** A value for every axis of the file. */
+function samplePoint(file: Declarations, values: ValueScope): JsonObject {
+  const points = file.stages.flatMap(({ matrix }) =>
+    matrix === null ? [] : [readMatrix(matrix, values, [])?.points[0]?.values ?? {}],
+  )
+  return Object.assign({}, ...points) as JsonObject
 }
 
 function kindOf(
@@ -123,18 +158,24 @@ function kindOf(
     const near = didYouMean(name, names)
     const inFlow = flowNames(file).includes(declaration.name)
     out.push(
-      problems.unknownKind(span, name, declaration.uses === null && !inFlow && isSlug(name), near, names),
+      graphProblems.unknownKind(
+        span,
+        name,
+        declaration.uses === null && !inFlow && isSlug(name),
+        near,
+        names,
+      ),
     )
     return null
   }
   if (major !== undefined && (rest.length > 0 || major !== kind.version.split('.')[0])) {
-    out.push(problems.otherVersion(span, written, kind.name, kind.version))
+    out.push(graphProblems.otherVersion(span, written, kind.name, kind.version))
     return null
   }
-  if (isGate(kind)) out.push(...declaration.gateProblems)
-  else
+  if (kind.decides !== undefined) out.push(...declaration.gateProblems)
+  if (!isGate(kind))
     for (const entry of declaration.gateKeys)
-      out.push(problems.gateKeyElsewhere(entry.keySpan, entry.key, declaration.name))
+      out.push(graphProblems.gateKeyElsewhere(entry.keySpan, entry.key, declaration.name))
   return kind
 }
 
@@ -146,8 +187,13 @@ function draftOf(
   values: ValueScope,
   out: Diagnostic[],
 ): Draft {
-  const resolved = resolveOptions(kind, declaration?.with ?? null, span, values, out)
-  const sound = resolved.sound && declaration?.poisoned !== true
+  const entry = declaration?.matrix ?? null
+  const matrix = entry === null || kind.decides !== undefined ? null : readMatrix(entry, values, out)
+  const followsMatrix = declaration?.with != null && mentionsMatrix(declaration.with)
+  const own = matrix === null ? values.matrix.point : (matrix.points[0]?.values ?? {})
+  const sample = { ...values, matrix: { point: own, declared: matrix?.span ?? null } }
+  const resolved = resolveOptions(kind, declaration?.with ?? null, span, sample, out)
+  const sound = resolved.sound && declaration?.poisoned !== true && (entry === null || matrix !== null)
   return {
     name,
     kind,
@@ -157,7 +203,16 @@ function draftOf(
     outputs: kind.outputs(resolved.value),
     span,
     sound,
+    matrix,
+    followsMatrix,
+    synthesised: false,
   }
+}
+
+function mentionsMatrix(node: Node): boolean {
+  if (node.type === 'map') return node.entries.some((entry) => mentionsMatrix(entry.value))
+  if (node.type === 'list') return node.items.some(mentionsMatrix)
+  return isText(node) && node.value.startsWith('=') && /\bmatrix\b/.test(node.value)
 }
 
 function gatesOf(
@@ -174,7 +229,8 @@ function gatesOf(
     const metrics = wiring.inputs.get(draft.name)?.['metrics']?.reference
     const judged = metrics?.type === 'stage' ? (drafts.get(metrics.stage) ?? null) : null
     const judgedInputs = judged === null ? {} : referencesOf(wiring, judged.name)
-    const scope = { drafts, stageNames, kindNames: Object.keys(kinds), judged, judgedInputs }
+    const upstream = judged === null ? [] : upstreamOf(judged.name, drafts, wiring)
+    const scope = { drafts, stageNames, kindNames: Object.keys(kinds), judged, judgedInputs, upstream }
     // Its settings may stand under a misspelt `stages:`.
     if (draft.declaration === null && filePoisoned) continue
     gates.set(draft.name, readGate(draft, scope, out))
@@ -185,7 +241,7 @@ function gatesOf(
   const [first] = twins
   for (const { untuned } of twins)
     if (first !== undefined && untuned.twinOf !== first.untuned.twinOf)
-      out.push(problems.severalUntuned(untuned.span, first.untuned.twinOf, untuned.twinOf))
+      out.push(graphProblems.severalUntuned(untuned.span, first.untuned.twinOf, untuned.twinOf))
   return gates
 }
 
@@ -195,88 +251,194 @@ function referencesOf(wiring: Wiring, name: string): Readonly<Record<string, Ref
   )
 }
 
-/** Stages in running order; null if they wait for each other, which is reported. */
-function assemble(
-  drafts: ReadonlyMap<string, Draft>,
-  wiring: Wiring,
-  gates: ReadonlyMap<string, ReadGate | null>,
-  defaults: Declarations['defaults'],
-  out: Diagnostic[],
-): readonly Stage[] | null {
-  const stages = new Map<string, Stage>()
+/** What a stage was made from, nearest first. */
+function upstreamOf(name: string, drafts: ReadonlyMap<string, Draft>, wiring: Wiring): readonly Draft[] {
+  const found: Draft[] = []
+  const queue = [name]
+  for (let at = queue.shift(); at !== undefined; at = queue.shift())
+    for (const { reference } of Object.values(wiring.inputs.get(at) ?? {})) {
+      const draft = reference.type === 'stage' ? drafts.get(reference.stage) : undefined
+      if (draft === undefined || found.includes(draft) || draft.name === name) continue
+      found.push(draft)
+      queue.push(draft.name)
+    }
+  return found
+}
+
+interface Parts {
+  readonly drafts: ReadonlyMap<string, Draft>
+  readonly wiring: Wiring
+  readonly gates: ReadonlyMap<string, ReadGate | null>
+  readonly values: ValueScope
+  readonly defaults: RunSettings
+}
+
+/** Stages in running order; null after a mistake that leaves them unknown, such as stages that wait for each other. */
+function assemble(parts: Parts, out: Diagnostic[]): readonly Stage[] | null {
+  const { wiring, gates } = parts
+  const drafts = new Map(parts.drafts)
+  const inputs = new Map(wiring.inputs)
   const edges: Edge[] = [...wiring.edges]
-  for (const draft of drafts.values()) {
+  for (const draft of parts.drafts.values()) {
     const gate = gates.get(draft.name) ?? null
-    const inputs = { ...referencesOf(wiring, draft.name) }
-    const waitsFor = gate?.waitsFor ?? []
-    for (const from of waitsFor) {
+    for (const from of gate?.waitsFor ?? []) {
       const place = draft.declaration?.baseline?.value === from ? draft.declaration.baseline.span : draft.span
       edges.push({
         from,
         to: draft.name,
-        label: { span: place, text: `${draft.name} compares with ${from}` },
+        label: { span: place, text: graphProblems.because.compares(draft.name, from) },
       })
     }
-    const data = new Set(Object.values(inputs).map((each) => (each.type === 'stage' ? each.stage : '')))
-    const after = [...new Set([...(wiring.after.get(draft.name) ?? []), ...waitsFor])].filter(
-      (name) => !data.has(name),
-    )
-    stages.set(draft.name, {
-      name: draft.name,
-      uses: draft.kind.name,
-      with: draft.with,
-      optionSpans: draft.optionSpans,
-      inputs,
-      after: after.sort(),
-      outputs: draft.outputs,
-      cache: draft.declaration?.cache ?? defaults.cache,
-      timeoutMs: draft.declaration === null ? defaults.timeoutMs : draft.declaration.timeoutMs,
-      span: draft.span,
-      synthesised: false,
-      gate: gate?.gate ?? null,
-    })
-    if (gate?.untuned) addTwin(gate.untuned, drafts, wiring, defaults, stages, edges)
+    for (const { name, span } of askedIn(draft, drafts))
+      edges.push({
+        from: name,
+        to: draft.name,
+        label: { span, text: graphProblems.because.asks(draft.name, name) },
+      })
+    if (gate?.untuned) addTwin(gate.untuned, parts, drafts, inputs, edges)
   }
-  const graph = graphOf([...stages.keys()], edges)
+  const graph = graphOf([...drafts.keys()], edges)
   const cycles = cyclesOf(graph)
-  for (const cycle of cycles) out.push(problems.cycle(cycle.path, cycle.labels))
+  for (const cycle of cycles) out.push(graphProblems.cycle(cycle.path, cycle.labels))
   if (cycles.length > 0) return null
-  return runningOrder(graph).flatMap((name) => stages.get(name) ?? [])
+  const order = runningOrder(graph)
+  const wired = { ...wiring, inputs }
+  const followed = followedMatrices({ drafts, wiring: wired, order })
+  const decided = new Map<string, Decided>()
+  for (const draft of drafts.values())
+    decided.set(draft.name, decidedOf(draft, { ...parts, drafts, wiring: wired }, followed, out))
+  return expand(
+    { drafts, wiring: wired, decided, order, values: parts.values, defaults: parts.defaults },
+    followed,
+    out,
+  )
+}
+
+/** Stages that a `when:` asks about; what is wrong with it is said later. */
+function askedIn(
+  draft: Draft,
+  drafts: ReadonlyMap<string, Draft>,
+): readonly { readonly name: string; readonly span: Span }[] {
+  const node = draft.declaration?.when ?? null
+  if (node === null) return []
+  const fragment = { source: node.span.source, text: node.value, offsets: node.offsets }
+  const expression = parseExpression(fragment, [])
+  if (expression === null) return []
+  const names = namesIn(expression).flatMap(({ path: [first = ''] }) => (drafts.has(first) ? [first] : []))
+  return [...new Set(names)].filter((name) => name !== draft.name).map((name) => ({ name, span: node.span }))
+}
+
+/** Gate, choice, watches and order of one stage, now that it is known which matrices reach it. */
+function decidedOf(
+  draft: Draft,
+  parts: Parts,
+  followed: ReadonlyMap<string, readonly string[]>,
+  out: Diagnostic[],
+): Decided {
+  const { drafts, wiring } = parts
+  const read = parts.gates.get(draft.name) ?? null
+  const gate = read?.gate ?? null
+  const waitsFor = read?.waitsFor ?? []
+  const count = (name: string): number =>
+    (followed.get(name) ?? []).reduce(
+      (product, matrix) => product * (drafts.get(matrix)?.matrix?.points.length ?? 1),
+      1,
+    )
+  if (isGate(draft.kind)) {
+    const judged = gate?.judged ?? judgedName(wiring, draft.name)
+    for (const name of new Set([...(judged === null ? [] : [judged]), ...waitsFor]))
+      if (count(name) > 1)
+        out.push(
+          expansion.manyForOne(draft.declaration?.metrics?.span ?? draft.span, draft.name, name, count(name)),
+        )
+    if (judged !== null) warnIfChosenThere(draft, judged, parts, count, out)
+  }
+  const metrics = wiring.inputs.get(draft.name)?.['metrics']?.reference
+  const candidates = metrics?.type === 'stage' ? metrics.stage : null
+  const selection =
+    draft.kind.decides === 'select' && candidates !== null
+      ? selectionOf(draft, candidates, count(candidates), parts, followed, out)
+      : null
+  const watch = readWatches(draft, [...drafts.values()], out)
+  return { gate, selection, watch, after: [...(wiring.after.get(draft.name) ?? []), ...waitsFor] }
+}
+
+function selectionOf(
+  draft: Draft,
+  candidates: string,
+  count: number,
+  parts: Parts,
+  followed: ReadonlyMap<string, readonly string[]>,
+  out: Diagnostic[],
+): Decided['selection'] {
+  const chosen = draft.with['choose'] === 'model' ? 'model' : 'adapter'
+  if (parts.wiring.inputs.get(draft.name)?.[chosen] === undefined && draft.sound)
+    out.push(expansion.nothingToChoose(draft.span, draft.name))
+  const measured = parts.drafts.get(candidates) ?? null
+  const axes = (followed.get(candidates) ?? []).flatMap((name) => parts.drafts.get(name)?.matrix?.axes ?? [])
+  return readSelection(draft, { measured, count, axes }, out)
+}
+
+function judgedName(wiring: Wiring, gate: string): string | null {
+  const reference = wiring.inputs.get(gate)?.['metrics']?.reference
+  return reference?.type === 'stage' ? reference.stage : null
+}
+
+/** A winner looks better on the rows that chose it (W205). */
+function warnIfChosenThere(
+  gate: Draft,
+  judged: string,
+  parts: Parts,
+  count: (name: string) => number,
+  out: Diagnostic[],
+): void {
+  const { drafts, wiring } = parts
+  const chooser = upstreamOf(judged, drafts, wiring).find((each) => each.kind.decides === 'select')
+  const metrics = chooser === undefined ? undefined : wiring.inputs.get(chooser.name)?.['metrics']?.reference
+  const compared = metrics?.type === 'stage' ? drafts.get(metrics.stage) : undefined
+  const judge = judged === chooser?.name ? compared : drafts.get(judged)
+  if (chooser === undefined || compared === undefined || judge === undefined) return
+  const rowsOf = (draft: Draft): string =>
+    JSON.stringify([
+      draft.with['split'] ?? null,
+      wiring.inputs.get(draft.name)?.['tokens']?.reference ?? null,
+    ])
+  if (rowsOf(compared) !== rowsOf(judge)) return
+  const place = chooser.optionSpans['by'] ?? chooser.span
+  const split = String(judge.with['split'] ?? 'its rows')
+  out.push(
+    expansion.judgedWhereChosen(
+      gate.span,
+      gate.name,
+      chooser.name,
+      count(compared.name),
+      split,
+      place,
+      judged,
+    ),
+  )
 }
 
 /** The judged eval once more, without its adapter. */
 function addTwin(
   untuned: { readonly twinOf: string; readonly span: Span },
-  drafts: ReadonlyMap<string, Draft>,
-  wiring: Wiring,
-  defaults: Declarations['defaults'],
-  stages: Map<string, Stage>,
+  parts: Parts,
+  drafts: Map<string, Draft>,
+  inputs: Map<string, Wiring['inputs'] extends ReadonlyMap<string, infer Wires> ? Wires : never>,
   edges: Edge[],
 ): void {
-  const judged = drafts.get(untuned.twinOf)
-  if (judged === undefined || stages.has(UNTUNED)) return
-  const inputs = Object.fromEntries(
-    Object.entries(referencesOf(wiring, judged.name)).filter(
+  const judged = parts.drafts.get(untuned.twinOf)
+  if (judged === undefined || drafts.has(UNTUNED)) return
+  const wires = Object.fromEntries(
+    Object.entries(parts.wiring.inputs.get(judged.name) ?? {}).filter(
       ([port]) => own(judged.kind.inputs, port)?.type !== 'adapter',
     ),
   )
-  for (const each of Object.values(inputs))
-    if (each.type === 'stage') {
-      const label = { span: untuned.span, text: `${UNTUNED} reads ${each.stage}` }
-      edges.push({ from: each.stage, to: UNTUNED, label })
+  for (const { reference } of Object.values(wires))
+    if (reference.type === 'stage') {
+      const label = { span: untuned.span, text: graphProblems.because.reads(UNTUNED, reference.stage) }
+      edges.push({ from: reference.stage, to: UNTUNED, label })
     }
-  stages.set(UNTUNED, {
-    name: UNTUNED,
-    uses: judged.kind.name,
-    with: judged.with,
-    optionSpans: judged.optionSpans,
-    inputs,
-    after: [],
-    outputs: judged.outputs,
-    cache: judged.declaration?.cache ?? defaults.cache,
-    timeoutMs: judged.declaration === null ? defaults.timeoutMs : judged.declaration.timeoutMs,
-    span: untuned.span,
-    synthesised: true,
-    gate: null,
-  })
+  inputs.set(UNTUNED, wires)
+  drafts.set(UNTUNED, { ...judged, name: UNTUNED, span: untuned.span, synthesised: true })
 }

@@ -2,13 +2,17 @@
 import type { Diagnostic } from './diagnostic.ts'
 import { checkTypes, type CheckScope, type Space } from './expression/check-types.ts'
 import { parseExpression } from './expression/parse.ts'
-import type { Expression } from './expression/syntax.ts'
+import { namesIn, type Expression } from './expression/syntax.ts'
 import type { Check, Gate, Reference } from './pipeline.ts'
-import * as problems from './problems.ts'
+import * as checkProblems from './problems/checks.ts'
+import * as graphProblems from './problems/graph.ts'
+import * as valueProblems from './problems/values.ts'
 import type { TextNode } from './read-file.ts'
 import type { Span } from './source.ts'
 import { didYouMean } from './spelling.ts'
-import { entryOf, isText, type MapNode, type Node } from './tree.ts'
+import type { MetricSchema } from './stage-signature.ts'
+import { A, kindOf } from './problems/nouns.ts'
+import { entryOf, isText, plainValue, type MapNode, type Node } from './tree.ts'
 import type { Draft } from './wiring.ts'
 
 export interface GateScope {
@@ -19,6 +23,8 @@ export interface GateScope {
   readonly judged: Draft | null
   /** What feeds the judged stage, to make its untuned twin. */
   readonly judgedInputs: Readonly<Record<string, Reference>>
+  /** Stages that the judged one was made from, nearest first. */
+  readonly upstream: readonly Draft[]
 }
 
 export interface ReadGate {
@@ -37,27 +43,42 @@ export function readGate(draft: Draft, scope: GateScope, out: Diagnostic[]): Rea
   const baseline = resolveBaseline(declaration?.baseline ?? null, draft, scope, out)
   if (declaration?.checks == null) {
     const written = declaration?.gateKeys.some((each) => each.key === 'checks') === true
-    if (!written) out.push(problems.noChecks(draft.span, draft.name))
+    if (!written) out.push(checkProblems.noChecks(draft.span, draft.name))
     return null
   }
   if (declaration.checks.items.length === 0) {
-    out.push(problems.noChecks(declaration.checks.span, draft.name))
+    out.push(checkProblems.noChecks(declaration.checks.span, draft.name))
     return null
   }
   const before = out.length
   const types = judged === null ? null : checkScope(draft, judged, baseline?.name ?? null, scope)
   const items = declaration.checks.items
-  const checks = items.flatMap((item) => readCheck(item, types, baseline === undefined, out) ?? [])
-  if (judged === null || types === null || baseline === undefined || checks.length < items.length) return null
+  const limits = declaration.budget?.items ?? []
+  const spending = types === null ? null : { ...types, judged: TOTAL }
+  const checks = [
+    ...items.flatMap((item) => readCheck(item, types, baseline === undefined, out) ?? []),
+    ...limits
+      .flatMap((item) => readCheck(item, spending, false, out) ?? [])
+      .map((check): Check => ({ ...check, budget: true })),
+  ]
+  const complete = checks.length === items.length + limits.length
+  if (judged === null || types === null || baseline === undefined || !complete) return null
   if (!checks.some((check) => check.level === 'require'))
-    out.push(problems.onlyWarnings(declaration.checks.span, draft.name))
+    out.push(checkProblems.onlyWarnings(declaration.checks.span, draft.name))
   if (out.slice(before).some((each) => each.severity === 'error')) return null
   const named = new Set(checks.flatMap((check) => spacesIn(check.expression)))
   const others = [...named].filter((name) => scope.drafts.has(name))
+  const { data, train } = factsUpstream(scope)
   const yardstick = baseline?.name ?? null
   const waitsFor = [...new Set([...(yardstick === null ? [] : [yardstick]), ...others])]
   return {
-    gate: { judged: judged.name, baseline: yardstick, metrics: types.judged.metrics, checks },
+    gate: {
+      judged: judged.name,
+      baseline: yardstick,
+      metrics: types.judged.metrics,
+      facts: { data: data.map((each) => each.name), train: train.map((each) => each.name) },
+      checks,
+    },
     waitsFor: waitsFor.filter((name) => name !== judged.name),
     untuned: baseline?.synthesise === true ? { twinOf: judged.name, span: baseline.span } : null,
   }
@@ -84,11 +105,11 @@ function resolveBaseline(
   const draft = scope.drafts.get(name)
   if (draft !== undefined) {
     if (!Object.values(draft.outputs).includes('metrics')) {
-      if (draft.sound) out.push(problems.measuresNothing(node.span, name))
+      if (draft.sound) out.push(graphProblems.measuresNothing(node.span, name))
       return undefined
     }
     if (draft.name === scope.judged?.name) {
-      out.push(problems.baselineIsJudged(node.span, name))
+      out.push(graphProblems.baselineIsJudged(node.span, name))
       return undefined
     }
     return { name, span: node.span, synthesise: false }
@@ -96,7 +117,7 @@ function resolveBaseline(
   if (scope.stageNames.includes(name)) return undefined
   if (name !== UNTUNED) {
     const near = didYouMean(name, [...scope.stageNames, UNTUNED])
-    out.push(problems.unknownStage(node.span, name, near, scope.stageNames, scope.kindNames))
+    out.push(graphProblems.unknownStage(node.span, name, near, scope.stageNames, scope.kindNames))
     return undefined
   }
   if (scope.judged === null) return undefined
@@ -111,14 +132,44 @@ function resolveBaseline(
       )
     )
       return undefined
-    if (scope.judged.sound) out.push(problems.untunedWithoutAdapter(node.span, scope.judged.name))
+    if (scope.judged.sound) out.push(graphProblems.untunedWithoutAdapter(node.span, scope.judged.name))
     return undefined
   }
   return { name: UNTUNED, span: node.span, synthesise: true }
 }
 
 function spaceOf(draft: Draft): Space {
-  return { metrics: draft.kind.measures?.(draft.with) ?? {}, stage: draft.name }
+  return { metrics: draft.kind.measures?.(draft.with) ?? draft.kind.facts ?? {}, stage: draft.name }
+}
+
+const seconds = (en: string, zh: string): MetricSchema => ({
+  direction: 'lower',
+  min: 0,
+  max: null,
+  dim: 's',
+  perExample: false,
+  title: { en, zh },
+})
+
+/** What the whole pipeline took, cached stages included: the time in which each was made. */
+const TOTAL: Space = {
+  stage: 'total',
+  metrics: {
+    duration: seconds('Time of all stages', '全部阶段的用时'),
+    gpu_time: seconds('Time of all stages that held a GPU, times GPUs', '占用 GPU 的时间乘以 GPU 数'),
+  },
+}
+
+/** Facts of the data (`data.rows`) and of the training (`train.loss`) behind the judged stage. */
+function factsUpstream(scope: GateScope): Record<'data' | 'train', readonly Draft[]> {
+  const facts = scope.upstream.filter((each) => each.kind.facts !== undefined)
+  const trains = (each: Draft) => Object.values(each.outputs).some((type) => type === 'adapter')
+  return { data: facts.filter((each) => !trains(each)), train: facts.filter(trains).slice(0, 1) }
+}
+
+/** Of several stages that say `rows`, the nearest to the judged one counts. */
+function mergedFacts(drafts: readonly Draft[]): Space['metrics'] {
+  return Object.assign({}, ...[...drafts].reverse().map((each) => each.kind.facts)) as Space['metrics']
 }
 
 function checkScope(
@@ -134,8 +185,12 @@ function checkScope(
     ['last', space],
   ]
   for (const draft of scope.drafts.values())
-    if (draft.kind.measures !== undefined && draft.name !== gate.name)
+    if ((draft.kind.measures ?? draft.kind.facts) !== undefined && draft.name !== gate.name)
       spaces.push([draft.name, spaceOf(draft)])
+  const facts = factsUpstream(scope)
+  for (const name of ['data', 'train'] as const)
+    if (facts[name].length > 0) spaces.push([name, { stage: name, metrics: mergedFacts(facts[name]) }])
+  spaces.push(['total', TOTAL])
   if (baseline !== null) {
     const draft = scope.drafts.get(baseline)
     const measured = draft === undefined ? { ...space, stage: baseline } : spaceOf(draft)
@@ -147,6 +202,8 @@ function checkScope(
     spaces: Object.fromEntries(spaces),
     measurable: judged.kind.measurable ?? {},
     measuredAt: judged.optionSpans['metrics'] ?? null,
+    slices: judged.kind.slices?.(judged.with) ?? [],
+    ports: Object.keys(scope.judgedInputs),
   }
 }
 
@@ -161,12 +218,12 @@ function readCheck(
   if (item.type === 'poison') return null
   if (isText(item)) return typedCheck(item, 'require', null, null, scope, baselinePoisoned, out)
   if (item.type !== 'map') {
-    out.push(problems.oddCheck(item.span))
+    out.push(checkProblems.oddCheck(item.span))
     return null
   }
   for (const entry of item.entries)
     if (!CHECK_KEYS.includes(entry.key)) {
-      out.push(problems.unknownCheckKey(entry.keySpan, entry.key, didYouMean(entry.key, CHECK_KEYS)))
+      out.push(checkProblems.unknownCheckKey(entry.keySpan, entry.key, didYouMean(entry.key, CHECK_KEYS)))
       return null
     }
   return longCheck(item, scope, baselinePoisoned, out)
@@ -182,18 +239,18 @@ function longCheck(
   const warn = entryOf(item, 'warn')
   const entry = require ?? warn
   if (entry === undefined || (require !== undefined && warn !== undefined)) {
-    out.push(problems.oddCheck(item.span))
+    out.push(checkProblems.oddCheck(item.span))
     return null
   }
   if (!isText(entry.value)) {
-    if (entry.value.type !== 'poison') out.push(problems.oddCheck(entry.value.span))
+    if (entry.value.type !== 'poison') out.push(checkProblems.oddCheck(entry.value.span))
     return null
   }
   const note = (key: string): string | null => {
     const value = entryOf(item, key)?.value
     if (value === undefined || value.type === 'poison') return null
     if (isText(value)) return value.value
-    out.push(problems.wrongType(value.span, key, 'text', 'something else'))
+    out.push(valueProblems.wrongType(value.span, key, A.text, kindOf(plainValue(value))))
     return null
   }
   const level = require === undefined ? 'warn' : 'require'
@@ -210,7 +267,7 @@ function typedCheck(
   out: Diagnostic[],
 ): Check | null {
   if (node.value.trim() === '') {
-    out.push(problems.oddCheck(node.span))
+    out.push(checkProblems.oddCheck(node.span))
     return null
   }
   const fragment = { source: node.span.source, text: node.value, offsets: node.offsets }
@@ -220,40 +277,10 @@ function typedCheck(
   if (baselinePoisoned && spacesIn(parsed).includes('baseline')) return null
   const expression = checkTypes(parsed, scope, out)
   if (expression === null) return null
-  return { level, text: node.value.trim(), name, why, expression, span: node.span }
+  return { level, text: node.value.trim(), name, why, expression, span: node.span, budget: false }
 }
 
-/** Namespaces that an expression mentions. */
+/** Namespaces and bare metrics that an expression mentions. */
 function spacesIn(expression: Expression): readonly string[] {
-  switch (expression.type) {
-    case 'name':
-      return expression.path.slice(0, 1)
-    case 'number':
-    case 'string':
-    case 'boolean':
-      return []
-    case 'call':
-      return expression.args.flatMap(spacesIn)
-    case 'not':
-    case 'negate':
-      return spacesIn(expression.operand)
-    case 'logic':
-    case 'compare':
-    case 'arithmetic':
-      return [...spacesIn(expression.left), ...spacesIn(expression.right)]
-    case 'default':
-      return [...spacesIn(expression.value), ...spacesIn(expression.fallback)]
-    case 'between':
-      return [expression.value, expression.low, expression.high].flatMap(spacesIn)
-    case 'missing':
-      return spacesIn(expression.value)
-    case 'directed':
-      return [
-        expression.value,
-        expression.yardstick,
-        ...(expression.by === null ? [] : [expression.by]),
-      ].flatMap(spacesIn)
-    case 'significance':
-      return spacesIn(expression.comparison)
-  }
+  return namesIn(expression).flatMap((name) => name.path.slice(0, 1))
 }

@@ -1,17 +1,36 @@
 /** Judges a gate by measured scores, in three-valued logic: what is not known never passes. */
 import { applyNumeric, compute, holds } from './expression/evaluate.ts'
 import { isRelative } from './expression/check-types.ts'
-import type { DirectedComparison, Expression, Name } from './expression/syntax.ts'
+import { namesIn } from './expression/syntax.ts'
+import type { DirectedComparison, Expression, Name, Significance, Sliced } from './expression/syntax.ts'
 import { own } from './own.ts'
 import type { Check, Gate } from './pipeline.ts'
 
+type Call = Extract<Expression, { type: 'call' }>
+
 export interface ScoreSet {
-  /** What the scores mean: rows, split and settings. Scores of different rulers are never compared. */
-  readonly ruler: string
+  /**
+   * What the scores mean: rows, split and settings. Scores of different rulers are never compared. Null for facts,
+   * such as the number of rows, which are not measured with one.
+   */
+  readonly ruler: string | null
   /** Where they come from, as people read it: `eval`, `main@4c2`. */
   readonly origin: string
   readonly values: Readonly<Record<string, number | null>>
+  /** Metric -> number of rows that it was measured on. */
+  readonly counts?: Readonly<Record<string, number>>
+  readonly slices?: Slices
 }
+
+/** Row field -> its value -> the metrics of the rows with that value. */
+export type Slices = Readonly<
+  Record<
+    string,
+    Readonly<
+      Record<string, { readonly rows: number; readonly values: Readonly<Record<string, number | null>> }>
+    >
+  >
+>
 
 /** Scores to compare with, or the reason why there are none. */
 export type Yardstick = ScoreSet | { readonly missing: string }
@@ -20,6 +39,20 @@ export interface Scores {
   readonly judged: ScoreSet
   /** `baseline`, `main`, `last` and other stages, by name. */
   readonly spaces: Readonly<Record<string, Yardstick>>
+  /** Bytes of the judged stage's inputs. */
+  readonly sizes?: Readonly<Record<string, number>>
+  /**
+   * Draws the rows again and again and measures the named metrics (`bleu`, `baseline.bleu`) on each draw. Names whose
+   * space has no scores are left out of the result.
+   */
+  readonly resample?: (names: readonly string[]) => Resamples | { readonly missing: string }
+}
+
+export interface Resamples {
+  /** Rows of the test set, matched by id. */
+  readonly rows: number
+  /** Name -> its value on each draw; the same draws for all. */
+  readonly values: Readonly<Record<string, Float64Array>>
 }
 
 export type Outcome = 'pass' | 'fail' | 'unknown'
@@ -41,6 +74,19 @@ export interface JudgedCheck {
   readonly margin: number | null
   /** Why the outcome is unknown. */
   readonly reason: string | null
+  /** Of a check with a `with` part. */
+  readonly significance: SignificanceResult | null
+  readonly budget: boolean
+}
+
+export interface SignificanceResult {
+  /** (1 + draws in which the comparison is false) / (draws + 1); one-sided. */
+  readonly p: number
+  readonly alpha: number
+  readonly rows: number
+  readonly draws: number
+  /** The smallest difference that these rows could have shown: 1.645 standard deviations of the drawn difference. */
+  readonly detectable: number | null
 }
 
 export interface Verdict {
@@ -53,16 +99,16 @@ export interface Verdict {
  * undecided required check leaves it undecided, as does a gate with nothing required. Warnings never block.
  */
 export function judge(gate: Gate, scores: Scores): Verdict {
-  const checks = gate.checks.map((check) => judgeCheck(check, scores))
+  const checks = gate.checks.map((check) => judgeCheck(check, gate, scores))
   const required = checks.filter((check) => check.level === 'require')
   const failed = required.some((check) => check.outcome === 'fail')
   const unknown = required.length === 0 || required.some((check) => check.outcome === 'unknown')
   return { verdict: failed ? 'fail' : unknown ? 'undecided' : 'pass', checks }
 }
 
-function judgeCheck(check: Check, scores: Scores): JudgedCheck {
-  const looked: Operand[] = []
-  const result = truth(check.expression, { scores, looked })
+function judgeCheck(check: Check, gate: Gate, scores: Scores): JudgedCheck {
+  const context = newContext(scores, gate.metrics)
+  const result = truth(check.expression, context)
   const outcome = result.type === 'unknown' ? 'unknown' : result.value ? 'pass' : 'fail'
   return {
     text: check.text,
@@ -70,9 +116,25 @@ function judgeCheck(check: Check, scores: Scores): JudgedCheck {
     name: check.name,
     why: check.why,
     outcome,
-    operands: distinct(looked),
-    margin: marginOf(check.expression, scores),
+    operands: distinct(context.looked),
+    margin: marginOf(check.expression, context),
     reason: result.type === 'unknown' ? result.reason : null,
+    significance: context.tests[0] ?? null,
+    budget: check.budget,
+  }
+}
+
+/** One check by itself, as `watch:` and `select` need it; null where it is not known. */
+export function decide(
+  expression: Expression,
+  scores: Scores,
+  metrics: Directions,
+): { readonly value: boolean | null; readonly operands: readonly Operand[] } {
+  const context = newContext(scores, metrics)
+  const result = truth(expression, context)
+  return {
+    value: result.type === 'known' ? result.value : null,
+    operands: distinct(context.looked),
   }
 }
 
@@ -80,9 +142,20 @@ function distinct(operands: readonly Operand[]): readonly Operand[] {
   return operands.filter((each, i) => operands.findIndex((other) => other.text === each.text) === i)
 }
 
+/** Metric -> which way is better. */
+export type Directions = Readonly<Record<string, { readonly direction: 'higher' | 'lower' }>>
+
 interface Context {
   readonly scores: Scores
+  readonly metrics: Directions
   readonly looked: Operand[]
+  readonly tests: SignificanceResult[]
+  /** While rows are drawn again: the values of one draw stand for the measured ones. */
+  readonly draw: { readonly values: Resamples['values']; readonly at: number } | null
+}
+
+function newContext(scores: Scores, metrics: Directions): Context {
+  return { scores, metrics, looked: [], tests: [], draw: null }
 }
 
 type Unknown = { readonly type: 'unknown'; readonly reason: string }
@@ -133,16 +206,51 @@ function truth(expression: Expression, context: Context): Known<boolean> {
       return known(higher ? value >= limit : value <= limit)
     }
     case 'significance':
-      return unknown('significance is not supported yet')
+      return significance(expression, context)
     case 'arithmetic':
     case 'call':
     case 'default':
     case 'name':
     case 'negate':
     case 'number':
+    case 'sliced':
     case 'string':
       return unknown('this is not something that can be true or false')
   }
+}
+
+/** Holds if it holds on nearly all draws of the rows; what is not known on the rows themselves stays unknown. */
+function significance(expression: Significance, context: Context): Known<boolean> {
+  const { comparison, alpha } = expression
+  const measured = truth(comparison, context)
+  if (measured.type === 'unknown') return measured
+  const names = [...new Set(namesIn(comparison).map((name) => name.path.join('.')))]
+  const drawn = context.scores.resample?.(names) ?? { missing: 'the values of single rows are not here' }
+  if ('missing' in drawn) return unknown(drawn.missing)
+  const draws = drawn.values[names[0] ?? '']?.length ?? 0
+  if (draws === 0) return unknown('there are no rows to draw')
+  const differences: number[] = []
+  let notSo = 0
+  for (let at = 0; at < draws; at++) {
+    const one: Context = { ...context, looked: [], tests: [], draw: { values: drawn.values, at } }
+    const holds = truth(comparison, one)
+    if (holds.type === 'unknown' || !holds.value) notSo++
+    const difference = marginOf(comparison, one)
+    if (difference !== null) differences.push(difference)
+  }
+  const p = (1 + notSo) / (draws + 1)
+  const spread = differences.length === draws ? standardDeviation(differences) : null
+  const detectable = spread === null ? null : ONE_SIDED_95 * spread
+  context.tests.push({ p, alpha, rows: drawn.rows, draws, detectable })
+  return known(p < alpha)
+}
+
+/** The 95 % point of the normal distribution. */
+const ONE_SIDED_95 = 1.645
+
+function standardDeviation(values: readonly number[]): number {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length)
 }
 
 function both<T>(
@@ -178,6 +286,8 @@ function number(expression: Expression, context: Context): Known<number> {
       return value.type === 'known' ? value : number(expression.fallback, context)
     }
     case 'call': {
+      const special = overSlices(expression, context)
+      if (special !== null) return special
       const values: number[] = []
       for (const arg of expression.args) {
         const value = number(arg, context)
@@ -195,9 +305,75 @@ function number(expression: Expression, context: Context): Known<number> {
     case 'missing':
     case 'not':
     case 'significance':
+    case 'sliced':
     case 'string':
       return unknown('this is not a number')
   }
+}
+
+/** `worst spread count delta size`; null for the functions over plain numbers. */
+function overSlices(call: Call, context: Context): Known<number> | null {
+  const [first, second] = call.args
+  if (call.name === 'size') {
+    const port = first?.type === 'name' ? (first.path[0] ?? '') : ''
+    const bytes = own(context.scores.sizes ?? {}, port)
+    if (bytes === undefined) return miss(context, `size(${port})`, port, `the size of ${port} is not known`)
+    context.looked.push({ text: `size(${port})`, value: bytes, source: port })
+    return known(bytes)
+  }
+  if (call.name === 'delta' && first?.type === 'name' && second?.type === 'name') {
+    const metric = first.path.at(-1) ?? ''
+    const there: Name =
+      second.path.length === 1 && own(context.metrics, second.path[0] ?? '') === undefined
+        ? { ...second, path: [second.path[0] ?? '', metric] }
+        : second
+    return both(first, there, context, (a, b) => known(a - b))
+  }
+  if (call.name === 'count' && first?.type === 'name') {
+    const space = spaceOf(first, context)
+    if ('missing' in space) return miss(context, `count(${first.path.join('.')})`, '', space.missing)
+    const rows = own(space.counts ?? {}, first.path.at(-1) ?? '')
+    return rows === undefined ? unknown(`${space.origin} does not say on how many rows`) : known(rows)
+  }
+  if (first?.type !== 'sliced' || first.value.type !== 'name') return null
+  return ofSlices(call.name, first, first.value, context)
+}
+
+function ofSlices(what: string, sliced: Sliced, name: Name, context: Context): Known<number> {
+  const space = spaceOf(name, context)
+  if ('missing' in space) return miss(context, name.path.join('.'), '', space.missing)
+  const metric = name.path.at(-1) ?? ''
+  const slices = Object.entries(own(space.slices ?? {}, sliced.field) ?? {})
+  const text = `${name.path.join('.')} by ${sliced.field}`
+  if (slices.length === 0)
+    return miss(context, text, space.origin, `${space.origin} has no slices by ${sliced.field}`)
+  if (what === 'count') return known(slices.length)
+  const values: (readonly [string, number])[] = []
+  for (const [slice, { values: measured }] of slices) {
+    const value = own(measured, metric) ?? null
+    if (value === null || !Number.isFinite(value))
+      return miss(
+        context,
+        `${metric}[${slice}]`,
+        space.origin,
+        `${metric} of the slice ${slice} is not a number`,
+      )
+    values.push([slice, value])
+  }
+  const sorted = values.sort((a, b) => a[1] - b[1])
+  const [low, high] = [sorted[0], sorted.at(-1)]
+  if (low === undefined || high === undefined) return unknown('there are no slices')
+  const worst = own(context.metrics, metric)?.direction === 'lower' ? high : low
+  for (const [slice, value] of what === 'spread' ? [low, high] : [worst])
+    context.looked.push({ text: `${metric}[${slice}]`, value, source: space.origin })
+  return known(what === 'spread' ? high[1] - low[1] : worst[1])
+}
+
+/** The scores that a name belongs to. */
+function spaceOf(name: Name, context: Context): Yardstick {
+  const [first = '', second] = name.path
+  if (second === undefined) return context.scores.judged
+  return own(context.scores.spaces, first) ?? { missing: `there are no scores for '${first}'` }
 }
 
 function finite(value: number): Known<number> {
@@ -206,21 +382,20 @@ function finite(value: number): Known<number> {
 
 function lookUp(name: Name, context: Context): Known<number> {
   const text = name.path.join('.')
+  const drawn = context.draw === null ? undefined : own(context.draw.values, text)?.[context.draw.at]
+  if (drawn !== undefined) return finite(drawn)
   const { judged } = context.scores
   const [first = '', second] = name.path
-  const found = second === undefined ? judged : own(context.scores.spaces, first)
+  const found = spaceOf(name, context)
   const metric = second ?? first
-  if (found === undefined) return miss(context, text, first, `there are no scores for '${first}'`)
   if ('missing' in found) return miss(context, text, first, found.missing)
   const value = own(found.values, metric)
   if (value === undefined || value === null)
     return miss(context, text, found.origin, `${found.origin} has no value for ${metric}`)
-  if (!Number.isFinite(value)) {
-    context.looked.push({ text, value, source: found.origin })
-    return unknown(`${text} is ${Number.isNaN(value) ? 'NaN' : value > 0 ? 'Infinity' : '-Infinity'}`)
-  }
   context.looked.push({ text, value, source: found.origin })
-  if (found !== judged && found.ruler !== judged.ruler)
+  if (!Number.isFinite(value))
+    return unknown(`${text} is ${Number.isNaN(value) ? 'NaN' : value > 0 ? 'Infinity' : '-Infinity'}`)
+  if (found !== judged && found.ruler !== null && judged.ruler !== null && found.ruler !== judged.ruler)
     return unknown(
       `${found.origin} was measured with a different ruler (other rows or settings) than ${judged.origin}`,
     )
@@ -248,8 +423,9 @@ function endsOf(
   })
 }
 
-function marginOf(expression: Expression, scores: Scores): number | null {
-  const context: Context = { scores, looked: [] }
+function marginOf(expression: Expression, around: Context): number | null {
+  const context: Context = { ...around, looked: [], tests: [] }
+  if (expression.type === 'significance') return marginOf(expression.comparison, context)
   if (expression.type === 'directed') {
     const ends = endsOf(expression, context)
     if (ends.type === 'unknown') return null

@@ -3,7 +3,8 @@ import { checkShape, guessNumber, schemaAt } from './check-shape.ts'
 import type { Diagnostic } from './diagnostic.ts'
 import { evaluate, type ValueScope } from './expression/evaluate.ts'
 import { parseExpression } from './expression/parse.ts'
-import * as problems from './problems.ts'
+import * as expressionProblems from './problems/expression.ts'
+import * as valueProblems from './problems/values.ts'
 import type { Span } from './source.ts'
 import type { Json, JsonObject, StageSignature } from './stage-signature.ts'
 import { isText, plainValue, type MapNode, type Node, type ScalarNode } from './tree.ts'
@@ -98,7 +99,7 @@ export function computeValue(
 ): Json | undefined {
   const text = node.value.slice(1)
   if (text.trim() === '') {
-    out.push(problems.emptyValue(node.span))
+    out.push(expressionProblems.emptyValue(node.span))
     return undefined
   }
   const fragment = { source: node.span.source, text, offsets: node.offsets.slice(1) }
@@ -117,27 +118,27 @@ function convertUnits(
   if (typeof node.value === 'number') {
     if (convert === 'ratio') return node.value
     if (node.value === 0) return 0
-    out.push(problems.missingUnit(node.span, node.raw, convert))
+    out.push(valueProblems.missingUnit(node.span, node.raw, convert))
     return undefined
   }
   if (typeof node.value !== 'string') return node.value
   const quantity = readQuantity(node.value)
   if (quantity.type === 'quantity' && quantity.unit === null && convert !== 'ratio') {
-    out.push(problems.missingUnit(node.span, node.value, convert))
+    out.push(valueProblems.missingUnit(node.span, node.value, convert))
     return undefined
   }
   if (quantity.type === 'quantity' && quantity.dim === DIMENSIONS[convert]) return quantity.value
   if (quantity.type === 'quantity') {
-    out.push(problems.wrongUnit(node.span, node.value, convert))
+    out.push(valueProblems.wrongUnit(node.span, node.value, convert))
     return undefined
   }
   if (quantity.type === 'unknown-unit') {
-    out.push(problems.unknownUnit(node.span, quantity.unit, null))
+    out.push(valueProblems.unknownUnit(node.span, quantity.unit, null))
     return undefined
   }
   // A schema that also takes words (`auto`) decides for itself.
   if (JSON.stringify(schema['type'] ?? schema).includes('"string"') || schema['enum'] !== undefined)
     return node.value
-  out.push(problems.notANumber(node.span, node.value, guessNumber(node.value)))
+  out.push(valueProblems.notANumber(node.span, node.value, guessNumber(node.value)))
   return undefined
 }

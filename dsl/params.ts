@@ -1,8 +1,9 @@
 /** Reads `params:` and lays the values of `-p name=value` over the defaults. */
 import type { Diagnostic } from './diagnostic.ts'
-import { kindOf } from './expression/evaluate.ts'
 import { own } from './own.ts'
-import * as problems from './problems.ts'
+import * as textProblems from './problems/text.ts'
+import * as valueProblems from './problems/values.ts'
+import { A, kindOf } from './problems/nouns.ts'
 import { isParameterName } from './slug.ts'
 import type { Span } from './source.ts'
 import { didYouMean } from './spelling.ts'
@@ -36,7 +37,7 @@ export function readParams(
   const values: [string, Json][] = []
   const poisoned = new Set<string>()
   if (node !== null && node.type !== 'map' && node.type !== 'poison') {
-    out.push(problems.wrongType(node.span, 'params', 'a map', kindOf(plainValue(node))))
+    out.push(valueProblems.wrongType(node.span, 'params', A.map, kindOf(plainValue(node))))
   }
   const entries = node?.type === 'map' ? node.entries : []
   for (const entry of entries) {
@@ -57,13 +58,13 @@ export function readParams(
   const names = entries.map((entry) => entry.key)
   for (const name of Object.keys(overrides))
     if (!names.includes(name))
-      out.push(problems.unknownOverride(node?.span ?? fallback, name, didYouMean(name, names), names))
+      out.push(valueProblems.unknownOverride(node?.span ?? fallback, name, didYouMean(name, names), names))
   return { values: Object.fromEntries(values), poisoned }
 }
 
 function declare(entry: MapEntry, out: Diagnostic[]): Declaration | null {
   if (!isParameterName(entry.key)) {
-    out.push(problems.badName(entry.keySpan, entry.key, 'a parameter'))
+    out.push(textProblems.badName(entry.keySpan, entry.key, 'parameter'))
     return null
   }
   if (isPoisoned(entry.value)) return null
@@ -78,12 +79,12 @@ function declare(entry: MapEntry, out: Diagnostic[]): Declaration | null {
 function declareLong(entry: MapEntry, map: MapNode, out: Diagnostic[]): Declaration | null {
   for (const each of map.entries)
     if (!PARAM_KEYS.includes(each.key)) {
-      out.push(problems.unknownKey(each.keySpan, each.key, 'parameter', PARAM_KEYS))
+      out.push(textProblems.unknownKey(each.keySpan, each.key, 'parameter', PARAM_KEYS))
       return null
     }
   const value = entryOf(map, 'default')
   if (value === undefined) {
-    out.push(problems.paramWithoutDefault(entry.keySpan, entry.key))
+    out.push(valueProblems.paramWithoutDefault(entry.keySpan, entry.key))
     return null
   }
   const typeEntry = entryOf(map, 'type')
@@ -93,7 +94,7 @@ function declareLong(entry: MapEntry, map: MapNode, out: Diagnostic[]): Declarat
   if (type === undefined) {
     const span = typeEntry?.value.span ?? entry.keySpan
     out.push(
-      problems.notOneOf(
+      valueProblems.notOneOf(
         span,
         'type',
         wordOf(typeName),
@@ -107,7 +108,7 @@ function declareLong(entry: MapEntry, map: MapNode, out: Diagnostic[]): Declarat
   const rangeText = rangeEntry === undefined ? null : plainValue(rangeEntry.value)
   const range = typeof rangeText === 'string' ? readRange(rangeText) : null
   if (rangeEntry !== undefined && range === null) {
-    out.push(problems.badRange(rangeEntry.value.span))
+    out.push(valueProblems.badRange(rangeEntry.value.span))
     return null
   }
   const allowed = entryOf(map, 'enum')
@@ -137,12 +138,7 @@ function coerce(value: Json, type: ParamType): Json {
   return value
 }
 
-const NOUNS: Readonly<Record<ParamType, string>> = {
-  int: 'a whole number',
-  number: 'a number',
-  text: 'text',
-  bool: 'true or false',
-}
+const NOUNS = { int: A.whole, number: A.number, text: A.text, bool: A.truth } as const
 
 function check(name: string, value: Json, declaration: Declaration, out: Diagnostic[]): Json | undefined {
   const { type, range, allowed, span } = declaration
@@ -155,17 +151,17 @@ function check(name: string, value: Json, declaration: Declaration, out: Diagnos
           ? typeof value === 'boolean'
           : value === null || typeof value === 'string' || typeof value === 'object'
   if (!fits) {
-    out.push(problems.wrongType(span, name, NOUNS[type], JSON.stringify(value)))
+    out.push(valueProblems.wrongType(span, name, NOUNS[type], JSON.stringify(value)))
     return undefined
   }
   if (range !== null && typeof value === 'number' && (value < range.low || value > range.high)) {
     const bounds = { low: range.low, high: range.high, openLow: false, openHigh: false }
-    out.push(problems.outOfRange(span, name, wordOf(value), bounds, null))
+    out.push(valueProblems.outOfRange(span, name, wordOf(value), bounds, null))
     return undefined
   }
   if (allowed !== null && !allowed.some((each) => each === value)) {
     const words = allowed.map((each) => (typeof each === 'string' ? each : JSON.stringify(each)))
-    out.push(problems.notOneOf(span, name, wordOf(value), didYouMean(wordOf(value), words), words))
+    out.push(valueProblems.notOneOf(span, name, wordOf(value), didYouMean(wordOf(value), words), words))
     return undefined
   }
   return value

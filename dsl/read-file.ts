@@ -1,13 +1,19 @@
 /** The file's keys as typed declarations; refuses every key that is not of the language. */
 import type { Diagnostic } from './diagnostic.ts'
 import { parseFlow, type Flow } from './expression/parse.ts'
-import { kindOf } from './expression/evaluate.ts'
-import * as problems from './problems.ts'
+import * as checkProblems from './problems/checks.ts'
+import * as graphProblems from './problems/graph.ts'
+import * as textProblems from './problems/text.ts'
+import * as valueProblems from './problems/values.ts'
+import { A, kindOf, type Thing } from './problems/nouns.ts'
+import { words } from './problems/problem.ts'
 import { isSlug, RESERVED } from './slug.ts'
 import type { Span } from './source.ts'
 import { ARTIFACT_TYPES } from './stage-signature.ts'
 import { didYouMean } from './spelling.ts'
-import type { PipelineSource } from './pipeline.ts'
+import type { Notification, PipelineSource } from './pipeline.ts'
+import { conditionStartsWithSign, gateIsNotRun, oddWatch, whenNeedsText } from './problems/run-settings.ts'
+import { NO_SETTINGS, readNotify, readSettings, SETTING_KEYS, type RunSettings } from './read-settings.ts'
 import {
   entryOf,
   isPoisoned,
@@ -19,7 +25,6 @@ import {
   type Node,
   type ScalarNode,
 } from './tree.ts'
-import { readQuantity } from './units.ts'
 
 export interface StageDeclaration {
   readonly name: string
@@ -28,11 +33,15 @@ export interface StageDeclaration {
   readonly inputs: readonly { readonly port: string; readonly keySpan: Span; readonly value: TextNode }[]
   readonly with: MapNode | null
   readonly needs: readonly TextNode[]
-  readonly cache: 'auto' | 'off' | 'refresh'
-  readonly timeoutMs: number | null
+  readonly settings: RunSettings
+  /** Read once parameters are known. */
+  readonly matrix: MapEntry | null
+  readonly when: TextNode | null
+  readonly watch: ListNode | null
   readonly metrics: TextNode | null
   readonly baseline: TextNode | null
   readonly checks: ListNode | null
+  readonly budget: ListNode | null
   /** Where gate keys stand, to refuse them elsewhere. */
   readonly gateKeys: readonly MapEntry[]
   /** What is wrong with them; worth saying only if the stage is a gate. */
@@ -51,7 +60,8 @@ export interface Declarations {
   readonly flow: { readonly chains: Flow; readonly span: Span } | null
   readonly stages: readonly StageDeclaration[]
   /** For every stage that does not say otherwise. */
-  readonly defaults: { readonly cache: StageDeclaration['cache']; readonly timeoutMs: number | null }
+  readonly defaults: RunSettings
+  readonly notify: readonly Notification[]
   /** `flow:` is unreadable or misspelt, so nothing can be said about wiring. */
   readonly flowBroken: boolean
   /** True if `flow:` or a source is unreadable, so that wiring must not complain. */
@@ -69,12 +79,24 @@ const TOP_KEYS = [
   'flow',
   'stages',
   'defaults',
+  'notify',
 ]
-const TOP_LATER = ['workers', 'notify', 'matrix']
-const GATE_KEYS = ['metrics', 'baseline', 'checks']
-const STAGE_KEYS = ['uses', 'inputs', 'with', 'needs', 'cache', 'timeout', ...GATE_KEYS]
-const STAGE_LATER = ['matrix', 'when', 'watch', 'retry', 'resources', 'worker', 'workers', 'notify', 'budget']
-const DEFAULT_KEYS = ['cache', 'timeout']
+const TOP_LATER = ['workers']
+const GATE_KEYS = ['metrics', 'baseline', 'checks', 'budget']
+const STAGE_KEYS = [
+  'uses',
+  'inputs',
+  'with',
+  'needs',
+  'when',
+  'matrix',
+  'watch',
+  ...SETTING_KEYS,
+  ...GATE_KEYS,
+]
+const STAGE_LATER = ['worker']
+/** Keys that say how a stage is run, which a gate is not. */
+const NOT_FOR_GATES = ['matrix', 'watch', ...SETTING_KEYS]
 const SOURCE_KEYS = ['type', 'from', 'optional']
 
 export function readFile(root: MapNode, out: Diagnostic[]): Declarations {
@@ -92,14 +114,11 @@ export function readFile(root: MapNode, out: Diagnostic[]): Declarations {
   const stagesPoisoned = get('stages') !== undefined && stagesNode === null
   const broken = out.length > before
   const defaults = mapOf(get('defaults'), 'defaults', out)
-  if (defaults !== null) knownKeys(defaults, DEFAULT_KEYS, STAGE_LATER, 'defaults', out)
-  const fallback = {
-    cache: readCache(defaults === null ? undefined : entryOf(defaults, 'cache'), 'auto', out),
-    timeoutMs: readTimeout(defaults === null ? undefined : entryOf(defaults, 'timeout'), null, out),
-  }
+  if (defaults !== null) knownKeys(defaults, SETTING_KEYS, STAGE_LATER, 'defaults', out)
+  const fallback = defaults === null ? NO_SETTINGS : readSettings(defaults, NO_SETTINGS, out)
   const stages = (stagesNode?.entries ?? []).map((entry) => readStage(entry, fallback, out))
   if (flowEntry === undefined && stages.length === 0 && !poisonedKeys && !stagesPoisoned)
-    out.push(problems.nothingToDo(top))
+    out.push(textProblems.nothingToDo(top))
   return {
     name,
     description,
@@ -108,6 +127,7 @@ export function readFile(root: MapNode, out: Diagnostic[]): Declarations {
     flow,
     stages,
     defaults: fallback,
+    notify: readNotify(get('notify'), out),
     // A misspelt `flow` has its own message, too.
     flowBroken: flow === null && (flowEntry !== undefined || poisonedKeys),
     poisoned: broken || poisonedKeys || stagesPoisoned,
@@ -119,36 +139,38 @@ function knownKeys(
   map: MapNode,
   known: readonly string[],
   later: readonly string[],
-  what: string,
+  what: Thing,
   out: Diagnostic[],
 ): boolean {
   let found = false
   for (const entry of map.entries) {
     if (known.includes(entry.key)) continue
     found = true
-    if (later.includes(entry.key)) out.push(problems.notYet(entry.keySpan, entry.key))
-    else out.push(problems.unknownKey(entry.keySpan, entry.key, what, known))
+    if (later.includes(entry.key)) out.push(graphProblems.notYet(entry.keySpan, entry.key))
+    else out.push(textProblems.unknownKey(entry.keySpan, entry.key, what, known))
   }
   return found
 }
 
 function readVersion(entry: MapEntry | undefined, top: Span, out: Diagnostic[]): void {
-  if (entry === undefined) out.push(problems.missingKey(top, 'version', 'version: 1'))
+  if (entry === undefined) out.push(textProblems.missingKey(top, 'version', 'version: 1'))
   else if (!isPoisoned(entry.value) && plainValue(entry.value) !== 1)
-    out.push(problems.wrongVersion(entry.value.span, entry.value.type === 'scalar' ? entry.value.raw : ''))
+    out.push(
+      textProblems.wrongVersion(entry.value.span, entry.value.type === 'scalar' ? entry.value.raw : ''),
+    )
 }
 
 function readName(entry: MapEntry | undefined, top: Span, out: Diagnostic[]): string {
   const path = top.source.path
   const file = /([^/\\]+)\.pipeline\.ya?ml$/.exec(path)?.[1] ?? null
   if (entry === undefined) {
-    out.push(problems.missingKey(top, 'name', `name: ${file ?? 'my-pipeline'}`))
+    out.push(textProblems.missingKey(top, 'name', `name: ${file ?? 'my-pipeline'}`))
     return file ?? ''
   }
   const name = textOf(entry, out)
   if (name === null) return ''
-  if (!isSlug(name)) out.push(problems.badName(entry.value.span, name, 'a pipeline'))
-  else if (file !== null && file !== name) out.push(problems.nameIsNotFile(entry.value.span, name, file))
+  if (!isSlug(name)) out.push(textProblems.badName(entry.value.span, name, 'pipeline'))
+  else if (file !== null && file !== name) out.push(textProblems.nameIsNotFile(entry.value.span, name, file))
   return name
 }
 
@@ -159,7 +181,8 @@ function textOf(entry: MapEntry | undefined, out: Diagnostic[]): string | null {
 
 function textNode(node: Node, what: string, out: Diagnostic[]): TextNode | null {
   if (isText(node)) return node
-  if (node.type !== 'poison') out.push(problems.wrongType(node.span, what, 'text', kindOf(plainValue(node))))
+  if (node.type !== 'poison')
+    out.push(valueProblems.wrongType(node.span, what, A.text, kindOf(plainValue(node))))
   return null
 }
 
@@ -167,7 +190,7 @@ function mapOf(entry: MapEntry | undefined, what: string, out: Diagnostic[]): Ma
   if (entry === undefined) return null
   if (entry.value.type === 'map') return entry.value
   if (entry.value.type !== 'poison')
-    out.push(problems.wrongType(entry.value.span, what, 'a map', kindOf(plainValue(entry.value))))
+    out.push(valueProblems.wrongType(entry.value.span, what, A.map, kindOf(plainValue(entry.value))))
   return null
 }
 
@@ -176,11 +199,18 @@ function readFlow(entry: MapEntry, out: Diagnostic[]): Declarations['flow'] {
   if (value.type === 'poison') return null
   if (value.type === 'list') {
     const words = value.items.map((item) => (isText(item) ? item.value : '…')).join(' -> ')
-    out.push(problems.flowAsList(value.span, words))
+    out.push(textProblems.flowAsList(value.span, words))
     return null
   }
   if (!isText(value)) {
-    out.push(problems.wrongType(value.span, 'flow', 'text like `clean -> split`', kindOf(plainValue(value))))
+    out.push(
+      valueProblems.wrongType(
+        value.span,
+        'flow',
+        words('text like `clean -> split`', '文本，如 `clean -> split`'),
+        kindOf(plainValue(value)),
+      ),
+    )
     return null
   }
   const chains = parseFlow({ source: value.span.source, text: value.value, offsets: value.offsets }, out)
@@ -201,14 +231,15 @@ function readSources(root: MapNode, out: Diagnostic[]): readonly PipelineSource[
   }
   const map = mapOf(entryOf(root, 'sources'), 'sources', out)
   for (const entry of map?.entries ?? []) {
-    if (!isSlug(entry.key)) out.push(problems.badName(entry.keySpan, entry.key, 'a source'))
+    if (!isSlug(entry.key)) out.push(textProblems.badName(entry.keySpan, entry.key, 'source'))
     const twice = sources.find((source) => source.name === entry.key)
     if (twice !== undefined) {
-      out.push(problems.sourceTwice(entry.keySpan, entry.key, twice.span))
+      out.push(textProblems.sourceTwice(entry.keySpan, entry.key, twice.span))
       continue
     }
     if (entry.value.type !== 'map') {
-      if (entry.value.type !== 'poison') out.push(problems.sourceWithoutType(entry.value.span, entry.key))
+      if (entry.value.type !== 'poison')
+        out.push(graphProblems.sourceWithoutType(entry.value.span, entry.key))
       continue
     }
     const source = readSource(entry, entry.value, out)
@@ -222,7 +253,7 @@ function readSource(entry: MapEntry, map: MapNode, out: Diagnostic[]): PipelineS
   const typeEntry = entryOf(map, 'type')
   const fromEntry = entryOf(map, 'from')
   if (typeEntry === undefined || fromEntry === undefined) {
-    out.push(problems.sourceWithoutType(entry.keySpan, entry.key))
+    out.push(graphProblems.sourceWithoutType(entry.keySpan, entry.key))
     return null
   }
   const typeName = textOf(typeEntry, out)
@@ -230,7 +261,7 @@ function readSource(entry: MapEntry, map: MapNode, out: Diagnostic[]): PipelineS
   const type = ARTIFACT_TYPES.find((each) => each === typeName)
   if (typeName !== null && type === undefined)
     out.push(
-      problems.notOneOf(
+      valueProblems.notOneOf(
         typeEntry.value.span,
         'type',
         typeName,
@@ -241,7 +272,7 @@ function readSource(entry: MapEntry, map: MapNode, out: Diagnostic[]): PipelineS
   const optionalEntry = entryOf(map, 'optional')
   const optional = optionalEntry === undefined ? false : plainValue(optionalEntry.value)
   if (optionalEntry !== undefined && typeof optional !== 'boolean')
-    out.push(problems.wrongType(optionalEntry.value.span, 'optional', 'true or false', kindOf(optional)))
+    out.push(valueProblems.wrongType(optionalEntry.value.span, 'optional', A.truth, kindOf(optional)))
   if (type === undefined || from === null) return null
   return { name: entry.key, type, from, optional: optional === true, span: entry.keySpan }
 }
@@ -252,60 +283,28 @@ function readFrom(node: Node, what: string, out: Diagnostic[]): PipelineSource['
   if (node.type !== 'map') {
     const text = textNode(node, what, out)
     if (text !== null && text.value.trim() === '') {
-      out.push(problems.emptyPath(text.span))
+      out.push(graphProblems.emptyPath(text.span))
       return null
     }
     return text?.value ?? null
   }
   const splits: [string, string][] = []
   for (const entry of node.entries) {
-    if (!SPLIT_NAME.test(entry.key)) out.push(problems.badName(entry.keySpan, entry.key, 'a split'))
+    if (!SPLIT_NAME.test(entry.key)) out.push(textProblems.badName(entry.keySpan, entry.key, 'split'))
     const path = textNode(entry.value, entry.key, out)
     if (path !== null) splits.push([entry.key, path.value])
   }
   return splits.length === node.entries.length && splits.length > 0 ? Object.fromEntries(splits) : null
 }
 
-type Cache = StageDeclaration['cache']
-const CACHE_WORDS = ['auto', 'off', 'refresh'] as const
-
-function readCache(entry: MapEntry | undefined, fallback: Cache, out: Diagnostic[]): Cache {
-  if (entry === undefined || isPoisoned(entry.value)) return fallback
-  const value = plainValue(entry.value)
-  const word = CACHE_WORDS.find((each) => each === value)
-  if (word !== undefined) return word
-  const written = typeof value === 'string' ? value : JSON.stringify(value)
-  const near = didYouMean(written, CACHE_WORDS)
-  out.push(problems.notOneOf(entry.value.span, 'cache', written, near, CACHE_WORDS))
-  return fallback
-}
-
-function readTimeout(entry: MapEntry | undefined, fallback: number | null, out: Diagnostic[]): number | null {
-  if (entry === undefined || isPoisoned(entry.value)) return fallback
-  const value = plainValue(entry.value)
-  const span = entry.value.span
-  const written = typeof value === 'string' ? value : JSON.stringify(value)
-  const quantity = readQuantity(written)
-  if (quantity.type === 'quantity' && quantity.dim === 's' && quantity.value > 0)
-    return Math.round(quantity.value * 1000)
-  if (quantity.type === 'quantity' && quantity.unit === null)
-    out.push(problems.missingUnit(span, written, 'duration'))
-  else out.push(problems.wrongUnit(span, written, 'duration'))
-  return fallback
-}
-
-function readStage(
-  entry: MapEntry,
-  defaults: { readonly cache: Cache; readonly timeoutMs: number | null },
-  out: Diagnostic[],
-): StageDeclaration {
+function readStage(entry: MapEntry, defaults: RunSettings, out: Diagnostic[]): StageDeclaration {
   const before = out.length
   const { key: name, keySpan, value } = entry
-  if (RESERVED.includes(name)) out.push(problems.reservedName(keySpan, name))
-  else if (!isSlug(name)) out.push(problems.badName(keySpan, name, 'a stage'))
+  if (RESERVED.includes(name)) out.push(textProblems.reservedName(keySpan, name))
+  else if (!isSlug(name)) out.push(textProblems.badName(keySpan, name, 'stage'))
   const empty = value.type === 'scalar' && value.value === null
   if (value.type !== 'map' && value.type !== 'poison' && !empty)
-    out.push(problems.wrongType(value.span, name, 'a map', kindOf(plainValue(value))))
+    out.push(valueProblems.wrongType(value.span, name, A.map, kindOf(plainValue(value))))
   const map: MapNode = value.type === 'map' ? value : { type: 'map', entries: [], span: value.span }
   knownKeys(map, STAGE_KEYS, STAGE_LATER, 'stage', out)
   const get = (key: string): MapEntry | undefined => entryOf(map, key)
@@ -320,9 +319,18 @@ function readStage(
     return reference === null ? [] : [{ port: each.key, keySpan: each.keySpan, value: reference }]
   })
   const withNode = mapOf(get('with'), 'with', out)
-  const checksNode = get('checks')?.value
-  if (checksNode !== undefined && checksNode.type !== 'list' && checksNode.type !== 'poison')
-    gateProblems.push(problems.checksNotAList(checksNode.span))
+  const checks = (key: string): ListNode | null => {
+    const node = get(key)?.value
+    if (node?.type === 'list') return node
+    if (node !== undefined && node.type !== 'poison')
+      gateProblems.push(checkProblems.checksNotAList(node.span))
+    return null
+  }
+  const checksNode = checks('checks')
+  const budget = checks('budget')
+  for (const each of map.entries)
+    if (NOT_FOR_GATES.includes(each.key)) gateProblems.push(gateIsNotRun(each.keySpan, each.key))
+  const settings = readSettings(map, defaults, out)
   return {
     name,
     span: keySpan,
@@ -330,11 +338,14 @@ function readStage(
     inputs,
     with: withNode,
     needs: readNeeds(get('needs'), out),
-    cache: readCache(get('cache'), defaults.cache, out),
-    timeoutMs: readTimeout(get('timeout'), defaults.timeoutMs, out),
+    settings,
+    matrix: get('matrix') ?? null,
+    when: readWhen(get('when'), out),
+    watch: readWatch(get('watch'), out),
     metrics: text('metrics', gateProblems),
     baseline: text('baseline', gateProblems),
-    checks: checksNode?.type === 'list' ? checksNode : null,
+    checks: checksNode,
+    budget,
     gateKeys: map.entries.filter((each) => GATE_KEYS.includes(each.key)),
     gateProblems,
     poisoned:
@@ -344,13 +355,34 @@ function readStage(
   }
 }
 
+function readWhen(entry: MapEntry | undefined, out: Diagnostic[]): TextNode | null {
+  if (entry === undefined || entry.value.type === 'poison') return null
+  if (!isText(entry.value)) out.push(whenNeedsText(entry.value.span))
+  else if (entry.value.value.startsWith('='))
+    out.push(conditionStartsWithSign(entry.value.span, entry.value.value.slice(1).trim()))
+  else return entry.value
+  return null
+}
+
+function readWatch(entry: MapEntry | undefined, out: Diagnostic[]): ListNode | null {
+  if (entry === undefined || entry.value.type === 'poison') return null
+  if (entry.value.type === 'list') return entry.value
+  out.push(oddWatch(entry.value.span))
+  return null
+}
+
 function readNeeds(entry: MapEntry | undefined, out: Diagnostic[]): readonly TextNode[] {
   if (entry === undefined) return []
   if (isText(entry.value)) return [entry.value]
   if (entry.value.type !== 'list') {
     if (entry.value.type !== 'poison')
       out.push(
-        problems.wrongType(entry.value.span, 'needs', 'a list of stages', kindOf(plainValue(entry.value))),
+        valueProblems.wrongType(
+          entry.value.span,
+          'needs',
+          words('a list of stages', '阶段列表'),
+          kindOf(plainValue(entry.value)),
+        ),
       )
     return []
   }

@@ -11,7 +11,8 @@ import {
   type YAMLError,
 } from 'yaml'
 import type { Diagnostic } from './diagnostic.ts'
-import * as problems from './problems.ts'
+import * as textProblems from './problems/text.ts'
+import * as valueProblems from './problems/values.ts'
 import { scalarOffsets } from './scalar-map.ts'
 import type { Source } from './source.ts'
 import { spanAt, type MapEntry, type Node } from './tree.ts'
@@ -23,7 +24,7 @@ const DEEPEST = 60
 export function readYaml(source: Source, out: Diagnostic[]): Node | null {
   const tooDeep = deepBrackets(source.text)
   if (tooDeep !== null) {
-    out.push(problems.tooDeep(spanAt(source, tooDeep, tooDeep + 1)))
+    out.push(textProblems.tooDeep(spanAt(source, tooDeep, tooDeep + 1)))
     return null
   }
   const document = parseDocument(source.text, {
@@ -41,7 +42,7 @@ export function readYaml(source: Source, out: Diagnostic[]): Node | null {
     if (!tags.includes(warning)) out.push(...syntaxProblems(source, [warning]))
   if (broken) return null
   if (document.contents === null) {
-    out.push(problems.emptyFile(spanAt(source, 0, 0)))
+    out.push(textProblems.emptyFile(spanAt(source, 0, 0)))
     return null
   }
   return new Reader(source, document, tags, out).read(document.contents)
@@ -70,14 +71,14 @@ class Reader {
     const span = spanAt(this.source, start, end)
     if (node === null) return { type: 'scalar', value: null, raw: '', plain: true, offsets: [], span }
     if (++this.count > MOST_NODES || this.open.size > DEEPEST || this.open.has(node)) {
-      if (this.count <= MOST_NODES + 1) this.out.push(problems.tooManyAliases(span))
+      if (this.count <= MOST_NODES + 1) this.out.push(textProblems.tooManyAliases(span))
       this.count = Math.max(this.count, MOST_NODES + 1)
       return { type: 'poison', span }
     }
     if (isAlias(node)) {
       const target = node.resolve(this.document)
       if (target === undefined) {
-        this.out.push(problems.unknownAlias(span, node.source))
+        this.out.push(textProblems.unknownAlias(span, node.source))
         return { type: 'poison', span }
       }
       return this.read(target)
@@ -85,7 +86,7 @@ class Reader {
     const tag = this.tags.find((warning) => warning.pos[1] <= start && this.ownsTag(warning, start))
     if (tag !== undefined) {
       const read = isScalar(node) ? String(node.value) : this.source.text.slice(start, end)
-      this.out.push(problems.tagSign(spanAt(this.source, tag.pos[0], tag.pos[1]), read))
+      this.out.push(textProblems.tagSign(spanAt(this.source, tag.pos[0], tag.pos[1]), read))
       return { type: 'poison', span }
     }
     this.open.add(node)
@@ -108,7 +109,9 @@ class Reader {
       if (split >= 0 && node.flow === true) {
         const at = items[split]?.range?.[0] ?? start
         const whole = wholeExpression(this.source.text, at)
-        this.out.push(problems.splitExpression(spanAt(this.source, at, at + firstPart(whole)), null, whole))
+        this.out.push(
+          textProblems.splitExpression(spanAt(this.source, at, at + firstPart(whole)), null, whole),
+        )
         return { type: 'poison', span }
       }
       return { type: 'list', items: items.map((item) => this.read(item)), span }
@@ -119,7 +122,7 @@ class Reader {
     const plain = node.type === 'PLAIN'
     if (typeof value === 'string') {
       if (value.includes('${{')) {
-        this.out.push(problems.bracesValue(span, value))
+        this.out.push(textProblems.bracesValue(span, value))
         return { type: 'poison', span }
       }
       return { type: 'scalar', value, raw, plain, offsets: scalarOffsets(value, raw, start), span }
@@ -128,7 +131,7 @@ class Reader {
       return { type: 'scalar', value, raw, plain, offsets: [], span }
     if (typeof value === 'number' && Number.isFinite(value))
       return { type: 'scalar', value, raw, plain, offsets: [], span }
-    this.out.push(problems.notANumber(span, raw, null))
+    this.out.push(valueProblems.notANumber(span, raw, null))
     return { type: 'poison', span }
   }
 
@@ -146,16 +149,16 @@ class Reader {
       }
       const name = this.keyName(key)
       if (name === null) {
-        this.out.push(problems.oddKey(keySpan))
+        this.out.push(textProblems.oddKey(keySpan))
         continue
       }
       if (name === '<<') {
-        this.out.push(problems.mergeKey(keySpan))
+        this.out.push(textProblems.mergeKey(keySpan))
         continue
       }
       const first = entries.find((entry) => entry.key === name)
       if (first !== undefined) {
-        this.out.push(problems.duplicateKey(keySpan, name, first.keySpan))
+        this.out.push(textProblems.duplicateKey(keySpan, name, first.keySpan))
         continue
       }
       const value = pair.value as YamlNode | null
@@ -163,7 +166,7 @@ class Reader {
         const at = value.range?.[0] ?? keyStart
         const whole = wholeExpression(this.source.text, at)
         const span = spanAt(this.source, at, at + firstPart(whole))
-        this.out.push(problems.splitExpression(span, name, whole))
+        this.out.push(textProblems.splitExpression(span, name, whole))
         entries.push({ key: name, keySpan, value: { type: 'poison', span } })
         swallow = true
         continue
@@ -261,29 +264,29 @@ function syntaxProblem(source: Source, error: YAMLError, lineStart: number): Dia
   const at = (from: number, to: number) => spanAt(source, lineStart + from, lineStart + to)
   const braces = /\$\{\{.*?(?:\}\}|$)/.exec(line)
   if (braces !== null)
-    return problems.bracesValue(at(braces.index, braces.index + braces[0].length), braces[0])
+    return textProblems.bracesValue(at(braces.index, braces.index + braces[0].length), braces[0])
   const tab = /^ *\t/.exec(line)
   if (error.code === 'TAB_AS_INDENT' || tab !== null) {
     const index = Math.max(0, line.indexOf('\t'))
-    return problems.tabIndent(at(index, index + 1))
+    return textProblems.tabIndent(at(index, index + 1))
   }
   const flow = /^(\s*flow:\s*)(\[.*?)\s*(?:#.*)?$/.exec(line)
   if (flow?.[1] !== undefined && flow[2] !== undefined)
-    return problems.flowReadAsList(at(flow[1].length, flow[1].length + flow[2].length), flow[2])
+    return textProblems.flowReadAsList(at(flow[1].length, flow[1].length + flow[2].length), flow[2])
   const scalar = /^(\s*(?:- )?\s*([^\s:#'"{[][^:#]*):\s+)([^\s'"#{[|>].*?)$/.exec(line)
   const nested = error.code === 'BLOCK_AS_IMPLICIT_KEY' || error.code === 'MULTILINE_IMPLICIT_KEY'
   if (nested && scalar?.[1] !== undefined && scalar[3] !== undefined && /:\s/.test(scalar[3])) {
     const from = scalar[1].length
-    return problems.colonInText(at(from, from + scalar[3].length), scalar[2]?.trim() ?? '', scalar[3])
+    return textProblems.colonInText(at(from, from + scalar[3].length), scalar[2]?.trim() ?? '', scalar[3])
   }
   const start = Math.min(error.pos[0], source.text.length)
   const end = Math.max(start, Math.min(error.pos[1], lineEnd))
-  if (error.code === 'MULTIPLE_DOCS') return problems.severalDocuments(spanAt(source, start, start + 3))
-  if (error.code === 'BAD_ALIAS') return problems.unknownAlias(spanAt(source, start, end), '')
+  if (error.code === 'MULTIPLE_DOCS') return textProblems.severalDocuments(spanAt(source, start, start + 3))
+  if (error.code === 'BAD_ALIAS') return textProblems.unknownAlias(spanAt(source, start, end), '')
   if (error.code === 'BLOCK_AS_IMPLICIT_KEY' && scalar === null && /:\s*[>|]/.test(line))
-    return problems.operatorFirst(at(line.search(/[>|]/), line.length), line.trim())
+    return textProblems.operatorFirst(at(line.search(/[>|]/), line.length), line.trim())
   const first = line.search(/\S/)
   const place =
     start >= lineStart && start < lineEnd ? spanAt(source, start, end) : at(Math.max(first, 0), line.length)
-  return problems.notYaml(place, error.code, error.message)
+  return textProblems.notYaml(place, error.code, error.message)
 }

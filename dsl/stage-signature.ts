@@ -20,6 +20,8 @@ export type ArtifactType = (typeof ARTIFACT_TYPES)[number]
 export interface InputPort {
   readonly type: ArtifactType
   readonly optional?: boolean
+  /** Takes the output of every instance of a swept stage; this is where a matrix ends. */
+  readonly many?: boolean
   readonly help: string
 }
 
@@ -52,4 +54,14 @@ export interface StageSignature {
   readonly measures?: (options: JsonObject) => Readonly<Record<string, MetricSchema>>
   /** All metrics the kind can measure when they are switched on (for "it is just not switched on"). */
   readonly measurable?: Readonly<Record<string, MetricSchema>>
+  /** Row fields by which a stage with these options slices its metrics. */
+  readonly slices?: (options: JsonObject) => readonly string[]
+  /** Values that a running stage reports (`train.loss` in `watch:`). */
+  readonly live?: Readonly<Record<string, MetricSchema>>
+  /** Facts of the finished work, by their name in its summary (`data.rows`, `train.loss` in checks). */
+  readonly facts?: Readonly<Record<string, MetricSchema>>
+  /** Decided by the engine itself on every run, without a job and never cached. */
+  readonly decides?: 'gate' | 'select'
+  /** Options that carry the stage through its motions in seconds, for `run --smoke`. */
+  readonly smoke?: (options: JsonObject) => JsonObject
 }

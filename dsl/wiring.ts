@@ -5,8 +5,11 @@ import type { Flow } from './expression/parse.ts'
 import type { Edge } from './graph.ts'
 import { own } from './own.ts'
 import type { PipelineSource, Reference } from './pipeline.ts'
-import * as problems from './problems.ts'
+import * as problems from './problems/graph.ts'
+import { because } from './problems/graph.ts'
+import { artifact } from './problems/nouns.ts'
 import type { StageDeclaration, TextNode } from './read-file.ts'
+import type { Matrix } from './read-matrix.ts'
 import type { Span } from './source.ts'
 import { didYouMean } from './spelling.ts'
 import type { ArtifactType, JsonObject, StageSignature } from './stage-signature.ts'
@@ -16,12 +19,18 @@ export interface Draft {
   readonly name: string
   readonly kind: StageSignature
   readonly declaration: StageDeclaration | null
+  /** Of the first point, if a matrix reaches it. */
   readonly with: JsonObject
   readonly optionSpans: Readonly<Record<string, Span>>
   readonly outputs: Readonly<Record<string, ArtifactType>>
   readonly span: Span
-  /** Its options have a mistake, so what it makes and measures is not known for certain. */
+  /** False if its options have a mistake, so what it makes and measures is not known for certain. */
   readonly sound: boolean
+  readonly matrix: Matrix | null
+  /** Whether an option is computed from the point of a matrix. */
+  readonly followsMatrix: boolean
+  /** Added by `baseline: untuned`; stands nowhere in the file. */
+  readonly synthesised: boolean
 }
 
 export interface Arrow {
@@ -59,7 +68,7 @@ export interface WiringScope {
 }
 
 export function isGate(kind: StageSignature): boolean {
-  return kind.name === 'gate'
+  return kind.decides === 'gate'
 }
 
 export function arrowsOf(flow: Flow | null): readonly Arrow[] {
@@ -175,7 +184,16 @@ class Wirer {
           ),
         )
       else
-        this.out.push(problems.wrongArtifact(value.span, draft.name, type, describe(makes), from.span, null))
+        this.out.push(
+          problems.wrongArtifact(
+            value.span,
+            draft.name,
+            type,
+            problems.everythingMade(makes.map(([, each]) => each)),
+            from.span,
+            null,
+          ),
+        )
       return null
     }
     const made = own(from.outputs, rest)
@@ -190,7 +208,7 @@ class Wirer {
     }
     if (made !== type) {
       const better = this.maker(type)
-      this.out.push(problems.wrongArtifact(value.span, draft.name, type, article(made), from.span, better))
+      this.out.push(problems.wrongArtifact(value.span, draft.name, type, artifact(made), from.span, better))
       return null
     }
     return { type: 'stage', stage: first, port: rest }
@@ -210,7 +228,7 @@ class Wirer {
           value.span,
           draft.name,
           type,
-          article(source.type),
+          artifact(source.type),
           source.span,
           this.maker(type),
         ),
@@ -273,7 +291,7 @@ class Wirer {
     const label: Label | null =
       later === undefined
         ? null
-        : { span: this.inFlow.get(later.name) ?? later.span, text: `makes ${type}, but comes later` }
+        : { span: this.inFlow.get(later.name) ?? later.span, text: problems.makesLater(type) }
     if (sources.length > 1)
       return problems.severalSources(
         place,
@@ -392,9 +410,11 @@ class Wirer {
     }
     const draft = this.scope.drafts.get(reference.stage)
     if (draft === undefined || depth > this.scope.drafts.size) return null
-    const model = Object.entries(this.wires.get(draft.name) ?? {}).find(
-      ([port]) => own(draft.kind.inputs, port)?.type === 'model',
-    )
+    const wires = this.wires.get(draft.name) ?? {}
+    // A choice hands on what it was given.
+    const chosen = draft.kind.decides === 'select' ? own(wires, reference.port) : undefined
+    if (chosen !== undefined) return this.origin(chosen.reference, what, depth + 1)
+    const model = Object.entries(wires).find(([port]) => own(draft.kind.inputs, port)?.type === 'model')
     const made = own(draft.outputs, reference.port)
     if (made === 'model' && (what === 'weights' || model === undefined))
       return `${draft.name}.${reference.port}`
@@ -431,22 +451,22 @@ class Wirer {
           edges.push({
             from,
             to: draft.name,
-            label: { span: each.span, text: `${draft.name} reads ${from}` },
+            label: { span: each.span, text: because.reads(draft.name, from) },
           })
         }
       for (const need of draft.declaration?.needs ?? []) {
-        const label = { span: need.span, text: `${draft.name} needs ${need.value}` }
+        const label = { span: need.span, text: because.needs(draft.name, need.value) }
         edges.push({ from: need.value, to: draft.name, label })
       }
       for (const from of after.get(draft.name) ?? [])
         edges.push({
           from,
           to: draft.name,
-          label: { span: draft.span, text: `${draft.name} waits for ${from}` },
+          label: { span: draft.span, text: because.waits(draft.name, from) },
         })
     }
     for (const arrow of this.arrows) {
-      const label = { span: arrow.span, text: `${arrow.to} comes after ${arrow.from}` }
+      const label = { span: arrow.span, text: because.follows(arrow.to, arrow.from) }
       edges.push({ from: arrow.from, to: arrow.to, label })
     }
     return edges
@@ -474,13 +494,4 @@ class Wirer {
       this.out.push(problems.idleArrow(arrow.span, arrow.from, arrow.to, arrow.fromSpan))
     }
   }
-}
-
-function describe(makes: readonly (readonly [string, ArtifactType])[]): string {
-  return makes.length === 0 ? 'nothing to read' : makes.map(([, type]) => article(type)).join(', ')
-}
-
-export function article(type: ArtifactType): string {
-  if (type === 'tokens' || type === 'metrics' || type === 'samples' || type === 'files') return type
-  return type === 'adapter' ? 'an adapter' : `a ${type}`
 }

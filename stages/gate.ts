@@ -8,5 +8,6 @@ export const gate: StageKind = {
   options: { type: 'object', additionalProperties: false, properties: {} },
   inputs: { metrics: { type: 'metrics', help: 'The metrics to judge.' } },
   outputs: () => ({ verdict: 'verdict' }),
+  decides: 'gate',
   steps: () => [],
 }

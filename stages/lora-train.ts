@@ -1,5 +1,6 @@
 /** `lora-train`: fine-tunes a model by learning a LoRA adapter beside its frozen weights. */
 import type { StageKind } from '../engine/stage-kind.ts'
+import { TRAINING_FACTS, TRAINING_LIVE } from './training-values.ts'
 
 export const loraTrain: StageKind = {
   name: 'lora-train',
@@ -115,6 +116,9 @@ export const loraTrain: StageKind = {
     model: { type: 'model', help: 'The model to tune; its weights stay as they are.' },
   },
   outputs: () => ({ adapter: 'adapter', training: 'report' }),
+  live: TRAINING_LIVE,
+  facts: TRAINING_FACTS,
+  smoke: (options) => ({ ...options, epochs: 1 }),
   steps: (options) => [
     {
       op: 'lora-train',

@@ -1,5 +1,6 @@
 /** `pretrain`: makes a small Llama-like language model, tokenizer included, from plain text. */
 import type { StageKind } from '../engine/stage-kind.ts'
+import { TRAINING_FACTS, TRAINING_LIVE } from './training-values.ts'
 
 export const pretrain: StageKind = {
   name: 'pretrain',
@@ -112,6 +113,19 @@ export const pretrain: StageKind = {
   },
   inputs: { corpus: { type: 'corpus', help: 'Plain text to learn from (*.txt).' } },
   outputs: () => ({ model: 'model' }),
+  live: TRAINING_LIVE,
+  facts: TRAINING_FACTS,
+  smoke: (options) => ({
+    ...options,
+    hidden: 32,
+    layers: 1,
+    heads: 2,
+    kv_heads: 2,
+    ffn: 64,
+    context: 32,
+    batch_size: 2,
+    steps: 2,
+  }),
   steps: (options) => [
     {
       op: 'train-tokenizer',

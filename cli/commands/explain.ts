@@ -1,14 +1,19 @@
 /** `sluice explain`: what a message's code, a stage kind or a metric means. */
-import { catalogue } from '../../dsl/catalogue.ts'
+import { catalogue, type Explanation } from '../../dsl/catalogue.ts'
+import { own } from '../../dsl/own.ts'
+import { words } from '../../dsl/problems/problem.ts'
 import { didYouMean } from '../../dsl/spelling.ts'
 import { stageKinds } from '../../stages/catalogue.ts'
 import type { StageKind } from '../../engine/stage-kind.ts'
-import type { JsonObject } from '../../dsl/stage-signature.ts'
+import type { JsonObject, MetricSchema } from '../../dsl/stage-signature.ts'
+import { inLanguage, type Language, type Words } from '../../dsl/words.ts'
+import { languageOf } from '../language.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
 
 export function explainCommand(command: Command): number {
   const [word, ...rest] = command.args
+  const language = languageOf(process.env)
   const metrics = Object.assign(
     {},
     ...Object.values(stageKinds).map((kind) => kind.measurable ?? {}),
@@ -16,26 +21,14 @@ export function explainCommand(command: Command): number {
   if (word === undefined || rest.length > 0) {
     throw new Usage(`explain wants one word\n  help: ${explained(Object.keys(metrics))}`, true)
   }
-  const entry = catalogue[word.toUpperCase()]
-  const kind = stageKinds[word]
-  const metric = metrics[word]
-  if (entry !== undefined) {
-    const { title, why, wrong, right } = entry
-    const indent = (text: string) =>
-      text
-        .split('\n')
-        .map((line) => `    ${line}`)
-        .join('\n')
-    process.stdout.write(
-      `${word.toUpperCase()}  ${title}\n\n  wrong:\n${indent(wrong)}\n  right:\n${indent(right)}\n\n  ${why}\n`,
-    )
-  } else if (kind !== undefined) process.stdout.write(`${kindText(kind)}\n`)
-  else if (metric !== undefined) {
-    const range = `${String(metric.min ?? '-∞')} … ${String(metric.max ?? '∞')}`
-    process.stdout.write(
-      `${word}  ${metric.title.en} (${metric.title.zh}); ${metric.direction} is better, ${range}\n`,
-    )
-  } else {
+  const code = word.toUpperCase()
+  const entry = own(catalogue, code)
+  const kind = own(stageKinds, word)
+  const metric = own(metrics, word)
+  if (entry !== undefined) process.stdout.write(`${explanation(code, entry, language)}\n`)
+  else if (kind !== undefined) process.stdout.write(`${kindText(kind)}\n`)
+  else if (metric !== undefined) process.stdout.write(`${metricText(word, metric, language)}\n`)
+  else {
     const near = didYouMean(word, [
       ...Object.keys(catalogue),
       ...Object.keys(stageKinds),
@@ -45,6 +38,33 @@ export function explainCommand(command: Command): number {
     throw new Usage(`nothing is called '${word}'${guess}\n  help: ${explained(Object.keys(metrics))}`, true)
   }
   return 0
+}
+
+const WRONG = words('wrong:', '错误写法:')
+const RIGHT = words('right:', '正确写法:')
+
+/** In the order of Rust's RFC 1567: what it means, an example of the mistake, the example put right, why. */
+function explanation(code: string, entry: Explanation, language: Language): string {
+  const say = (text: Words | string): string => inLanguage(text, language)
+  const indented = (text: Words | string): string => say(text).replace(/^/gm, '    ')
+  return [
+    `${code}  ${say(entry.meaning)}`,
+    '',
+    `  ${say(WRONG)}`,
+    indented(entry.wrong),
+    `  ${say(RIGHT)}`,
+    indented(entry.right),
+    '',
+    `  ${say(entry.why)}`,
+  ].join('\n')
+}
+
+function metricText(name: string, metric: MetricSchema, language: Language): string {
+  const range = `${String(metric.min ?? '-∞')} … ${String(metric.max ?? '∞')}`
+  const higher = metric.direction === 'higher'
+  return language === 'zh'
+    ? `${name}  ${metric.title.zh}；${higher ? '越大越好' : '越小越好'}，范围 ${range}`
+    : `${name}  ${metric.title.en}; ${metric.direction} is better, ${range}`
 }
 
 function explained(metrics: readonly string[]): string {

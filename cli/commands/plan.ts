@@ -4,7 +4,7 @@ import type { Planned } from '../../engine/plan/plan.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
 import { checkStages, lastResult, listFlag, openPipeline, planOf } from '../project.ts'
-import { planText, reasonText } from '../reports/plan.ts'
+import { chosenText, planText, reasonText } from '../reports/plan.ts'
 import { duration, painter, useColor } from '../reports/style.ts'
 import { lastStart } from './history.ts'
 
@@ -45,6 +45,7 @@ export async function whyCommand(command: Command, buildDir: string): Promise<nu
   }
   const lines = [name]
   if (entry.type === 'judge') lines.push('  a gate is judged on every run; it is never cached')
+  if (entry.type === 'choose') lines.push(`  ${chosenText(entry.result)}; a choice is made on every run`)
   if (entry.type === 'cached') {
     lines.push(`  now:   cached, key ${entry.key.slice(7, 19)}, made in ${duration(entry.result.durationMs)}`)
   }
@@ -62,6 +63,7 @@ export async function whyCommand(command: Command, buildDir: string): Promise<nu
 function plannedJson(entry: Planned): unknown {
   const base = { stage: entry.stage.name, uses: entry.stage.uses, status: entry.type }
   if (entry.type === 'judge') return base
+  if (entry.type === 'choose') return { ...base, chosen: entry.result?.summary['chosen'] ?? null }
   if (entry.type === 'cached') return { ...base, key: entry.key }
   return {
     ...base,

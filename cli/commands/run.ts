@@ -1,13 +1,15 @@
 /** `sluice run`: plan, run what changed, judge, sum up. */
 import { didYouMean } from '../../dsl/spelling.ts'
-import { metricsPort, run } from '../../engine/run/run.ts'
+import { run } from '../../engine/run/run.ts'
 import type { RunOutcome } from '../../engine/run/run.ts'
-import { readMetrics } from '../../engine/run/gate.ts'
+import { metricsPort, readMetrics } from '../../engine/run/gate.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
 import { checkStages, listFlag, openPipeline, planOf, stringFlag, yardsticksOf } from '../project.ts'
 import type { Opened } from '../project.ts'
 import type { Reason } from '../../engine/plan/plan.ts'
+import { capacityOf, runFacts } from '../machine.ts'
+import { eventsOf, notify } from '../notify.ts'
 import { LiveReport } from '../reports/live.ts'
 import { metricsText } from '../reports/metrics.ts'
 import type { MetricsColumn } from '../reports/metrics.ts'
@@ -21,6 +23,7 @@ const HEARTBEAT_MS = 15_000
 
 export async function runCommand(command: Command, buildDir: string): Promise<number> {
   const opened = await openPipeline(command, buildDir)
+  const smoke = command.flags['smoke'] === true
   const forced = new Set(listFlag(command, 'force'))
   checkStages([...command.args, ...forced], opened.pipeline, didYouMean)
   const events = stringFlag(command, 'events')
@@ -35,6 +38,7 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
       opened,
       planned.flatMap((entry) => (entry.type === 'run' ? [entry.stage.name] : [])),
     )
+  const capacity = capacityOf(opened.pipeline.stages, opened.environment.stateDir)
   const report = reportFor(command, events !== null)
   const stop = new AbortController()
   const interrupt = () => stopOrKill(stop)
@@ -46,6 +50,8 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
       targets: command.args.length === 0 ? null : command.args,
       forced,
       yardsticks: yardsticksOf(opened),
+      facts: runFacts(opened.root, smoke, process.env),
+      capacity,
       reasonOf: (stage) => reasons.get(stage) ?? '',
       lockPath: opened.overridden ? null : opened.lockPath,
       listener: report.take,
@@ -53,12 +59,24 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
     })
     report.end()
     sumUp(opened, outcome, command, events !== null)
+    await tellOthers(opened, outcome)
     return outcome.exitCode
   } finally {
     report.end()
     process.off('SIGINT', interrupt)
     process.off('SIGTERM', interrupt)
   }
+}
+
+async function tellOthers(opened: Opened, outcome: RunOutcome): Promise<void> {
+  const { pipeline } = opened
+  if (pipeline.notify.length === 0) return
+  const gates = Object.fromEntries([...outcome.verdicts].map(([name, { verdict }]) => [name, verdict]))
+  const words = Object.entries(gates).map(([name, verdict]) => `${name} ${verdict}`)
+  const text = `${pipeline.name}: ${[`exit code ${String(outcome.exitCode)}`, ...words].join(', ')}`
+  const message = { text, pipeline: pipeline.name, run: outcome.state.run, exitCode: outcome.exitCode, gates }
+  const problems = await notify(pipeline.notify, eventsOf(outcome), message, process.env)
+  for (const problem of problems) process.stderr.write(`warning: ${problem}\n`)
 }
 
 /** Changes of its own say most; that an input is made anew is worth a word only without them. */

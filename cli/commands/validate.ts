@@ -2,6 +2,8 @@
 import { resolve } from 'node:path'
 import { positionOf } from '../../dsl/source.ts'
 import type { Diagnostic } from '../../dsl/diagnostic.ts'
+import { inLanguage, type Language, type Words } from '../../dsl/words.ts'
+import { languageOf } from '../language.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
 import { compileFile, findProject, pipelineFiles, readBuild, rootAbove, stringFlag } from '../project.ts'
@@ -15,10 +17,11 @@ export async function validateCommand(command: Command, buildDir: string): Promi
   if (files.length === 0)
     throw new Usage('there is no pipelines/*.pipeline.yaml here\n  help: sluice init', true)
   const paint = painter(useColor(process.stdout, command))
+  const language = languageOf(process.env)
   const all: Diagnostic[] = []
   for (const file of files) {
     const project = findProject({ ...command, flags: { ...command.flags, file } }, buildDir)
-    const { pipeline, diagnostics } = await compileFile(project, readBuild(buildDir), {})
+    const { pipeline, diagnostics } = await compileFile(project, readBuild(buildDir), { params: {} })
     all.push(...diagnostics)
     if (command.flags['json'] === true) continue
     const count = (severity: string) => diagnostics.filter((d) => d.severity === severity).length
@@ -37,11 +40,17 @@ export async function validateCommand(command: Command, buildDir: string): Promi
     } else process.stdout.write(`${paint('red', '✗')} ${project.file}   ${found.join(', ')}${place}\n`)
     if (diagnostics.length > 0)
       process.stderr.write(
-        `\n${renderDiagnostics(diagnostics, { color: useColor(process.stderr, command) })}\n`,
+        `\n${renderDiagnostics(diagnostics, { color: useColor(process.stderr, command), language })}\n`,
       )
   }
   if (command.flags['json'] === true)
-    process.stdout.write(`${JSON.stringify(all.map(diagnosticJson), null, 2)}\n`)
+    process.stdout.write(
+      `${JSON.stringify(
+        all.map((each) => diagnosticJson(each, language)),
+        null,
+        2,
+      )}\n`,
+    )
   const fails = all.some((d) => d.severity === 'error' || command.flags['strict'] === true)
   return fails ? 2 : 0
 }
@@ -56,21 +65,22 @@ function where(diagnostic: Diagnostic): string {
   return `${source.path}:${String(line)}:${String(column)}`
 }
 
-function diagnosticJson(diagnostic: Diagnostic): unknown {
+function diagnosticJson(diagnostic: Diagnostic, language: Language): unknown {
+  const say = (words: Words | string): string => inLanguage(words, language)
   const { code, severity, message, primary, secondary, notes, help } = diagnostic
   const label = ({ span, text }: Diagnostic['primary']) => ({
     start: { ...positionOf(span.source, span.start), offset: span.start },
     end: { ...positionOf(span.source, span.end), offset: span.end },
-    text,
+    text: say(text),
   })
   return {
     code,
     severity,
-    message,
+    message: say(message),
     file: primary.span.source.path,
     range: label(primary),
     labels: secondary.map(label),
-    notes,
-    help,
+    notes: notes.map(say),
+    help: help.map(say),
   }
 }

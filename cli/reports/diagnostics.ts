@@ -1,9 +1,11 @@
 /** Diagnostics as text: location, code frame with carets, notes and help. */
-import type { Diagnostic, Label } from '../../dsl/diagnostic.ts'
-import { positionOf, type Source } from '../../dsl/source.ts'
+import type { Diagnostic, Label, Severity } from '../../dsl/diagnostic.ts'
+import { positionOf } from '../../dsl/source.ts'
+import { inLanguage, type Language, type Words } from '../../dsl/words.ts'
 
 export interface RenderOptions {
   readonly color: boolean
+  readonly language: Language
   /** Columns of the frame's code; longer lines are cut around the label. Default 110. */
   readonly width?: number
 }
@@ -12,26 +14,35 @@ type Paint = (style: 'red' | 'yellow' | 'blue' | 'bold' | 'cyan', text: string) 
 
 const STYLES = { red: '31;1', yellow: '33;1', blue: '34;1', bold: '1', cyan: '36' } as const
 const TAB = 4
+const SEVERITIES: Readonly<Record<Severity, Words>> = {
+  error: { en: 'error', zh: '错误' },
+  warning: { en: 'warning', zh: '警告' },
+}
+const NOTE: Words = { en: 'note:', zh: '说明:' }
+const HELP: Words = { en: 'help:', zh: '帮助:' }
 
 /** All diagnostics in the given order, separated by blank lines; the empty string for none. */
 export function renderDiagnostics(diagnostics: readonly Diagnostic[], options: RenderOptions): string {
   const paint: Paint = (style, text) =>
     options.color && text !== '' ? `\u001b[${STYLES[style]}m${text}\u001b[0m` : text
   const width = Math.max(20, options.width ?? 110)
-  return diagnostics.map((each) => renderOne(each, paint, width)).join('\n')
+  const say = (words: Words | string): string => inLanguage(words, options.language)
+  return diagnostics.map((each) => renderOne(each, paint, say, width)).join('\n')
 }
 
-function renderOne(diagnostic: Diagnostic, paint: Paint, width: number): string {
+type Say = (words: Words | string) => string
+
+function renderOne(diagnostic: Diagnostic, paint: Paint, say: Say, width: number): string {
   const { severity, code, message, primary, notes, help } = diagnostic
   const { source, start } = primary.span
   const { line, column } = positionOf(source, start)
   const style = severity === 'error' ? 'red' : 'yellow'
   const lines = [
-    `${paint(style, `${severity} ${code}`)}${paint('bold', `: ${message}`)}`,
+    `${paint(style, `${say(SEVERITIES[severity])} ${code}`)}${paint('bold', `: ${say(message)}`)}`,
     `  ${paint('blue', '-->')} ${source.path}:${line}:${column}`,
-    ...frame(diagnostic, paint, style, width),
-    ...notes.map((note) => `  ${paint('bold', 'note:')} ${note}`),
-    ...help.map((each) => `  ${paint('cyan', 'help:')} ${each}`),
+    ...frame(diagnostic, paint, say, style, width),
+    ...notes.map((note) => `  ${paint('bold', say(NOTE))} ${say(note)}`),
+    ...help.map((each) => `  ${paint('cyan', say(HELP))} ${say(each)}`),
   ]
   return `${lines.join('\n')}\n`
 }
@@ -48,15 +59,16 @@ interface Mark {
 function frame(
   diagnostic: Diagnostic,
   paint: Paint,
+  say: Say,
   style: 'red' | 'yellow',
   width: number,
 ): readonly string[] {
   const { source } = diagnostic.primary.span
   const texts = source.text.split('\n').map((line) => line.replace(/\r$/, ''))
-  const marks = [markOf(diagnostic.primary, true, source, texts)]
+  const marks = [markOf(diagnostic.primary, true, say, texts)]
   // A label in another file has no line in this frame.
   for (const label of diagnostic.secondary)
-    if (label.span.source === source) marks.push(markOf(label, false, source, texts))
+    if (label.span.source === source) marks.push(markOf(label, false, say, texts))
   const numbers = [...new Set(marks.map((mark) => mark.line))].sort((a, b) => a - b)
   const gutter = String(Math.max(...numbers)).length
   const pad = ' '.repeat(gutter)
@@ -85,12 +97,12 @@ function frame(
 }
 
 /** A label over several lines is shown on its first. */
-function markOf(label: Label, primary: boolean, source: Source, texts: readonly string[]): Mark {
-  const { line, column } = positionOf(source, label.span.start)
+function markOf(label: Label, primary: boolean, say: Say, texts: readonly string[]): Mark {
+  const { line, column } = positionOf(label.span.source, label.span.start)
   const text = texts[line - 1] ?? ''
   const from = Math.min(column - 1, text.length)
   const to = Math.min(text.length, Math.max(from, from + label.span.end - label.span.start))
-  return { line, from, to: Math.max(from, trimmedEnd(text, from, to)), text: label.text, primary }
+  return { line, from, to: Math.max(from, trimmedEnd(text, from, to)), text: say(label.text), primary }
 }
 
 function trimmedEnd(text: string, from: number, to: number): number {

@@ -31,6 +31,7 @@ function markOf(stage: StageState, paint: Paint): string {
       return paint('cyan', '▶')
     case 'cached':
     case 'done':
+    case 'chosen':
       return paint('green', '✓')
     case 'failed':
       return paint('red', '✗')
@@ -49,6 +50,8 @@ function detailOf(stage: StageState, now: number): string {
       return 'cached'
     case 'done':
       return `${duration(stage.durationMs ?? 0)}  ${summaryText(stage.summary)}`
+    case 'chosen':
+      return `chose ${String(stage.summary['chosen'])}`
     case 'failed':
       return stage.failure?.message ?? 'failed'
     case 'skipped':

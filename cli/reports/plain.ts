@@ -43,6 +43,10 @@ export class PlainReport {
         return `${event.stage.padEnd(12)} ${event.level}: ${event.text}`
       case 'stage.done':
         return `${event.stage.padEnd(12)} done     ${duration(event.durationMs)}  ${summaryText(event.summary)}`
+      case 'stage.chosen':
+        return `${event.stage.padEnd(12)} chose    ${event.chosen}  ${summaryText(event.summary)}`
+      case 'stage.retry':
+        return `${event.stage.padEnd(12)} RETRY    attempt ${String(event.attempt)} failed: ${event.message}${event.waitMs === 0 ? '' : `; again in ${duration(event.waitMs)}`}`
       case 'stage.failed':
         return `${event.stage.padEnd(12)} FAILED   ${event.message}`
       case 'stage.skipped':

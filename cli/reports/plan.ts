@@ -1,6 +1,7 @@
 /** A plan in words: which stages will run, and why. */
 import { positionOf } from '../../dsl/source.ts'
 import type { Planned, Reason } from '../../engine/plan/plan.ts'
+import type { Result } from '../../engine/store/results.ts'
 import type { Paint } from './style.ts'
 import { duration, pad } from './style.ts'
 
@@ -11,7 +12,7 @@ export function planText(
   paint: Paint,
 ): string {
   const running = planned.filter((entry) => entry.type === 'run')
-  const jobs = planned.filter((entry) => entry.type !== 'judge')
+  const jobs = planned.filter((entry) => entry.type === 'run' || entry.type === 'cached')
   const known = running.map(({ stage }) => lastMs(stage.name)).filter((ms) => ms !== null)
   const about =
     known.length > 0 ? `, about ${duration(known.reduce((sum, ms) => sum + ms, 0))} (as last time)` : ''
@@ -24,11 +25,19 @@ export function planText(
     const name = pad(entry.stage.name, wide)
     if (entry.type === 'cached') return `  ${paint('green', '✓')} ${name}${paint('dim', 'cached')}`
     if (entry.type === 'judge') return `  ${paint('cyan', '◆')} ${name}${paint('dim', 'judged on every run')}`
+    if (entry.type === 'choose')
+      return `  ${paint('cyan', '◆')} ${name}${paint('dim', chosenText(entry.result))}`
     const [first, ...others] = entry.reasons.map(reasonText)
     const more = others.map((text) => `\n    ${' '.repeat(wide)}     ${text}`)
     return `  ${paint('yellow', '●')} ${name}${paint('bold', 'RUN')}  ${first ?? ''}${more.join('')}`
   })
   return [head, '', ...lines].join('\n')
+}
+
+export function chosenText(result: Result | null): string {
+  return result === null
+    ? 'chooses when every trial is measured'
+    : `chooses ${String(result.summary['chosen'])}`
 }
 
 /** `with.lr  0.0002 → 0.0001   pipelines/x.pipeline.yaml:28`. */

@@ -2,12 +2,25 @@
 import { METRIC_ALIASES } from '../aliases.ts'
 import type { Diagnostic } from '../diagnostic.ts'
 import { own } from '../own.ts'
-import * as problems from '../problems.ts'
+import * as more from '../problems/checks-more.ts'
+import * as checkProblems from '../problems/checks.ts'
+import * as expressionProblems from '../problems/expression.ts'
+import { A, DIMENSIONS } from '../problems/nouns.ts'
+import { words } from '../problems/problem.ts'
 import type { Span } from '../source.ts'
 import { didYouMean } from '../spelling.ts'
 import type { MetricSchema } from '../stage-signature.ts'
 import { NUMERIC_FORMS } from './evaluate.ts'
-import type { Comparator, Dimension, DirectedComparison, Expression, Name } from './syntax.ts'
+import { namesIn, partsOf } from './syntax.ts'
+import type {
+  Comparator,
+  Dimension,
+  DirectedComparison,
+  Expression,
+  Name,
+  Significance,
+  Sliced,
+} from './syntax.ts'
 
 export type Metrics = Readonly<Record<string, MetricSchema>>
 
@@ -25,24 +38,46 @@ export interface CheckScope {
   readonly measurable: Metrics
   /** Where the judged stage says what it measures. */
   readonly measuredAt: Span | null
+  /** Row fields by which the judged stage slices its metrics. */
+  readonly slices: readonly string[]
+  /** Inputs of the judged stage, whose size can be asked for. */
+  readonly ports: readonly string[]
 }
 
+/** Functions over the slices of a metric, and over other things than numbers, with the form they are used in. */
+const CHECK_FORMS: Readonly<Record<string, string>> = {
+  worst: 'worst(bleu by section)',
+  spread: 'spread(bleu by section)',
+  count: 'count(bleu) or count(bleu by section)',
+  delta: 'delta(bleu, baseline)',
+  size: 'size(adapter)',
+}
+/** Above this chance of error a test says nothing. */
+const LARGEST_ALPHA = 0.5
+
+type Call = Extract<Expression, { type: 'call' }>
 type Type =
   | { readonly type: 'number'; readonly dim: Dimension; readonly low: number; readonly high: number }
   | { readonly type: 'truth' }
   | { readonly type: 'text' }
 
-const DIM_NAMES: Readonly<Record<Dimension, string>> = { num: 'a plain number', s: 'a duration', B: 'a size' }
+const OTHER_SIDE = words('the other side', '另一边')
 
 /**
  * Checks one check and returns it with yardsticks spelled out and directions filled in.
- * Null after a mistake; exactly one error is pushed then, and warnings may be.
+ * Null after a mistake; exactly one error is pushed then, and warnings may be. `wanted` is false for a check that is
+ * hoped not to hold, as in `stop:`.
  */
-export function checkTypes(expression: Expression, scope: CheckScope, out: Diagnostic[]): Expression | null {
+export function checkTypes(
+  expression: Expression,
+  scope: CheckScope,
+  out: Diagnostic[],
+  wanted = true,
+): Expression | null {
   try {
     const warnings: Diagnostic[] = []
     const typed = new Typing(scope, warnings)
-    const result = typed.truth(expression, true)
+    const result = typed.truth(expression, wanted)
     out.push(...warnings)
     return result
   } catch (thrown) {
@@ -56,7 +91,7 @@ export function checkTypes(expression: Expression, scope: CheckScope, out: Diagn
 class Mistake extends Error {
   readonly problem: Diagnostic
   constructor(problem: Diagnostic) {
-    super(problem.message)
+    super(problem.message.en)
     this.problem = problem
   }
 }
@@ -102,9 +137,11 @@ class Typing {
       case 'directed':
         return this.directed(expression)
       case 'significance':
-        throw new Mistake(problems.significanceLater(expression.withSpan))
+        return this.significance(expression, positive)
+      case 'sliced':
+        throw new Mistake(more.sliceOutside(expression.span))
       case 'boolean':
-        throw new Mistake(problems.constantCheck(expression.span, expression.value))
+        throw new Mistake(checkProblems.constantCheck(expression.span, expression.value))
       case 'arithmetic':
       case 'call':
       case 'default':
@@ -113,9 +150,9 @@ class Typing {
       case 'number':
       case 'string': {
         const type = this.any(expression)
-        const what = type.type === 'text' ? 'text' : 'a number'
-        const words = expression.type === 'name' ? expression.path.join('.') : null
-        throw new Mistake(problems.notACheck(expression.span, what, words))
+        const what = type.type === 'text' ? A.text : A.number
+        const name = expression.type === 'name' ? expression.path.join('.') : null
+        throw new Mistake(checkProblems.notACheck(expression.span, what, name))
       }
     }
   }
@@ -124,7 +161,7 @@ class Typing {
     const type = this.any(expression)
     if (type.type === 'number') return type
     throw new Mistake(
-      problems.wrongOperand(expression.span, 'a number', type.type === 'text' ? 'text' : 'true or false'),
+      expressionProblems.wrongOperand(expression.span, A.number, type.type === 'text' ? A.text : A.truth),
     )
   }
 
@@ -148,12 +185,15 @@ class Typing {
         this.sameDim(value, fallback, expression.fallback)
         return { ...value, low: Math.min(value.low, fallback.low), high: Math.max(value.high, fallback.high) }
       }
+      case 'sliced':
+        throw new Mistake(more.sliceOutside(expression.span))
       case 'call': {
+        if (own(CHECK_FORMS, expression.name) !== undefined) return this.checkCall(expression)
         const form = own(NUMERIC_FORMS, expression.name)
-        const names = Object.keys(NUMERIC_FORMS)
+        const names = [...Object.keys(NUMERIC_FORMS), ...Object.keys(CHECK_FORMS)]
         if (form === undefined)
           throw new Mistake(
-            problems.unknownFunction(
+            expressionProblems.unknownFunction(
               expression.nameSpan,
               expression.name,
               didYouMean(expression.name, names),
@@ -175,12 +215,77 @@ class Typing {
     }
   }
 
-  private call(expression: Extract<Expression, { type: 'call' }>, form: string): Type {
+  private checkCall(expression: Call): Type {
+    const { name, args, span } = expression
+    const [first, second] = args
+    const wrong = () =>
+      new Mistake(expressionProblems.wrongArguments(span, name, CHECK_FORMS[name] ?? name, args.length))
+    if (first === undefined || args.length > (name === 'delta' ? 2 : 1)) throw wrong()
+    if (name === 'size') return this.size(first)
+    if (name === 'delta') {
+      if (first.type !== 'name' || second?.type !== 'name') throw wrong()
+      const value = this.number(first)
+      const yardstick = this.yardstick(second, first.path.at(-1) ?? '')
+      const other = this.number(yardstick)
+      return { ...value, low: value.low - other.high, high: value.high - other.low }
+    }
+    if (name === 'count' && first.type === 'name') {
+      this.metric(first)
+      return { type: 'number', dim: 'num', low: 0, high: Infinity }
+    }
+    if (first.type !== 'sliced') throw new Mistake(more.notASlice(first.span, name))
+    const { low, high, dim } = this.slice(first)
+    if (name === 'count') return { type: 'number', dim: 'num', low: 0, high: Infinity }
+    return name === 'spread'
+      ? { type: 'number', dim, low: 0, high: high - low }
+      : { type: 'number', dim, low, high }
+  }
+
+  /** The range of a metric in one slice. */
+  private slice(expression: Sliced): Extract<Type, { type: 'number' }> {
+    if (expression.value.type !== 'name') throw new Mistake(more.notASlice(expression.span, 'worst'))
+    const range = rangeOf(this.metric(expression.value))
+    const { slices } = this.scope
+    if (!slices.includes(expression.field)) {
+      const near = didYouMean(expression.field, slices)
+      const { stage } = this.scope.judged
+      throw new Mistake(more.unknownSlice(expression.fieldSpan, expression.field, stage, near, slices))
+    }
+    return range
+  }
+
+  private size(port: Expression): Type {
+    const { ports } = this.scope
+    if (port.type !== 'name' || port.path.length !== 1 || !ports.includes(port.path[0] ?? ''))
+      throw new Mistake(more.sizeOfWhat(port.span, ports))
+    return { type: 'number', dim: 'B', low: 0, high: Infinity }
+  }
+
+  private significance(expression: Significance, positive: boolean): Expression {
+    const { comparison, alpha, withSpan } = expression
+    if (comparison.type !== 'compare' && comparison.type !== 'directed' && comparison.type !== 'between')
+      throw new Mistake(more.significanceOfWhat(withSpan))
+    if (!(alpha > 0 && alpha <= LARGEST_ALPHA)) throw new Mistake(more.badAlpha(withSpan))
+    const typed = this.truth(comparison, positive)
+    const able = Object.entries(this.scope.judged.metrics).flatMap(([name, { perExample }]) =>
+      perExample ? [name] : [],
+    )
+    const call = callIn(typed)
+    if (call !== null) throw new Mistake(more.noSignificance(withSpan, call.name, able))
+    for (const name of namesIn(typed))
+      if (!this.metric(name).perExample)
+        throw new Mistake(more.noSignificance(withSpan, name.path.join('.'), able))
+    return { ...expression, comparison: typed }
+  }
+
+  private call(expression: Call, form: string): Type {
     const types = expression.args.map((each) => this.number(each))
     const [first, second] = types
     const most = expression.name === 'abs' ? 1 : expression.name === 'round' ? 2 : Infinity
     if (first === undefined || types.length > most)
-      throw new Mistake(problems.wrongArguments(expression.span, expression.name, form, types.length))
+      throw new Mistake(
+        expressionProblems.wrongArguments(expression.span, expression.name, form, types.length),
+      )
     if (expression.name === 'round') {
       const step = second === undefined ? 1 : Infinity
       return { ...first, low: first.low - step, high: first.high + step }
@@ -227,7 +332,7 @@ class Typing {
     if (right === 'num') return left
     if (left === 'num' && expression.operator === '*') return right
     if (left === right && expression.operator === '/') return 'num'
-    throw new Mistake(problems.unitMismatch(expression.right.span, DIM_NAMES[left], DIM_NAMES[right]))
+    throw new Mistake(checkProblems.unitMismatch(expression.right.span, DIMENSIONS[left], DIMENSIONS[right]))
   }
 
   private sameDim(
@@ -236,7 +341,7 @@ class Typing {
     at: Expression,
   ): void {
     if (left.dim !== right.dim)
-      throw new Mistake(problems.unitMismatch(at.span, DIM_NAMES[left.dim], DIM_NAMES[right.dim]))
+      throw new Mistake(checkProblems.unitMismatch(at.span, DIMENSIONS[left.dim], DIMENSIONS[right.dim]))
   }
 
   private comparison(expression: Extract<Expression, { type: 'compare' }>, positive: boolean): void {
@@ -249,7 +354,7 @@ class Typing {
     const subject = constantRight ? expression.left : expression.right
     const range = constantRight ? left : right
     const same = expression.left.type === 'name' && sameName(expression.left, expression.right)
-    if (same) throw new Mistake(problems.selfComparison(expression.span))
+    if (same) throw new Mistake(checkProblems.selfComparison(expression.span))
     if (!possible) {
       const literal = at.type === 'number' && at.unit === null ? at.value : null
       throw new Mistake(
@@ -267,13 +372,13 @@ class Typing {
     percent: boolean,
     literal: number | null = null,
   ): Diagnostic {
-    const words = subject.type === 'name' ? subject.path.join('.') : 'the other side'
-    return problems.neverTrue(span, words, range.low, range.high, percent ? literal : null)
+    const name = subject.type === 'name' ? subject.path.join('.') : OTHER_SIDE
+    return checkProblems.neverTrue(span, name, range.low, range.high, percent ? literal : null)
   }
 
   private always(span: Span, subject: Expression, range: { low: number; high: number }): Diagnostic {
-    const words = subject.type === 'name' ? subject.path.join('.') : 'the other side'
-    return problems.alwaysTrue(span, words, range.low, range.high)
+    const name = subject.type === 'name' ? subject.path.join('.') : OTHER_SIDE
+    return checkProblems.alwaysTrue(span, name, range.low, range.high)
   }
 
   /** Only a judged metric alone on a side has an unmistakable direction. */
@@ -292,7 +397,7 @@ class Typing {
     const limit = textOf(left === null ? expression.left : expression.right)
     const operator = metric.direction === 'higher' ? '>=' : '<='
     this.warnings.push(
-      problems.wrongDirection(
+      checkProblems.wrongDirection(
         expression.operatorSpan,
         name,
         metric.direction,
@@ -303,12 +408,13 @@ class Typing {
 
   private directed(expression: DirectedComparison): Expression {
     const { value, relation } = expression
-    const words = relation === 'better' ? 'better than' : 'no worse than'
-    if (value.type !== 'name') throw new Mistake(problems.directionOfExpression(value.span, words))
+    const relationText = relation === 'better' ? 'better than' : 'no worse than'
+    if (value.type !== 'name')
+      throw new Mistake(checkProblems.directionOfExpression(value.span, relationText))
     const metric = this.metric(value)
     const last = value.path.at(-1) ?? ''
-    const yardstick = this.yardstick(expression.yardstick, last, words)
-    if (sameName(value, yardstick)) throw new Mistake(problems.selfComparison(expression.span))
+    const yardstick = this.yardstick(expression.yardstick, last)
+    if (sameName(value, yardstick)) throw new Mistake(checkProblems.selfComparison(expression.span))
     const left = rangeOf(metric)
     const right = this.number(yardstick)
     this.sameDim(left, right, yardstick)
@@ -317,7 +423,7 @@ class Typing {
       const by = this.number(expression.by)
       const relative = isRelative(expression.by)
       if (!relative) this.sameDim(left, by, expression.by)
-      if (by.high < 0) throw new Mistake(problems.negativeMargin(expression.by.span))
+      if (by.high < 0) throw new Mistake(checkProblems.negativeMargin(expression.by.span))
       const reach = Math.max(Math.abs(right.low), Math.abs(right.high))
       const least =
         right.low <= 0 && right.high >= 0 ? 0 : Math.min(Math.abs(right.low), Math.abs(right.high))
@@ -347,14 +453,14 @@ class Typing {
     if (expression.by !== null && isRelative(expression.by)) return
     const [possible, certain] = outlook(operator, left, limit)
     const at = expression.by ?? expression.yardstick
-    if (!possible) throw new Mistake(problems.neverTrue(at.span, name, left.low, left.high, null))
-    if (certain) this.warnings.push(problems.alwaysTrue(at.span, name, left.low, left.high))
+    if (!possible) throw new Mistake(checkProblems.neverTrue(at.span, name, left.low, left.high, null))
+    if (certain) this.warnings.push(checkProblems.alwaysTrue(at.span, name, left.low, left.high))
   }
 
   /** A bare namespace (`main`, `baseline`, a stage) means the same metric there. */
-  private yardstick(expression: Expression, metric: string, words: string): Expression {
+  private yardstick(expression: Expression, metric: string): Expression {
     if (expression.type === 'default')
-      return { ...expression, value: this.yardstick(expression.value, metric, words) }
+      return { ...expression, value: this.yardstick(expression.value, metric) }
     if (expression.type !== 'name' || expression.path.length !== 1) return expression
     const name = expression.path[0] ?? ''
     const space = own(this.scope.spaces, name)
@@ -371,9 +477,9 @@ class Typing {
 
   private unknownSpace(expression: Name, name: string): Diagnostic {
     const span = expression.parts[0] ?? expression.span
-    if (name === 'baseline') return problems.noBaseline(span)
+    if (name === 'baseline') return checkProblems.noBaseline(span)
     const names = Object.keys(this.scope.spaces)
-    return problems.unknownSpace(span, name, didYouMean(name, names), names)
+    return checkProblems.unknownSpace(span, name, didYouMean(name, names), names)
   }
 
   private metric(name: Name): MetricSchema {
@@ -387,7 +493,7 @@ class Typing {
     const span = name.parts[second === undefined ? 0 : 1] ?? name.span
     if (second === undefined && own(this.scope.spaces, word) !== undefined)
       throw new Mistake(
-        problems.spaceAsMetric(span, word, Object.keys(this.scope.judged.metrics)[0] ?? 'bleu'),
+        checkProblems.spaceAsMetric(span, word, Object.keys(this.scope.judged.metrics)[0] ?? 'bleu'),
       )
     const stage = space?.stage ?? this.scope.judged.stage
     const names = Object.keys(space?.metrics ?? {})
@@ -396,7 +502,7 @@ class Typing {
     const alias = own(METRIC_ALIASES, word)
     const near = alias !== undefined && names.includes(alias.ours) ? alias.ours : didYouMean(word, names)
     throw new Mistake(
-      problems.unknownMetric(span, {
+      checkProblems.unknownMetric(span, {
         metric: word,
         stage,
         near: subtraction ?? near,
@@ -406,6 +512,16 @@ class Typing {
       }),
     )
   }
+}
+
+/** A function over slices or sizes, whose value cannot be drawn again from rows. */
+function callIn(expression: Expression): Call | null {
+  if (expression.type === 'call' && own(CHECK_FORMS, expression.name) !== undefined) return expression
+  for (const part of partsOf(expression)) {
+    const found = callIn(part)
+    if (found !== null) return found
+  }
+  return null
 }
 
 /** A margin written with `%` is relative to the yardstick. */

@@ -1,18 +1,30 @@
 /** Computes `=values` over parameters; a mistake is a problem at its own place, never a coercion. */
 import type { Diagnostic } from '../diagnostic.ts'
 import { own } from '../own.ts'
-import * as problems from '../problems.ts'
+import { unknownAxis } from '../problems/expansion.ts'
+import * as expressionProblems from '../problems/expression.ts'
+import { A, kindOf } from '../problems/nouns.ts'
+import { words } from '../problems/problem.ts'
+import { envNotSet, unknownConditionName } from '../problems/run-settings.ts'
+import * as valueProblems from '../problems/values.ts'
+import type { Span } from '../source.ts'
 import { didYouMean } from '../spelling.ts'
 import type { Json, JsonObject } from '../stage-signature.ts'
+import type { Words } from '../words.ts'
 import type { Expression } from './syntax.ts'
 
-export const VALUE_FUNCTIONS = ['abs', 'format', 'if', 'max', 'mean', 'min', 'round'] as const
+export const VALUE_FUNCTIONS = ['abs', 'env', 'format', 'if', 'max', 'mean', 'min', 'round'] as const
 
 export interface ValueScope {
   readonly params: JsonObject
   /** Parameters that have a mistake of their own; a value over them is left out silently. */
   readonly poisoned: ReadonlySet<string>
   readonly pipeline: string
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** The point of the matrix, and where that is declared. */
+  readonly matrix: { readonly point: JsonObject; readonly declared: Span | null }
+  /** Dotted names that only a condition knows, such as `run.branch`; null in plain values. */
+  readonly names: JsonObject | null
 }
 
 /** `null` in the result is the word `none`; undefined means a mistake, which was pushed (or is known). */
@@ -20,13 +32,13 @@ export function evaluate(expression: Expression, scope: ValueScope, out: Diagnos
   const number = (each: Expression): number | undefined => {
     const value = evaluate(each, scope, out)
     if (value === undefined || typeof value === 'number') return value
-    out.push(problems.wrongOperand(each.span, 'a number', kindOf(value)))
+    out.push(expressionProblems.wrongOperand(each.span, A.number, kindOf(value)))
     return undefined
   }
   const truth = (each: Expression): boolean | undefined => {
     const value = evaluate(each, scope, out)
     if (value === undefined || typeof value === 'boolean') return value
-    out.push(problems.wrongOperand(each.span, 'true or false', kindOf(value)))
+    out.push(expressionProblems.wrongOperand(each.span, A.truth, kindOf(value)))
     return undefined
   }
   switch (expression.type) {
@@ -43,19 +55,19 @@ export function evaluate(expression: Expression, scope: ValueScope, out: Diagnos
         const value = own(scope.params, name)
         if (value === undefined)
           out.push(
-            problems.unknownParam(expression.parts[1] ?? expression.span, name, Object.keys(scope.params)),
+            valueProblems.unknownParam(
+              expression.parts[1] ?? expression.span,
+              name,
+              Object.keys(scope.params),
+            ),
           )
         return value
       }
-      const bare = own(scope.params, expression.path.join('.'))
-      out.push(
-        problems.unknownValueName(
-          expression.span,
-          expression.path.join('.'),
-          bare === undefined ? null : `params.${expression.path.join('.')}`,
-        ),
-      )
-      return undefined
+      if (space === 'matrix' && name !== undefined && expression.path.length === 2)
+        return axisOf(name, expression.parts[1] ?? expression.span, scope, out)
+      if (space === 'env' && name !== undefined && expression.path.length === 2)
+        return variable(name, null, expression.parts[1] ?? expression.span, scope, out)
+      return otherName(expression.path.join('.'), expression.span, scope, out)
     }
     case 'not': {
       const value = truth(expression.operand)
@@ -76,12 +88,12 @@ export function evaluate(expression: Expression, scope: ValueScope, out: Diagnos
       const right = number(expression.right)
       if (left === undefined || right === undefined) return undefined
       if (expression.operator === '/' && right === 0) {
-        out.push(problems.divisionByZero(expression.span))
+        out.push(expressionProblems.divisionByZero(expression.span))
         return undefined
       }
       const value = compute(expression.operator, left, right)
       if (Number.isFinite(value)) return value
-      out.push(problems.tooLarge(expression.span))
+      out.push(expressionProblems.tooLarge(expression.span))
       return undefined
     }
     case 'compare': {
@@ -90,7 +102,7 @@ export function evaluate(expression: Expression, scope: ValueScope, out: Diagnos
         const right = evaluate(expression.right, scope, out)
         if (left === undefined || right === undefined) return undefined
         if (kindOf(left) !== kindOf(right)) {
-          out.push(problems.wrongOperand(expression.right.span, kindOf(left), kindOf(right)))
+          out.push(expressionProblems.wrongOperand(expression.right.span, kindOf(left), kindOf(right)))
           return undefined
         }
         return (left === right) === (expression.operator === '==')
@@ -114,11 +126,45 @@ export function evaluate(expression: Expression, scope: ValueScope, out: Diagnos
     case 'call':
       return call(expression, scope, out, number, truth)
     case 'missing':
+    case 'sliced':
     case 'directed':
     case 'significance':
-      out.push(problems.checkWordInValue(expression.span))
+      out.push(expressionProblems.checkWordInValue(expression.span))
       return undefined
   }
+}
+
+function axisOf(axis: string, span: Span, scope: ValueScope, out: Diagnostic[]): Json | undefined {
+  const { point, declared } = scope.matrix
+  const value = own(point, axis)
+  if (value !== undefined) return value
+  const axes = Object.keys(point)
+  out.push(unknownAxis(span, axis, didYouMean(axis, axes), axes, declared))
+  return undefined
+}
+
+function variable(
+  name: string,
+  fallback: Json | null,
+  span: Span,
+  scope: ValueScope,
+  out: Diagnostic[],
+): Json | undefined {
+  const value = own(scope.env, name) ?? fallback
+  if (value === null) out.push(envNotSet(span, name))
+  return value ?? undefined
+}
+
+function otherName(name: string, span: Span, scope: ValueScope, out: Diagnostic[]): Json | undefined {
+  const known = scope.names === null ? undefined : own(scope.names, name)
+  if (known !== undefined) return known
+  const bare = own(scope.params, name) === undefined ? null : `params.${name}`
+  if (scope.names === null) out.push(valueProblems.unknownValueName(span, name, bare))
+  else {
+    const names = Object.keys(scope.names)
+    out.push(unknownConditionName(span, name, bare ?? didYouMean(name, names), names))
+  }
+  return undefined
 }
 
 export function compute(operator: '+' | '-' | '*' | '/', left: number, right: number): number {
@@ -145,8 +191,8 @@ function call(
   truth: (each: Expression) => boolean | undefined,
 ): Json | undefined {
   const { name, args } = expression
-  const complain = (wanted: string): undefined => {
-    out.push(problems.wrongArguments(expression.span, name, wanted, args.length))
+  const complain = (wanted: Words | string): undefined => {
+    out.push(expressionProblems.wrongArguments(expression.span, name, wanted, args.length))
     return undefined
   }
   const [first, second, third] = args
@@ -163,12 +209,25 @@ function call(
     if (values.some((each) => each === undefined)) return undefined
     const [template, ...rest] = values
     if (typeof template !== 'string') return complain('format("text {}", value)')
-    if (template.split('{}').length - 1 !== rest.length) return complain('one value for each {}')
+    if (template.split('{}').length - 1 !== rest.length)
+      return complain(words('one value for each {}', '每个 {} 对应一个值'))
     return template.split('{}').reduce((text, piece, i) => text + textOf(rest[i - 1] ?? null) + piece)
+  }
+  if (name === 'env') {
+    const values = args.map((each) => evaluate(each, scope, out))
+    const [variableName, fallback] = values
+    if (values.some((each) => each === undefined)) return undefined
+    if (typeof variableName !== 'string' || args.length > 2) return complain("env('NAME', 'default')")
+    return variable(variableName, fallback ?? null, expression.span, scope, out)
   }
   if (!VALUE_FUNCTIONS.some((each) => each === name)) {
     out.push(
-      problems.unknownFunction(expression.nameSpan, name, didYouMean(name, VALUE_FUNCTIONS), VALUE_FUNCTIONS),
+      expressionProblems.unknownFunction(
+        expression.nameSpan,
+        name,
+        didYouMean(name, VALUE_FUNCTIONS),
+        VALUE_FUNCTIONS,
+      ),
     )
     return undefined
   }
@@ -203,12 +262,4 @@ export function applyNumeric(name: string, values: readonly number[]): number | 
 
 function textOf(value: Json): string {
   return typeof value === 'string' ? value : value === null ? 'none' : JSON.stringify(value)
-}
-
-export function kindOf(value: Json): string {
-  if (value === null) return 'none'
-  if (Array.isArray(value)) return 'a list'
-  if (typeof value === 'number') return 'a number'
-  if (typeof value === 'boolean') return 'true or false'
-  return typeof value === 'string' ? 'text' : 'a map'
 }

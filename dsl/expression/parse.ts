@@ -9,10 +9,14 @@ import {
   type TokenType,
 } from 'chevrotain'
 import type { Diagnostic } from '../diagnostic.ts'
-import * as problems from '../problems.ts'
+import * as expressionProblems from '../problems/expression.ts'
+import * as graphProblems from '../problems/graph.ts'
+import * as valueProblems from '../problems/values.ts'
+import { words } from '../problems/problem.ts'
 import type { Source, Span } from '../source.ts'
 import { didYouMean } from '../spelling.ts'
 import { inBaseUnits, UNITS } from '../units.ts'
+import type { Words } from '../words.ts'
 import type { Comparator, Expression, Name } from './syntax.ts'
 
 /** A piece of text with the place in the file of each of its characters (one more for the end). */
@@ -76,8 +80,8 @@ const Foreign = createToken({
   name: 'Foreign',
   pattern: /\$\{\{|&&|\|\||=>|=<|===|!==|[=!?≥≤≠＞＜＝：（），。＋－×÷&|]/,
 })
-const FOREIGN: Readonly<Record<string, string>> = {
-  '${{': "nothing: a computed value starts with '='",
+const FOREIGN: Readonly<Record<string, Words | string>> = {
+  '${{': words("nothing: a computed value starts with '='", "不需要它：计算值以 '=' 开头"),
   '&&': 'and',
   '||': 'or',
   '&': 'and',
@@ -105,6 +109,9 @@ const FOREIGN: Readonly<Record<string, string>> = {
   '×': '*',
   '÷': '/',
 }
+
+/** Signs that mean the same everywhere, only written otherwise; the others may have been meant as something else. */
+const ONE_MEANING = /^(?:&&|\|\||=>|=<|===|!==|[≥≤≠＞＜＝（），＋－×÷])$/
 
 const KEYWORDS = [
   And,
@@ -298,10 +305,14 @@ class Grammar extends EmbeddedActionsParser {
       const tail = this.OR2([
         {
           ALT: (): { alpha: number; last: IToken } => {
-            this.CONSUME(Identifier)
-            this.CONSUME2(Compare)
+            const letter = this.CONSUME(Identifier)
+            const operator = this.CONSUME2(Compare)
             const last = this.CONSUME(Amount)
-            return this.ACTION(() => ({ alpha: Number.parseFloat(last.image), last }))
+            // Anything else than `p <` has no alpha and is refused with its type.
+            return this.ACTION(() => {
+              const meant = letter.image === 'p' && /^<=?$/.test(operator.image)
+              return { alpha: meant ? Number(last.image) : NaN, last }
+            })
           },
         },
         {
@@ -461,7 +472,7 @@ class Grammar extends EmbeddedActionsParser {
     this.OPTION(() => {
       this.CONSUME(Open)
       const args: Expression[] = []
-      this.MANY_SEP({ SEP: Comma, DEF: () => args.push(this.SUBRULE(this.disjunction)) })
+      this.MANY_SEP({ SEP: Comma, DEF: () => args.push(this.SUBRULE(this.argument)) })
       call = { args, close: this.CONSUME(Close) }
     })
     return this.ACTION((): Expression => {
@@ -478,6 +489,19 @@ class Grammar extends EmbeddedActionsParser {
       if (call === undefined) return name
       const span = this.join(first, this.of(call.close))
       return { type: 'call', name: name.path.join('.'), nameSpan: name.span, args: call.args, span }
+    })
+  })
+
+  argument: Rule = this.RULE('argument', (): Expression => {
+    const value = this.SUBRULE(this.disjunction)
+    const field = this.OPTION(() => {
+      this.CONSUME(By)
+      return this.CONSUME(Identifier)
+    })
+    return this.ACTION((): Expression => {
+      if (field === undefined) return value
+      const fieldSpan = this.of(field)
+      return { type: 'sliced', value, field: field.image, fieldSpan, span: this.join(value.span, fieldSpan) }
     })
   })
 
@@ -556,17 +580,27 @@ function parseWith<T>(
   const strange = errors[0]
   if (foreign !== undefined && (strange === undefined || foreign.startOffset < strange.offset)) {
     const span = place(foreign.startOffset, foreign.startOffset + foreign.image.length)
-    if (tokenMatcher(foreign, BadArrow)) out.push(problems.wrongArrow(span, foreign.image))
-    else out.push(problems.foreignSign(span, foreign.image, FOREIGN[foreign.image] ?? ''))
+    if (tokenMatcher(foreign, BadArrow)) out.push(graphProblems.wrongArrow(span, foreign.image))
+    else
+      out.push(
+        expressionProblems.foreignSign(
+          span,
+          foreign.image,
+          FOREIGN[foreign.image] ?? '',
+          ONE_MEANING.test(foreign.image),
+        ),
+      )
     return null
   }
   if (strange !== undefined) {
     const span = place(strange.offset, strange.offset + 1)
-    out.push(problems.strangeCharacter(span, fragment.text.slice(strange.offset, strange.offset + 1)))
+    out.push(
+      expressionProblems.strangeCharacter(span, fragment.text.slice(strange.offset, strange.offset + 1)),
+    )
     return null
   }
   if (tokens.length > MOST_TOKENS) {
-    out.push(problems.expressionTooLong(place(0, fragment.text.length)))
+    out.push(expressionProblems.expressionTooLong(place(0, fragment.text.length)))
     return null
   }
   grammar.input = tokens
@@ -584,7 +618,7 @@ function parseWith<T>(
   }
   const odd = grammar.unknownUnits[0]
   if (odd !== undefined) {
-    out.push(problems.unknownUnit(odd.span, odd.unit, didYouMean(odd.unit, Object.keys(UNITS))))
+    out.push(valueProblems.unknownUnit(odd.span, odd.unit, didYouMean(odd.unit, Object.keys(UNITS))))
     return null
   }
   return result
@@ -596,17 +630,17 @@ function expressionProblem(token: IToken | null, span: Span, before: readonly IT
     if (earlier > 0) {
       const middle = before.slice(earlier + 1).map((each) => each.image)
       const low = before.slice(0, earlier).map((each) => each.image)
-      return problems.chainedComparison(span, middle.join(' '), low.join(' '))
+      return expressionProblems.chainedComparison(span, middle.join(' '), low.join(' '))
     }
   }
-  if (token === null) return problems.unfinishedExpression(span, before.at(-1)?.image ?? '')
+  if (token === null) return expressionProblems.unfinishedExpression(span, before.at(-1)?.image ?? '')
   const keywords = KEYWORDS.map((each) => each.name.slice(1, -1))
   const near = tokenMatcher(token, Identifier) ? didYouMean(token.image, keywords) : null
-  return problems.unexpectedInExpression(span, token.image, near)
+  return expressionProblems.unexpectedInExpression(span, token.image, near)
 }
 
 function flowProblem(token: IToken | null, span: Span): Diagnostic {
-  return problems.brokenFlow(span, token?.image ?? null)
+  return graphProblems.brokenFlow(span, token?.image ?? null)
 }
 
 function spanIn(fragment: Fragment, start: number, end: number): Span {

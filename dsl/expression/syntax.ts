@@ -74,8 +74,18 @@ export type Expression =
       readonly span: Span
     }
   | { readonly type: 'missing'; readonly value: Expression; readonly negated: boolean; readonly span: Span }
+  | Sliced
   | DirectedComparison
   | Significance
+
+/** `bleu by section`, only as the argument of a function over slices. */
+export interface Sliced {
+  readonly type: 'sliced'
+  readonly value: Expression
+  readonly field: string
+  readonly fieldSpan: Span
+  readonly span: Span
+}
 
 /** `m better than y by d` and `m no worse than y by d`; a `%` margin is relative to the yardstick. */
 export interface DirectedComparison {
@@ -97,4 +107,40 @@ export interface Significance {
   readonly alpha: number
   readonly withSpan: Span
   readonly span: Span
+}
+
+/** The expressions inside an expression, in reading order. */
+export function partsOf(expression: Expression): readonly Expression[] {
+  switch (expression.type) {
+    case 'name':
+    case 'number':
+    case 'string':
+    case 'boolean':
+      return []
+    case 'call':
+      return expression.args
+    case 'not':
+    case 'negate':
+      return [expression.operand]
+    case 'logic':
+    case 'compare':
+    case 'arithmetic':
+      return [expression.left, expression.right]
+    case 'default':
+      return [expression.value, expression.fallback]
+    case 'between':
+      return [expression.value, expression.low, expression.high]
+    case 'missing':
+    case 'sliced':
+      return [expression.value]
+    case 'directed':
+      return [expression.value, expression.yardstick, ...(expression.by === null ? [] : [expression.by])]
+    case 'significance':
+      return [expression.comparison]
+  }
+}
+
+/** Every name that an expression mentions. */
+export function namesIn(expression: Expression): readonly Name[] {
+  return expression.type === 'name' ? [expression] : partsOf(expression).flatMap(namesIn)
 }

@@ -1,5 +1,5 @@
 /** What goes into a stage's key, written once: hashed for the key, compared for `why`. */
-import type { JsonObject } from '../../dsl/stage-signature.ts'
+import type { Json, JsonObject } from '../../dsl/stage-signature.ts'
 import { canonicalJson, digestOf } from '../artifact.ts'
 import type { Digest } from '../artifact.ts'
 
@@ -13,6 +13,8 @@ export interface Ingredients {
   readonly kind: string
   readonly version: string
   readonly with: JsonObject
+  /** What the file adds to the key by itself. */
+  readonly also: readonly Json[]
   /** Input port -> content digest. */
   readonly inputs: Readonly<Record<string, Digest>>
   /** `worker/op` -> digest of the op's built code. */
@@ -32,6 +34,7 @@ export function manifestOf(ingredients: Ingredients): Manifest {
     version: canonicalJson(ingredients.version),
   }
   for (const [name, value] of Object.entries(ingredients.with)) entries[`with.${name}`] = canonicalJson(value)
+  for (const [i, value] of ingredients.also.entries()) entries[`also.${String(i + 1)}`] = canonicalJson(value)
   for (const [port, digest] of Object.entries(ingredients.inputs))
     entries[`input.${port}`] = canonicalJson(digest)
   for (const [op, digest] of Object.entries(ingredients.ops)) entries[`op.${op}`] = canonicalJson(digest)
@@ -54,7 +57,7 @@ export interface Difference {
 export function differences(before: Manifest, after: Manifest): readonly Difference[] {
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])]
   const rank = (name: string) =>
-    ['with', 'input', 'version', 'op', 'runtime'].indexOf(name.split('.')[0] ?? '')
+    ['with', 'also', 'input', 'version', 'op', 'runtime'].indexOf(name.split('.')[0] ?? '')
   return names
     .filter((name) => before[name] !== after[name])
     .sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1))

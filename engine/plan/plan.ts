@@ -35,6 +35,8 @@ export type Planned =
       readonly reasons: readonly Reason[]
     }
   | { readonly type: 'judge'; readonly stage: Stage }
+  /** A choice among trials; null while one of them is not made yet. */
+  | { readonly type: 'choose'; readonly stage: Stage; readonly result: Result | null }
 
 export interface PlanInputs {
   readonly pipeline: Pipeline
@@ -46,6 +48,8 @@ export interface PlanInputs {
   /** The result that a stage of this pipeline had last on this machine. */
   readonly last: (stage: string) => Result | null
   readonly forced: ReadonlySet<string>
+  /** Decides a `select` whose candidates are all there. */
+  readonly choose: (stage: Stage, resultOf: (stage: string) => Result | null) => Result | null
 }
 
 export function makePlan(inputs: PlanInputs): readonly Planned[] {
@@ -55,7 +59,15 @@ export function makePlan(inputs: PlanInputs): readonly Planned[] {
 }
 
 function planStage(stage: Stage, planned: ReadonlyMap<string, Planned>, inputs: PlanInputs): Planned {
-  if (stage.gate !== null) return { type: 'judge', stage }
+  const kind = inputs.environment.kinds[stage.uses]
+  if (kind?.decides === 'gate') return { type: 'judge', stage }
+  if (kind?.decides === 'select') {
+    const resultOf = (name: string) => resultIn(planned.get(name))
+    const open = Object.values(stage.inputs).some(
+      (from) => from.type === 'stage' && resultOf(from.stage) === null,
+    )
+    return { type: 'choose', stage, result: open ? null : inputs.choose(stage, resultOf) }
+  }
   const digests: Record<string, Digest> = {}
   const upstream: Reason[] = []
   for (const [port, reference] of Object.entries(stage.inputs)) {
@@ -64,8 +76,7 @@ function planStage(stage: Stage, planned: ReadonlyMap<string, Planned>, inputs: 
       if (found !== undefined) digests[port] = found.digest
       continue
     }
-    const before = planned.get(reference.stage)
-    const made = before?.type === 'cached' ? before.result.outputs[reference.port]?.tree : undefined
+    const made = resultIn(planned.get(reference.stage))?.outputs[reference.port]?.tree
     if (made !== undefined) digests[port] = made
     else upstream.push({ type: 'upstream', port, stage: reference.stage })
   }
@@ -90,9 +101,14 @@ function planStage(stage: Stage, planned: ReadonlyMap<string, Planned>, inputs: 
   return { type: 'run', stage, key, reasons: reasons.length > 0 ? reasons : [none] }
 }
 
+/** What a planned stage has to offer already. */
+function resultIn(planned: Planned | undefined): Result | null {
+  return planned?.type === 'cached' || planned?.type === 'choose' ? planned.result : null
+}
+
 /** Why a stage runs although its key may be known: asked for on the command line, or by `cache:`. */
 export function forceOf(stage: Stage, forced: ReadonlySet<string>): Reason | null {
-  if (forced.has(stage.name)) return { type: 'forced', by: '--force' }
+  if (forced.has(stage.name) || forced.has(stage.base)) return { type: 'forced', by: '--force' }
   return stage.cache === 'auto' ? null : { type: 'forced', by: `cache: ${stage.cache}` }
 }
 
@@ -113,6 +129,7 @@ export function stageManifest(
     kind: kind.name,
     version: kind.version,
     with: stage.with,
+    also: stage.also,
     inputs: digests,
     ops: Object.fromEntries(ops.map((op) => [op, environment.ops[op] ?? ''])),
     runtime: Object.assign({}, ...runtimes) as Record<string, string>,

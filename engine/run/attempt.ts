@@ -12,6 +12,9 @@ import {
 } from 'node:fs'
 import { randomUUID } from 'node:crypto'
 import { join, relative } from 'node:path'
+import { decide } from '../../dsl/judge.ts'
+import type { ScoreSet } from '../../dsl/judge.ts'
+import { LIVE } from '../../dsl/pipeline.ts'
 import type { Stage } from '../../dsl/pipeline.ts'
 import type { JsonObject } from '../../dsl/stage-signature.ts'
 import type { InputFiles, Job } from '../../workers/protocol/messages.ts'
@@ -77,15 +80,16 @@ export async function tryStage(
   const log = relative(environment.root, folder)
   const began = performance.now()
   const clock = new Clock(stage.timeoutMs)
-  const limited = AbortSignal.any([signal, clock.signal])
+  const watcher = new Watcher(stage)
+  const limited = AbortSignal.any([signal, clock.signal, watcher.signal])
   try {
     mkdirSync(folder, { recursive: true })
     mkdirSync(staging, { recursive: true })
     writeFileSync(join(staging, 'owner.json'), JSON.stringify(thisProcess()))
-    const made = await runSteps(attempt, tools, { folder, staging }, clock, limited)
+    const made = await runSteps(attempt, tools, { folder, staging, watcher }, clock, limited)
     if (made.type === 'failed') {
       // A worker that is stopped may say so, fail or be killed; why it was stopped is what counts.
-      const stopped = limited.aborted ? machineFailure(null, signal, clock) : null
+      const stopped = limited.aborted ? stopCause(signal, clock, watcher) : null
       const words = (text: string) => inUserWords(text, { ...attempt, staging, root: environment.root })
       const { cause, message, help } = stopped ?? {
         cause: made.kind,
@@ -169,9 +173,48 @@ class Clock {
   }
 }
 
+/** Holds a stage's live values against its `watch:` and stops it at the first that holds. */
+class Watcher {
+  readonly #stage: Stage
+  readonly #controller = new AbortController()
+  words = ''
+
+  constructor(stage: Stage) {
+    this.#stage = stage
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  see(done: number, unit: string, values: Readonly<Record<string, number | null>>): void {
+    const live: ScoreSet = { ruler: null, origin: this.#stage.name, values }
+    const scores = { judged: live, spaces: { [LIVE]: live } }
+    for (const watch of this.#stage.watch) {
+      const { value, operands } = decide(watch.expression, scores, {})
+      if (value !== true || this.#controller.signal.aborted) continue
+      const seen = operands.map(({ text, value: number }) => `${text} = ${String(number)}`).join(', ')
+      this.words = `its watch stopped it at ${unit} ${String(done)}: ${watch.text} (${seen})`
+      this.#controller.abort()
+    }
+  }
+}
+
+/** Who stopped an attempt: the user, its timeout or its watch. */
+function stopCause(
+  signal: AbortSignal,
+  clock: Clock,
+  watcher: Watcher,
+): { cause: FailureCause; message: string; help: string | null } {
+  if (!signal.aborted && watcher.signal.aborted)
+    return { cause: 'watch', message: watcher.words, help: 'sluice logs shows how it got there' }
+  return machineFailure(null, signal, clock)
+}
+
 interface Places {
   readonly folder: string
   readonly staging: string
+  readonly watcher: Watcher
 }
 
 async function runSteps(
@@ -191,7 +234,7 @@ async function runSteps(
   for (const step of kind?.steps(stage.with) ?? []) {
     const job = jobOf(step, available, places.staging, tools.environment)
     writeFileSync(join(places.folder, `request.${step.op}.json`), `${JSON.stringify(job, null, 1)}\n`)
-    const outcome = await runStep(step, job, attempt, tools, places.folder, clock, signal)
+    const outcome = await runStep(step, job, attempt, tools, places, clock, signal)
     if (outcome.type === 'failed') return outcome
     Object.assign(summary, outcome.summary)
     for (const [output, dir] of Object.entries(job.outputs))
@@ -205,7 +248,7 @@ async function runStep(
   job: Job,
   attempt: Attempt,
   tools: AttemptTools,
-  folder: string,
+  { folder, watcher }: Places,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<JobOutcome> {
@@ -224,6 +267,7 @@ async function runStep(
           if (message.type === 'progress') {
             const { done, total, unit, values } = message
             tools.emit({ type: 'progress', stage, op: step.op, done, total, unit, values })
+            watcher.see(done, unit, values)
           } else if (message.type === 'note') {
             tools.emit({ type: 'note', stage, level: message.level, text: message.text })
           } else if (message.type === 'failed' && message.detail !== null) {
@@ -248,6 +292,9 @@ function jobOf(
   for (const [role, from] of Object.entries(step.inputs)) {
     const files = available[from]
     if (files !== undefined) inputs[role] = files
+    // A port that takes many: `input:metrics[r=8]` becomes the role `metrics[r=8]`.
+    for (const [each, many] of Object.entries(available))
+      if (each.startsWith(`${from}[`)) inputs[`${role}${each.slice(from.length)}`] = many
   }
   const outputs: Record<string, string> = {}
   for (const [output, port] of Object.entries(step.outputs)) {

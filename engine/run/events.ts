@@ -6,7 +6,15 @@ import type { Digest } from '../artifact.ts'
 /** Format of run.jsonl. */
 export const LOG_FORMAT = 1
 
-export type FailureCause = 'input' | 'resources' | 'cancelled' | 'bug' | 'timeout' | 'worker-lost'
+export type FailureCause =
+  | 'input'
+  | 'resources'
+  | 'cancelled'
+  | 'bug'
+  | 'timeout'
+  | 'worker-lost'
+  /** A `watch:` stopped it. */
+  | 'watch'
 
 export type RunEvent =
   | {
@@ -63,7 +71,24 @@ export type RunEvent =
       /** The attempt's folder, relative to the project root. */
       readonly log: string | null
     }
-  /** Not started because something before it failed, or the run was stopped. */
+  /** The attempt failed in a way that `retry:` names; the next one starts after a pause. */
+  | {
+      readonly type: 'stage.retry'
+      readonly stage: string
+      readonly attempt: number
+      readonly cause: FailureCause
+      readonly message: string
+      readonly waitMs: number
+    }
+  /** A `select` chose; `chosen` is the winner's point, such as `r=8,lr=2e-4`. */
+  | {
+      readonly type: 'stage.chosen'
+      readonly stage: string
+      readonly key: Digest
+      readonly chosen: string
+      readonly summary: JsonObject
+    }
+  /** Not started because something before it failed, its `when` does not hold, or the run was stopped. */
   | { readonly type: 'stage.skipped'; readonly stage: string; readonly because: string }
   | { readonly type: 'gate.verdict'; readonly stage: string; readonly verdict: Verdict }
   | { readonly type: 'run.done'; readonly exitCode: number; readonly durationMs: number }

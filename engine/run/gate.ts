@@ -1,9 +1,17 @@
-/** Gathers what a gate compares: the metrics of the judged stage and of its yardsticks. */
+/** Gathers what a gate compares: the metrics of the judged stage, its yardsticks, and the facts around them. */
 import type { Stage } from '../../dsl/pipeline.ts'
 import { judge } from '../../dsl/judge.ts'
-import type { Scores, ScoreSet, Verdict, Yardstick } from '../../dsl/judge.ts'
+import type { Scores, ScoreSet, Slices, Verdict, Yardstick } from '../../dsl/judge.ts'
 import type { Artifact } from '../artifact.ts'
+import type { StageKind } from '../stage-kind.ts'
 import type { BlobStore } from '../store/blobs.ts'
+import type { Result } from '../store/results.ts'
+import { resampler } from './resample.ts'
+
+interface Measured {
+  readonly value: number | null
+  readonly n: number
+}
 
 /** The metrics artifact as `metrics.json` holds it. */
 export interface MetricsFile {
@@ -13,13 +21,20 @@ export interface MetricsFile {
   readonly metrics: Readonly<
     Record<
       string,
-      {
-        readonly value: number | null
+      Measured & {
         readonly unit: string
         readonly direction: 'higher' | 'lower'
         readonly signature: string
-        readonly n: number
       }
+    >
+  >
+  /** Row field -> its value -> the metrics of those rows. */
+  readonly slices?: Readonly<
+    Record<
+      string,
+      Readonly<
+        Record<string, { readonly rows: number; readonly metrics: Readonly<Record<string, Measured>> }>
+      >
     >
   >
 }
@@ -34,35 +49,113 @@ export function readMetrics(
   return text === null ? { missing: 'the stage wrote no metrics.json' } : (JSON.parse(text) as MetricsFile)
 }
 
-export function scoreSet(metrics: MetricsFile, origin: string): ScoreSet {
-  const values = Object.entries(metrics.metrics).map(([name, { value }]) => [name, value] as const)
-  return { ruler: metrics.ruler, origin, values: Object.fromEntries(values) }
+export function scoreSet(file: MetricsFile, origin: string): ScoreSet {
+  const values = mapValues(file.metrics, ({ value }) => value)
+  const counts = mapValues(file.metrics, ({ n }) => n)
+  const slices: Slices = mapValues(file.slices ?? {}, (field) =>
+    mapValues(field, ({ rows, metrics }) => ({ rows, values: mapValues(metrics, ({ value }) => value) })),
+  )
+  return { ruler: file.ruler, origin, values, counts, slices }
 }
 
-/**
- * Judges a gate. `metricsOf` gives a stage's metrics artifact, or null if it has none in this run; `yardsticks`
- * are those that do not come from this run (`main`, `last`).
- */
-export function judgeGate(
-  stage: Stage,
-  metricsOf: (stage: string) => Artifact | null,
-  stagesWithMetrics: readonly string[],
-  yardsticks: Readonly<Record<string, Yardstick>>,
-  blobs: BlobStore,
-): Verdict {
-  const gate = stage.gate
+function mapValues<A, B>(record: Readonly<Record<string, A>>, change: (value: A) => B): Record<string, B> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]))
+}
+
+/** What is known when a gate is judged. */
+export interface GateWorld {
+  readonly stages: readonly Stage[]
+  readonly kinds: Readonly<Record<string, StageKind>>
+  /** What a stage made, or null if it has not run. */
+  readonly resultOf: (stage: string) => Result | null
+  /** Scores that do not come from this run: `main`, `last`. */
+  readonly yardsticks: Readonly<Record<string, Yardstick>>
+  readonly blobs: BlobStore
+}
+
+export function judgeGate(stage: Stage, world: GateWorld): Verdict {
+  const { gate } = stage
   if (gate === null) throw new Error(`bug: ${stage.name} is no gate`)
-  const scoresOf = (name: string): Yardstick => {
-    const artifact = metricsOf(name)
-    if (artifact === null) return { missing: `${name} has no metrics in this run` }
-    const metrics = readMetrics(artifact, blobs)
-    return 'missing' in metrics ? metrics : scoreSet(metrics, name)
+  const judged = scoresOf(gate.judged, world)
+  const spaces: Record<string, Yardstick> = { ...world.yardsticks, total: totals(world) }
+  for (const { name } of world.stages) spaces[name] = scoresOf(name, world)
+  for (const space of ['data', 'train'] as const) spaces[space] = mergedFacts(space, gate.facts[space], world)
+  if (gate.baseline !== null) spaces['baseline'] = scoresOf(gate.baseline, world)
+  const none: ScoreSet = { ruler: null, origin: gate.judged, values: {} }
+  const scores: Scores = {
+    judged: 'missing' in judged ? none : judged,
+    spaces,
+    sizes: sizesOf(gate.judged, world),
+    resample: resampler((space) => {
+      const name = space === null ? gate.judged : space === 'baseline' ? gate.baseline : space
+      return name === null ? null : metricsOf(name, world)
+    }, world.blobs),
   }
-  const judged = scoresOf(gate.judged)
-  const spaces: Record<string, Yardstick> = { ...yardsticks }
-  for (const name of stagesWithMetrics) spaces[name] = scoresOf(name)
-  if (gate.baseline !== null) spaces['baseline'] = scoresOf(gate.baseline)
-  const none: ScoreSet = { ruler: '', origin: gate.judged, values: {} }
-  const scores: Scores = { judged: 'missing' in judged ? none : judged, spaces }
   return judge(gate, scores)
+}
+
+/** The port on which a stage gives metrics, if it does. */
+export function metricsPort(stage: Stage): string | null {
+  return Object.entries(stage.outputs).find(([, type]) => type === 'metrics')?.[0] ?? null
+}
+
+function stageOf(name: string, { stages }: GateWorld): Stage | null {
+  return stages.find((each) => each.name === name) ?? null
+}
+
+function metricsOf(name: string, world: GateWorld): Artifact | null {
+  const stage = stageOf(name, world)
+  const port = stage === null ? null : metricsPort(stage)
+  return port === null ? null : (world.resultOf(name)?.outputs[port] ?? null)
+}
+
+function scoresOf(name: string, world: GateWorld): Yardstick {
+  const stage = stageOf(name, world)
+  if (stage !== null && metricsPort(stage) === null) return factsOf(stage, world)
+  const artifact = metricsOf(name, world)
+  if (artifact === null) return { missing: `${name} has no metrics in this run` }
+  const metrics = readMetrics(artifact, world.blobs)
+  return 'missing' in metrics ? metrics : scoreSet(metrics, name)
+}
+
+/** What a stage says of its work, as far as its kind declares it. */
+function factsOf(stage: Stage, world: GateWorld): Yardstick {
+  const result = world.resultOf(stage.name)
+  if (result === null) return { missing: `${stage.name} has not run` }
+  const names = Object.keys(world.kinds[stage.uses]?.facts ?? {})
+  const values = names.map((name) => {
+    const value = result.summary[name]
+    return [name, typeof value === 'number' ? value : null] as const
+  })
+  return { ruler: null, origin: stage.name, values: Object.fromEntries(values) }
+}
+
+/** The nearest stage that says a fact is listed first and counts. */
+function mergedFacts(space: string, names: readonly string[], world: GateWorld): Yardstick {
+  const values: Record<string, number | null> = {}
+  for (const name of [...names].reverse()) {
+    const scores = scoresOf(name, world)
+    if (!('missing' in scores)) Object.assign(values, scores.values)
+  }
+  return { ruler: null, origin: space, values }
+}
+
+/** Seconds that all stages took when they were made, whether just now or earlier. */
+function totals(world: GateWorld): ScoreSet {
+  let [duration, gpuTime] = [0, 0]
+  for (const { name, resources } of world.stages) {
+    const seconds = (world.resultOf(name)?.durationMs ?? 0) / 1000
+    duration += seconds
+    gpuTime += seconds * (resources.gpu ?? 0)
+  }
+  return { ruler: null, origin: 'total', values: { duration, gpu_time: gpuTime } }
+}
+
+function sizesOf(judged: string, world: GateWorld): Readonly<Record<string, number>> {
+  const sizes: [string, number][] = []
+  for (const [port, from] of Object.entries(stageOf(judged, world)?.inputs ?? {})) {
+    const artifact = from.type === 'stage' ? world.resultOf(from.stage)?.outputs[from.port] : undefined
+    if (artifact !== undefined) sizes.push([port, artifact.bytes])
+  }
+  return Object.fromEntries(sizes)
 }

@@ -2,10 +2,13 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Pipeline, Stage } from '../../dsl/pipeline.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { holdsNow } from '../../dsl/condition-facts.ts'
+import type { ConditionFacts } from '../../dsl/condition-facts.ts'
+import type { Pipeline, RetryCause, Stage } from '../../dsl/pipeline.ts'
 import type { Verdict, Yardstick } from '../../dsl/judge.ts'
 import type { Json } from '../../dsl/stage-signature.ts'
-import type { Artifact, Digest } from '../artifact.ts'
+import type { Digest } from '../artifact.ts'
 import type { Environment, FoundSource, Stores } from '../environment.ts'
 import { writeLock } from '../lock-file.ts'
 import type { Lock } from '../lock-file.ts'
@@ -15,12 +18,13 @@ import { writeAtomic } from '../store/atomic.ts'
 import type { Result } from '../store/results.ts'
 import { WorkerPool } from '../worker/pool.ts'
 import { machineFailure, sweepStaging, tryStage } from './attempt.ts'
-import type { AttemptOutcome, StageInput } from './attempt.ts'
+import type { Attempt, AttemptOutcome, AttemptTools, StageInput } from './attempt.ts'
 import type { FailureCause, Logged, RunEvent } from './events.ts'
 import { LOG_FORMAT } from './events.ts'
-import { judgeGate, readMetrics } from './gate.ts'
+import { judgeGate, metricsPort, readMetrics } from './gate.ts'
 import { RunLog } from './log.ts'
 import { takeRunLock } from './run-lock.ts'
+import { choose } from './select.ts'
 import { Slots } from './slots.ts'
 import { fold, newRun } from './state.ts'
 import type { RunState } from './state.ts'
@@ -37,6 +41,10 @@ export interface RunRequest {
   readonly yardsticks: Readonly<Record<string, Yardstick>>
   /** Why a stage runs, in one line, for the log. */
   readonly reasonOf: (stage: string) => string
+  /** What `when:` may ask of the run: `run.branch` and the like. */
+  readonly facts: ConditionFacts
+  /** What this machine has of the resources that stages claim: `cpu`, `gpu`, `memory`, `vram` (bytes). */
+  readonly capacity: Readonly<Record<string, number>>
   /** Where the lock is written after a complete run; null with overridden parameters. */
   readonly lockPath: string | null
   readonly listener: (state: RunState, event: Logged) => void
@@ -109,12 +117,17 @@ interface Finished {
   readonly verdicts: Map<string, Verdict>
   readonly failures: Map<string, FailureCause>
   readonly skipped: Set<string>
+  readonly cached: Set<string>
 }
 
 /** The stages asked for and everything they need, in topological order. */
 export function wantedStages(pipeline: Pipeline, targets: readonly string[] | null): readonly Stage[] {
   if (targets === null) return pipeline.stages
-  const wanted = new Set(targets)
+  const wanted = new Set(
+    pipeline.stages.flatMap(({ name, base }) =>
+      targets.includes(name) || targets.includes(base) ? [name] : [],
+    ),
+  )
   for (const stage of [...pipeline.stages].reverse()) {
     if (wanted.has(stage.name)) for (const before of needsOf(stage)) wanted.add(before)
   }
@@ -141,16 +154,18 @@ async function runStages(
   emit: (event: RunEvent) => void,
 ): Promise<Finished> {
   const { environment, stores, signal } = request
-  const slots = new Slots(environment.slots)
+  const slots = new Slots({ ...environment.slots, ...request.capacity })
   const finished: Finished = {
     results: new Map(),
     verdicts: new Map(),
     failures: new Map(),
     skipped: new Set(),
+    cached: new Set(),
   }
   const waiting = new Set(stages)
   const running = new Map<string, Promise<{ stage: Stage; outcome: AttemptOutcome }>>()
   const ranks = ranksOf(stages)
+  const byName = new Map(stages.map((stage) => [stage.name, stage]))
 
   const start = (stage: Stage) => {
     const inputs = inputsOf(stage, finished.results, request.sources)
@@ -160,17 +175,18 @@ async function runStages(
     const lookup = stores.results.find(key)
     if (lookup.type === 'hit' && force === null) {
       finished.results.set(stage.name, lookup.result)
+      finished.cached.add(stage.name)
       showOutputs(stage, lookup.result, request)
       emit({ type: 'stage.cached', stage: stage.name, key, summary: lookup.result.summary })
       return
     }
     if (lookup.type === 'miss' && lookup.lost !== null) stores.results.quarantine(key)
-    emit({ type: 'stage.start', stage: stage.name, key, attempt: 1, reason: request.reasonOf(stage.name) })
+    const reason = request.reasonOf(stage.name)
     const attempt = { stage, key, manifest, inputs, run: id, number: 1, rank: ranks.get(stage.name) ?? 0 }
     const tools = { environment, stores, pool, slots, emit }
     running.set(
       stage.name,
-      tryStage(attempt, tools, signal).then((outcome) => ({ stage, outcome })),
+      tryRepeatedly(attempt, tools, reason, signal).then((outcome) => ({ stage, outcome })),
     )
   }
 
@@ -193,31 +209,42 @@ async function runStages(
     }
   }
 
+  const chooseNow = (stage: Stage) => {
+    const resultOf = (name: string) => finished.results.get(name) ?? null
+    const pointOf = (name: string) => byName.get(name)?.point ?? {}
+    const choice = choose(stage, resultOf, pointOf, stores.blobs)
+    if (choice.type === 'none') {
+      settle(stage, { type: 'failed', cause: 'input', message: choice.reason, help: null, log: null })
+      return
+    }
+    const { label, result } = choice
+    finished.results.set(stage.name, result)
+    showOutputs(stage, result, request)
+    emit({ type: 'stage.chosen', stage: stage.name, key: result.key, chosen: label, summary: result.summary })
+  }
+
   for (;;) {
+    let moved = false
     for (const stage of waiting) {
-      const needs = needsOf(stage)
-      const because = reasonToSkip(needs, finished, signal)
-      if (because !== null) {
-        waiting.delete(stage)
+      const fate = fateOf(stage, finished, running, byName, request)
+      if (fate.type === 'wait') continue
+      // A cached, judged or skipped stage may make others ready: look again before waiting.
+      moved = true
+      waiting.delete(stage)
+      if (fate.type === 'skip') {
         finished.skipped.add(stage.name)
-        emit({ type: 'stage.skipped', stage: stage.name, because })
-      } else if (needs.every((name) => finished.results.has(name) || finished.verdicts.has(name))) {
-        waiting.delete(stage)
-        try {
-          if (stage.gate === null) start(stage)
-          else judgeNow(stage, stages, finished, request, emit)
-        } catch (error) {
-          settle(stage, { type: 'failed', ...machineFailure(error, signal), log: null })
-        }
+        emit({ type: 'stage.skipped', stage: stage.name, because: fate.because })
+        continue
+      }
+      try {
+        if (stage.gate !== null) judgeNow(stage, stages, finished, request, emit)
+        else if (stage.selection !== null) chooseNow(stage)
+        else start(stage)
+      } catch (error) {
+        settle(stage, { type: 'failed', ...machineFailure(error, signal), log: null })
       }
     }
-    // A cached or judged stage may have made others ready: look again before waiting.
-    const ready = [...waiting].some((stage) => {
-      const needs = needsOf(stage)
-      const met = needs.every((name) => finished.results.has(name) || finished.verdicts.has(name))
-      return met || reasonToSkip(needs, finished, signal) !== null
-    })
-    if (ready) continue
+    if (moved) continue
     if (running.size === 0) break
     const { stage, outcome } = await Promise.race(running.values())
     running.delete(stage.name)
@@ -232,15 +259,131 @@ async function runStages(
   return finished
 }
 
-/** A failure stops what needs the failed stage; all else goes on. A request to stop stops every start. */
-function reasonToSkip(needs: readonly string[], finished: Finished, signal: AbortSignal): string | null {
-  if (signal.aborted) return 'the run was stopped'
-  const failed = needs.find((name) => finished.failures.has(name))
-  if (failed !== undefined) return `${failed} failed`
-  const skipped = needs.find((name) => finished.skipped.has(name))
-  if (skipped !== undefined) return `${skipped} was not run`
-  const blocked = needs.find((name) => (finished.verdicts.get(name)?.verdict ?? 'pass') !== 'pass')
-  return blocked === undefined ? null : `the gate ${blocked} did not pass`
+type Fate =
+  { readonly type: 'wait' } | { readonly type: 'go' } | { readonly type: 'skip'; readonly because: string }
+
+const skip = (because: string): Fate => ({ type: 'skip', because })
+
+/** Whether a stage can start, has to wait, or never will: a failure stops what needs the failed stage, all else goes on. */
+function fateOf(
+  stage: Stage,
+  finished: Finished,
+  running: ReadonlyMap<string, unknown>,
+  byName: ReadonlyMap<string, Stage>,
+  request: RunRequest,
+): Fate {
+  if (request.signal.aborted) return skip('the run was stopped')
+  const over = (name: string) =>
+    finished.results.has(name) ||
+    finished.verdicts.has(name) ||
+    finished.failures.has(name) ||
+    finished.skipped.has(name)
+  const needs = needsOf(stage)
+  // A choice is made among those trials that came through, and a condition may ask for a failure.
+  const soft = stage.selection !== null ? needs : (stage.when?.asks ?? [])
+  for (const name of needs) {
+    if (soft.includes(name)) continue
+    const because = reasonToSkip(name, finished)
+    if (because !== null) return skip(because)
+  }
+  const { sweep } = stage
+  if (sweep !== null && !sweep.keepGoing) {
+    const failed = [...finished.failures.keys()].find(
+      (name) => byName.get(name)?.sweep?.stage === sweep.stage,
+    )
+    if (failed !== undefined) return skip(`${failed} failed and the matrix does not keep going`)
+  }
+  if (!needs.every(over)) return { type: 'wait' }
+  if (stage.when !== null) {
+    const holds = holdsNow(stage.when, factsOf(finished, byName, request))
+    if ('missing' in holds) return skip(`when: ${holds.missing} is not known here`)
+    if (!holds.value) return skip(`when: ${stage.when.text}`)
+  }
+  if (sweep?.maxParallel != null) {
+    const siblings = [...running.keys()].filter((name) => byName.get(name)?.sweep?.stage === sweep.stage)
+    if (siblings.length >= sweep.maxParallel) return { type: 'wait' }
+  }
+  return { type: 'go' }
+}
+
+function reasonToSkip(need: string, finished: Finished): string | null {
+  if (finished.failures.has(need)) return `${need} failed`
+  if (finished.skipped.has(need)) return `${need} was not run`
+  return (finished.verdicts.get(need)?.verdict ?? 'pass') === 'pass' ? null : `the gate ${need} did not pass`
+}
+
+/** What a `when:` may ask for at this moment. */
+function factsOf(
+  finished: Finished,
+  byName: ReadonlyMap<string, Stage>,
+  request: RunRequest,
+): ConditionFacts {
+  const facts: Record<string, Json> = { ...request.facts }
+  for (const { name, gate } of byName.values()) {
+    const verdict = finished.verdicts.get(name)?.verdict
+    if (gate !== null) {
+      facts[`${name}.passed`] = verdict === 'pass'
+      facts[`${name}.undecided`] = verdict === 'undecided'
+      facts[`${name}.failed`] = verdict === 'fail'
+    } else {
+      facts[`${name}.done`] = finished.results.has(name)
+      facts[`${name}.cached`] = finished.cached.has(name)
+      facts[`${name}.ran`] = finished.results.has(name) && !finished.cached.has(name)
+      facts[`${name}.failed`] = finished.failures.has(name)
+    }
+    facts[`${name}.skipped`] = finished.skipped.has(name)
+  }
+  return facts
+}
+
+/** Tries a stage as often as its `retry:` allows; what it claims is held over all tries. */
+async function tryRepeatedly(
+  first: Attempt,
+  tools: AttemptTools,
+  reason: string,
+  signal: AbortSignal,
+): Promise<AttemptOutcome> {
+  const { stage, key, rank } = first
+  const held: (() => void)[] = []
+  try {
+    for (const [name, amount] of claimsOf(stage))
+      held.push(await tools.slots.take(name, rank, signal, amount))
+    for (let number = 1; ; number++) {
+      tools.emit({ type: 'stage.start', stage: stage.name, key, attempt: number, reason })
+      const outcome = await tryStage({ ...first, number }, tools, signal)
+      if (outcome.type === 'done' || !mayRetry(stage, outcome.cause, number)) return outcome
+      const waitMs = (stage.retry?.backoffMs ?? 0) * 2 ** (number - 1)
+      const { cause, message } = outcome
+      tools.emit({ type: 'stage.retry', stage: stage.name, attempt: number, cause, message, waitMs })
+      await sleep(waitMs, undefined, { signal })
+    }
+  } catch (error) {
+    return { type: 'failed', ...machineFailure(error, signal), log: null }
+  } finally {
+    for (const give of held) give()
+  }
+}
+
+/** Resource -> amount, in the one order in which they are taken. */
+export function claimsOf({ resources }: Stage): readonly (readonly [string, number])[] {
+  const { cpu, gpu, memoryBytes, vramBytes } = resources
+  const claims = { cpu, gpu, memory: memoryBytes, vram: vramBytes }
+  return Object.entries(claims).filter((claim): claim is [string, number] => (claim[1] ?? 0) > 0)
+}
+
+const RETRIED: Readonly<Record<FailureCause, RetryCause | null>> = {
+  'worker-lost': 'worker-lost',
+  timeout: 'timeout',
+  resources: 'oom',
+  input: 'error',
+  bug: 'error',
+  watch: null,
+  cancelled: null,
+}
+
+function mayRetry({ retry }: Stage, cause: FailureCause, attempts: number): boolean {
+  const named = RETRIED[cause]
+  return retry !== null && named !== null && retry.on.includes(named) && attempts <= retry.max
 }
 
 function judgeNow(
@@ -250,22 +393,14 @@ function judgeNow(
   request: RunRequest,
   emit: (event: RunEvent) => void,
 ): void {
-  const measured = stages.filter((other) => metricsPort(other) !== null).map((other) => other.name)
-  const metricsOf = (name: string): Artifact | null => {
-    const measuring = stages.find((other) => other.name === name)
-    const port = measuring === undefined ? null : metricsPort(measuring)
-    return port === null ? null : (finished.results.get(name)?.outputs[port] ?? null)
-  }
-  const verdict = judgeGate(stage, metricsOf, measured, request.yardsticks, request.stores.blobs)
+  const { yardsticks, environment, stores } = request
+  const resultOf = (name: string) => finished.results.get(name) ?? null
+  const world = { stages, kinds: environment.kinds, resultOf, yardsticks, blobs: stores.blobs }
+  const verdict = judgeGate(stage, world)
   finished.verdicts.set(stage.name, verdict)
-  const shown = join(request.environment.stateDir, 'out', request.pipeline.name, stage.name, 'verdict.json')
+  const shown = join(environment.stateDir, 'out', request.pipeline.name, stage.name, 'verdict.json')
   writeAtomic(shown, `${JSON.stringify(verdict, null, 1)}\n`)
   emit({ type: 'gate.verdict', stage: stage.name, verdict })
-}
-
-/** The port on which a stage gives metrics, if it does. */
-export function metricsPort(stage: Stage): string | null {
-  return Object.entries(stage.outputs).find(([, type]) => type === 'metrics')?.[0] ?? null
 }
 
 function inputsOf(
@@ -320,6 +455,7 @@ const EXIT_OF_CAUSE: Readonly<Record<FailureCause, number>> = {
   input: 1,
   bug: 1,
   timeout: 1,
+  watch: 1,
   resources: 6,
   'worker-lost': 6,
   cancelled: 130,

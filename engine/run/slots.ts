@@ -1,7 +1,8 @@
-/** How many jobs may hold a named resource at once; those that wait are served by rank, then in order. */
+/** How much of each named resource may be held at once; those that wait are served by rank, then in order. */
 
 interface Waiting {
   readonly rank: number
+  readonly amount: number
   readonly start: () => void
 }
 
@@ -13,26 +14,33 @@ export class Slots {
     this.#free = new Map(Object.entries(capacity))
   }
 
-  /** Waits for a slot; higher rank first. The returned function gives it back. */
-  async take(name: string, rank: number, signal: AbortSignal): Promise<() => void> {
+  /**
+   * Waits until so much is free; higher rank first. The returned function gives it back. Who needs several resources
+   * takes them in one fixed order, so that no two can wait for each other.
+   */
+  async take(name: string, rank: number, signal: AbortSignal, amount = 1): Promise<() => void> {
     signal.throwIfAborted()
     const free = this.#free.get(name)
     if (free === undefined) throw new Error(`no resource is called ${name}`)
-    if (free > 0) this.#free.set(name, free - 1)
-    else await this.#queue(name, rank, signal)
-    return () => this.#give(name)
+    const queued = this.#waiting.get(name)?.length ?? 0
+    if (free >= amount && queued === 0) this.#free.set(name, free - amount)
+    else await this.#queue(name, rank, amount, signal)
+    return () => this.#give(name, amount)
   }
 
-  #queue(name: string, rank: number, signal: AbortSignal): Promise<void> {
+  #queue(name: string, rank: number, amount: number, signal: AbortSignal): Promise<void> {
     const queue = this.#waiting.get(name) ?? []
     this.#waiting.set(name, queue)
     return new Promise((resolve, reject) => {
       const abort = () => {
         queue.splice(queue.indexOf(entry), 1)
         reject(signal.reason as Error)
+        // It may have stood before smaller claims that fit.
+        this.#give(name, 0)
       }
       const entry = {
         rank,
+        amount,
         start: () => {
           signal.removeEventListener('abort', abort)
           resolve()
@@ -44,9 +52,14 @@ export class Slots {
     })
   }
 
-  #give(name: string): void {
-    const next = this.#waiting.get(name)?.shift()
-    if (next !== undefined) next.start()
-    else this.#free.set(name, (this.#free.get(name) ?? 0) + 1)
+  #give(name: string, amount: number): void {
+    let free = (this.#free.get(name) ?? 0) + amount
+    const queue = this.#waiting.get(name) ?? []
+    for (let next = queue[0]; next !== undefined && next.amount <= free; next = queue[0]) {
+      queue.shift()
+      free -= next.amount
+      next.start()
+    }
+    this.#free.set(name, free)
   }
 }

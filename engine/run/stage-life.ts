@@ -2,7 +2,8 @@
 import { createMachine, initialTransition, transition } from 'xstate'
 import type { RunEvent } from './events.ts'
 
-export type StageStatus = 'waiting' | 'running' | 'cached' | 'done' | 'failed' | 'skipped' | 'judged'
+export type StageStatus =
+  'waiting' | 'running' | 'cached' | 'done' | 'failed' | 'skipped' | 'judged' | 'chosen'
 export type RunStatus = 'starting' | 'running' | 'finished'
 
 const stageMachine = createMachine({
@@ -15,14 +16,23 @@ const stageMachine = createMachine({
         'stage.failed': 'failed',
         'stage.skipped': 'skipped',
         'gate.verdict': 'judged',
+        'stage.chosen': 'chosen',
       },
     },
-    running: { on: { 'stage.start': 'running', 'stage.done': 'done', 'stage.failed': 'failed' } },
+    running: {
+      on: {
+        'stage.start': 'running',
+        'stage.retry': 'running',
+        'stage.done': 'done',
+        'stage.failed': 'failed',
+      },
+    },
     cached: { type: 'final' },
     done: { type: 'final' },
     failed: { type: 'final' },
     skipped: { type: 'final' },
     judged: { type: 'final' },
+    chosen: { type: 'final' },
   },
 })
 

@@ -90,6 +90,8 @@ export function fold(state: RunState, event: Logged): RunState {
     case 'progress':
     case 'note':
     case 'stage.done':
+    case 'stage.retry':
+    case 'stage.chosen':
     case 'stage.failed':
     case 'stage.skipped':
     case 'gate.verdict': {
@@ -117,7 +119,15 @@ function foldStage(stage: StageState, event: StageEvent): StageState {
     case 'note':
       return { ...stage, notes: [...stage.notes, event.text] }
     case 'stage.cached':
+    case 'stage.chosen':
       return { ...stage, status: stepStage(stage.status, event.type), key: event.key, summary: event.summary }
+    case 'stage.retry':
+      return {
+        ...stage,
+        status: stepStage(stage.status, event.type),
+        progress: null,
+        notes: [...stage.notes, `attempt ${String(event.attempt)} failed: ${event.message}`],
+      }
     case 'stage.start':
       return {
         ...stage,

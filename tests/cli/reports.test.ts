@@ -5,6 +5,7 @@ import { planText } from '../../cli/reports/plan.ts'
 import { painter, width } from '../../cli/reports/style.ts'
 import { verdictText } from '../../cli/reports/verdict.ts'
 import type { Stage } from '../../dsl/pipeline.ts'
+import { stageOf as toyStage } from '../support/rig.ts'
 import { digestOf } from '../../engine/artifact.ts'
 import type { Planned } from '../../engine/plan/plan.ts'
 import type { RunEvent } from '../../engine/run/events.ts'
@@ -12,22 +13,7 @@ import { fold, newRun } from '../../engine/run/state.ts'
 import type { RunState } from '../../engine/run/state.ts'
 
 /** A stage of which only the name matters here. */
-function stageOf(name: string): Stage {
-  return {
-    name,
-    uses: name,
-    with: {},
-    optionSpans: {},
-    inputs: {},
-    after: [],
-    outputs: {},
-    cache: 'auto',
-    timeoutMs: null,
-    span: { source: { path: 'a.pipeline.yaml', text: '' }, start: 0, end: 0 },
-    synthesised: false,
-    gate: null,
-  }
-}
+const stageOf = (name: string): Stage => toyStage(name, { uses: name, with: {} })
 
 const START = Date.parse('2026-01-02T03:04:05.000Z')
 const plain = painter(false)
@@ -139,7 +125,15 @@ describe('planText', () => {
 })
 
 describe('verdictText', () => {
-  const check = { level: 'require', name: null, why: 'users leave', margin: null, reason: null } as const
+  const check = {
+    level: 'require',
+    name: null,
+    why: 'users leave',
+    margin: null,
+    reason: null,
+    significance: null,
+    budget: false,
+  } as const
 
   test('shows every check with its operands, and for failures by how much and why', () => {
     const text = verdictText(

@@ -1,11 +1,14 @@
 /** The catalogue explains exactly the codes that the compiler can say. */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { catalogue } from '../../dsl/catalogue.ts'
 
 it('explains every code, and no other', () => {
-  const text = readFileSync(join(import.meta.dirname, '../../dsl/problems.ts'), 'utf8')
+  const folder = join(import.meta.dirname, '../../dsl/problems')
+  const text = readdirSync(folder)
+    .map((file) => readFileSync(join(folder, file), 'utf8'))
+    .join('')
   const codes = new Set([...text.matchAll(/'([EW]\d{3})'/g)].map((match) => match[1]))
   expect(Object.keys(catalogue).sort()).toEqual([...codes].sort())
 })

@@ -1,7 +1,7 @@
 /** Expressions: precedence, units and values, as tables. */
 import { describe, expect, it } from 'vitest'
 import type { Diagnostic } from '../../dsl/diagnostic.ts'
-import { evaluate } from '../../dsl/expression/evaluate.ts'
+import { evaluate, type ValueScope } from '../../dsl/expression/evaluate.ts'
 import { parseExpression } from '../../dsl/expression/parse.ts'
 import type { Expression } from '../../dsl/expression/syntax.ts'
 
@@ -40,6 +40,8 @@ function shape(tree: Expression | string): string {
       return `(${shape(tree.value)} in ${shape(tree.low)}..${shape(tree.high)})`
     case 'missing':
       return `(${shape(tree.value)} ${tree.negated ? 'there' : 'missing'})`
+    case 'sliced':
+      return `(${shape(tree.value)} by ${tree.field})`
     case 'directed':
       return `(${shape(tree.value)} ${tree.relation} ${shape(tree.yardstick)}${tree.by === null ? '' : ` by ${shape(tree.by)}`})`
     case 'significance':
@@ -95,13 +97,26 @@ function value(text: string): unknown {
   if (typeof tree === 'string') return tree
   const out: Diagnostic[] = []
   const params = { lr: 2e-4, smoke: false, name: 'zh', r: 8 }
-  const result = evaluate(tree, { params, poisoned: new Set(['bad']), pipeline: 'demo' }, out)
+  const scope: ValueScope = {
+    params,
+    poisoned: new Set(['bad']),
+    pipeline: 'demo',
+    env: { HOME_DIR: '/x' },
+    matrix: { point: { r: 4 }, declared: null },
+    names: null,
+  }
+  const result = evaluate(tree, scope, out)
   return result === undefined ? out.map((each) => each.code).join() : result
 }
 
 describe('values', () => {
   it.each([
     ['params.r * 2', 16],
+    ['matrix.r + 1', 5],
+    ['matrix.rank', 'E117'],
+    ["env('HOME_DIR')", '/x'],
+    ["env('NOWHERE', 'there')", 'there'],
+    ["env('NOWHERE')", 'E145'],
     ['if(params.smoke, 64, none)', null],
     ['if(params.smoke, 64, 32)', 32],
     ['max(1, params.r, 3)', 8],

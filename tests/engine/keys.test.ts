@@ -13,6 +13,7 @@ const base: Ingredients = {
   kind: 'lora-train',
   version: '1.0.0',
   with: { lr: 0.0002, target: ['q_proj', 'v_proj'], nested: { b: 1, a: '中' } },
+  also: [],
   inputs: { tokens: digestOf('tokens'), model: digestOf('model') },
   ops: { 'kernel/lora-train': 'code' },
   runtime: { 'onnxruntime-node': '1.30.0' },

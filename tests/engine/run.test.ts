@@ -154,6 +154,7 @@ describe('plan', () => {
       find: (key) => results.find(key),
       read: (key) => results.read(key),
       last: () => null,
+      choose: () => null,
     }).map((entry) => [entry.stage.name, entry.type === 'run' ? entry.reasons : entry.type])
   }
   const pipeline = (lr: number) =>
@@ -202,7 +203,8 @@ describe('gates', () => {
     judged: 'eval',
     baseline,
     metrics: {},
-    checks: [{ level: 'require', text: 'check', name: null, why: null, expression, span }],
+    facts: { data: [], train: [] },
+    checks: [{ level: 'require', text: 'check', name: null, why: null, expression, span, budget: false }],
   })
   const metrics = (bleu: number | null, ruler = 'r') => ({
     'metrics.json': JSON.stringify({

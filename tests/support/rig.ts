@@ -46,6 +46,8 @@ export interface Toy {
   readonly after?: readonly string[]
   readonly cache?: Stage['cache']
   readonly gate?: Stage['gate']
+  /** Anything else of a stage. */
+  readonly more?: Partial<Stage>
 }
 
 export function pipelineOf(
@@ -64,6 +66,7 @@ export function pipelineOf(
       ]),
     ),
     stages: Object.entries(stages).map(([name, toy]) => stageOf(name, toy)),
+    notify: [],
   }
 }
 
@@ -72,6 +75,9 @@ export function stageOf(name: string, toy: Toy): Stage {
   const options = toy.with ?? { files: { 'x.txt': name } }
   return {
     name,
+    base: name,
+    point: {},
+    sweep: null,
     uses,
     with: options,
     optionSpans: {},
@@ -81,10 +87,17 @@ export function stageOf(name: string, toy: Toy): Stage {
     after: toy.after ?? [],
     outputs: toyKinds[uses]?.outputs(options) ?? {},
     cache: toy.cache ?? 'auto',
+    also: [],
     timeoutMs: toy.timeoutMs ?? null,
+    retry: null,
+    resources: {},
+    when: null,
+    watch: [],
     span,
     synthesised: false,
     gate: toy.gate ?? null,
+    selection: null,
+    ...toy.more,
   }
 }
 
@@ -126,6 +139,8 @@ export async function go(root: string, pipeline: Pipeline, changes: RunChanges =
     targets: null,
     forced: new Set(),
     yardsticks: {},
+    facts: {},
+    capacity: {},
     reasonOf: () => 'test',
     lockPath: join(root, 'toy.pipeline.lock'),
     listener: (_, event) => {

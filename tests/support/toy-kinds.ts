@@ -40,6 +40,7 @@ export const toyKinds: Readonly<Record<string, StageKind>> = {
     steps: (options) => [act(options, { scores: 'scores' })],
   }),
   gate: kind('gate', {
+    decides: 'gate',
     inputs: { metrics: port('metrics') },
     outputs: () => ({}),
     steps: () => [],

@@ -1,0 +1,101 @@
+/** Draws the test rows again and again, the same rows for both sides, from the statistics that eval keeps per row. */
+import type { Resamples, Scores } from '../../dsl/judge.ts'
+import { isMetricName, METRICS } from '../../metrics/catalogue.ts'
+import type { MetricName, RowStatistics } from '../../metrics/catalogue.ts'
+import type { Artifact } from '../artifact.ts'
+import type { BlobStore } from '../store/blobs.ts'
+
+const DRAWS = 2000
+const SEED = 20260101
+
+interface RowsOfMetric {
+  readonly ids: readonly string[]
+  readonly statistics: readonly RowStatistics[]
+}
+
+/** `artifactOf` gives the metrics of a space, or of the judged stage for null; null where there are none. */
+export function resampler(
+  artifactOf: (space: string | null) => Artifact | null,
+  blobs: BlobStore,
+): NonNullable<Scores['resample']> {
+  return (names) => {
+    const sides: { name: string; metric: MetricName; rows: readonly RowStatistics[] }[] = []
+    let ids: readonly string[] | null = null
+    for (const name of names) {
+      const [first = '', second] = name.split('.')
+      const space = second === undefined ? null : first
+      const metric = second ?? first
+      const artifact = artifactOf(space)
+      if (artifact === null || !isMetricName(metric)) continue
+      const found = rowsOf(artifact, metric, blobs)
+      if (found === null) return { missing: `the rows behind ${name} are not in this store` }
+      ids ??= found.ids
+      const rows = aligned(found, ids)
+      if (rows === null)
+        return { missing: `${name} was not measured on the same rows, so they cannot be paired` }
+      sides.push({ name, metric, rows })
+    }
+    if (ids === null || ids.length === 0) return { missing: 'there are no rows to draw' }
+    return drawAgain(ids.length, sides)
+  }
+}
+
+function drawAgain(
+  rows: number,
+  sides: readonly {
+    readonly name: string
+    readonly metric: MetricName
+    readonly rows: readonly RowStatistics[]
+  }[],
+): Resamples {
+  const random = generator(SEED)
+  const values = Object.fromEntries(sides.map(({ name }) => [name, new Float64Array(DRAWS)]))
+  const chosen = new Int32Array(rows)
+  for (let draw = 0; draw < DRAWS; draw++) {
+    for (let i = 0; i < rows; i++) chosen[i] = Math.floor(random() * rows)
+    for (const { name, metric, rows: all } of sides) {
+      const drawn = Array.from(chosen, (row) => all[row] ?? [])
+      const into = values[name]
+      if (into !== undefined) into[draw] = METRICS[metric].value(drawn)
+    }
+  }
+  return { rows, values }
+}
+
+function rowsOf(artifact: Artifact, metric: MetricName, blobs: BlobStore): RowsOfMetric | null {
+  const tree = blobs.openTree(artifact.tree)
+  const text = 'lost' in tree ? null : blobs.readFile(tree, 'rows.jsonl')
+  if (text === null) return null
+  const ids: string[] = []
+  const statistics: RowStatistics[] = []
+  for (const line of text.split('\n')) {
+    if (line === '') continue
+    const row = JSON.parse(line) as { id: string; statistics: Readonly<Record<string, RowStatistics>> }
+    const numbers = row.statistics[metric]
+    if (numbers === undefined) return null
+    ids.push(row.id)
+    statistics.push(numbers)
+  }
+  return { ids, statistics }
+}
+
+/** The statistics in the order of `ids`; null unless both have exactly the same rows. */
+function aligned(
+  { ids: mine, statistics }: RowsOfMetric,
+  ids: readonly string[],
+): readonly RowStatistics[] | null {
+  const at = new Map(mine.map((id, row) => [id, row]))
+  if (at.size !== ids.length) return null
+  const rows = ids.map((id) => statistics[at.get(id) ?? -1])
+  return rows.every((row) => row !== undefined) ? rows : null
+}
+
+function generator(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x9e3779b9) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 16), 0x21f0aaad)
+    mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a2d97)
+    return ((mixed ^ (mixed >>> 15)) >>> 0) / 2 ** 32
+  }
+}
