@@ -157,7 +157,7 @@ function ofKind(kind: StageSignature, language: Language): JsonObject {
 export function keysOfStage(kind: StageSignature): Keys {
   return Object.fromEntries(
     Object.entries(keysAt('stage')).filter(
-      ([, { only }]) => only === undefined || (only === 'gate') === isGate(kind),
+      ([, { only }]) => only === undefined || (only === 'gate' ? isGate(kind) : kind.decides === undefined),
     ),
   )
 }

@@ -5,7 +5,7 @@ import type { CompileOptions, Pipeline } from '../dsl/pipeline.ts'
 import { readYaml } from '../dsl/read-yaml.ts'
 import type { Source } from '../dsl/source.ts'
 import type { MapNode } from '../dsl/tree.ts'
-import type { TextDocument } from './document.ts'
+import { TextDocument } from './document.ts'
 import { mentionsIn, type Mention } from './mentions.ts'
 import { outlineOf, type Kinds, type Outline } from './outline.ts'
 
@@ -44,6 +44,11 @@ export class View {
     this.options = options
     this.tooLong = document.text.length > MOST_CHARACTERS
     this.remembered = before === null ? { source: null, pipeline: null } : before.remember()
+  }
+
+  /** The same file with another text, to see what would become of it. */
+  withText(text: string): View {
+    return new View(new TextDocument(this.document.uri, 0, text), this.source.path, this.kinds, this.options)
   }
 
   private remember(): Remembered {
