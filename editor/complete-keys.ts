@@ -1,24 +1,31 @@
 /** The keys that a map may still get. */
-import { keysAt, type Keys } from '../dsl/keys.ts'
+import { KEYS, keysAt, type Keys } from '../dsl/keys.ts'
+import type { JsonObject } from '../dsl/stage-signature.ts'
 import { keysBeside, say, type Offer, type Typing } from './typing.ts'
 import type { Path } from './cursor.ts'
 import { keyDoc, kindDoc, optionDoc, portDoc, stageDoc } from './docs.ts'
-import { fits, optionPath, optionsAt, placeAt } from './places.ts'
+import { fits, keyAt, optionPath, optionsAt, placeAt } from './places.ts'
 import { ITEM } from './protocol.ts'
 import { keysOfStage } from './schema.ts'
 import { SAY } from './sentences.ts'
 
 export function keyOffers(typing: Typing, path: Path): readonly Offer[] {
   const taken = keysBeside(typing, path)
-  const colon = colonAfter(typing)
   return offers(typing, path)
     .filter(({ label }) => !taken.includes(label))
-    .map((offer) => ({ ...offer, text: `${offer.label}${colon}` }))
+    .map((offer) => ({ ...offer, text: `${offer.label}${colonAfter(typing, [...path, offer.label])}` }))
 }
 
-/** A colon and a space, unless the key has its colon already. */
-function colonAfter({ cursor, look }: Typing): string {
-  return /^["']?\s*:/.test(look.view.document.text.slice(cursor.end, cursor.end + 8)) ? '' : ': '
+/** None if the key has its colon already, and no space if what belongs to the key begins on the next line. */
+function colonAfter({ cursor, look }: Typing, path: Path): string {
+  if (/^["']?\s*:/.test(look.view.document.text.slice(cursor.end, cursor.end + 8))) return ''
+  const below = fits(path, ['stages', '*']) || isBlock(keyAt(path)?.schema ?? {})
+  return below && !cursor.inFlow ? ':' : ': '
+}
+
+function isBlock({ type, $ref }: JsonObject): boolean {
+  const name = typeof $ref === 'string' ? $ref.split('/').at(-1) : undefined
+  return type === 'object' || type === 'array' || name === 'stages' || (name !== undefined && name in KEYS)
 }
 
 function offers(typing: Typing, path: Path): readonly Offer[] {

@@ -25,9 +25,10 @@ export function valueOffers(typing: Typing, path: Path): readonly Offer[] {
   if (fits(path, ['flow'])) return flowOffers(typing)
   if (fits(path, ['name'])) return nameOffers(typing)
   if (fits(path, ['stages', '*', 'uses']))
-    return Object.values(kinds).flatMap((kind) =>
-      usesNames(kind).map((label) => ({ label, kind: ITEM.module, doc: kindDoc(kind, look.language) })),
-    )
+    return Object.values(kinds)
+      .flatMap((kind) => usesNames(kind).map((label) => ({ label, of: kind })))
+      .sort((a, b) => Number(a.label.includes('@')) - Number(b.label.includes('@')))
+      .map(({ label, of }) => ({ label, kind: ITEM.module, doc: kindDoc(of, look.language) }))
   if (fits(path, ['stages', '*', 'inputs', '*'])) return portOffers(typing, String(path.at(-1)))
   const item = typeof path.at(-1) === 'number' ? path.slice(0, -1) : path
   if (fits(item, ['stages', '*', 'needs'])) {

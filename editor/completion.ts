@@ -4,7 +4,7 @@ import { cursorAt } from './cursor.ts'
 import { keyOffers } from './complete-keys.ts'
 import { valueOffers } from './complete-values.ts'
 import { outlineOf, type Kinds, type StageOutline } from './outline.ts'
-import { stageIn } from './places.ts'
+import { formsAt, stageIn } from './places.ts'
 import type { CompletionItem } from './protocol.ts'
 import type { Look, Offer, Typing } from './typing.ts'
 
@@ -13,7 +13,7 @@ export function completionsAt(look: Look, offset: number): readonly CompletionIt
   if (view.tooLong) return []
   const cursor = cursorAt(view.document.text, offset)
   if (cursor === null) return []
-  const tree = view.treeAround(offset)
+  const tree = view.treeAround(cursor)
   const outline = tree === view.tree ? view.outline : outlineOf(tree, view.kinds)
   const name = stageIn(cursor.path)
   const stage = name === null ? null : (outline.stages.get(name) ?? stageOfKind(name, view.kinds))
@@ -33,14 +33,20 @@ function offersAt(typing: Typing): readonly Offer[] {
   const { cursor } = typing
   if (cursor.slot === 'key') return keyOffers(typing, cursor.path)
   if (cursor.slot === 'value') return valueOffers(typing, cursor.path)
-  const inside = [...keyOffers(typing, cursor.path), ...valueOffers(typing, cursor.path)]
-  if (inside.length > 0 || typeof cursor.path.at(-1) === 'number') return inside
-  // Below a key whose value is a list nothing can stand but its first item.
-  return valueOffers(typing, [...cursor.path, 0]).map((offer) => ({
-    ...offer,
-    text: `- ${offer.text ?? offer.label}`,
-  }))
+  const { path } = cursor
+  const kind = typing.stage?.kind ?? null
+  // Below a key whose value may be a list, the list begins with its first item.
+  if (typeof path.at(-1) !== 'number' && formsAt(path, kind).some(({ type }) => type === 'array'))
+    return valueOffers(typing, [...path, 0]).map((offer) => ({
+      ...offer,
+      text: `- ${offer.text ?? offer.label}`,
+    }))
+  const keys = A_WORD.test(cursor.text) ? keyOffers(typing, path) : []
+  return [...valueOffers(typing, path), ...keys]
 }
+
+/** What may become a key. */
+const A_WORD = /^[\p{L}\p{N}_-]*$/u
 
 function itemOf(offer: Offer, index: number, { cursor, look }: Typing): CompletionItem {
   const { document } = look.view

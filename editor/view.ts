@@ -5,6 +5,7 @@ import type { CompileOptions, Pipeline } from '../dsl/pipeline.ts'
 import { readYaml } from '../dsl/read-yaml.ts'
 import type { Source } from '../dsl/source.ts'
 import type { MapNode } from '../dsl/tree.ts'
+import type { Cursor } from './cursor.ts'
 import { TextDocument } from './document.ts'
 import { mentionsIn, type Mention } from './mentions.ts'
 import { outlineOf, type Kinds, type Outline } from './outline.ts'
@@ -67,12 +68,18 @@ export class View {
     return this.readTree
   }
 
-  /** For what only needs names: without the line that is being typed if need be, else the last readable text's. */
-  treeAround(offset: number): MapNode | null {
-    if (this.tree !== null) return this.tree
+  /**
+   * For what only needs names: where the text cannot be read, with the half-written word filled up, without its line,
+   * or else as it last could be read.
+   */
+  treeAround(cursor: Cursor): MapNode | null {
+    if (this.tree !== null || this.tooLong) return this.tree
     const { source } = this.remembered
-    const nearly = this.tooLong ? null : mapOf(withoutLine(this.source, offset))
-    return nearly ?? (source === null ? null : mapOf(source))
+    return (
+      mapOf(filledUp(this.source, cursor)) ??
+      mapOf(withoutLine(this.source, cursor.end)) ??
+      (source === null ? null : mapOf(source))
+    )
   }
 
   /** Of the text as it is; empty if it cannot be read. */
@@ -110,6 +117,12 @@ export class View {
 function mapOf(source: Source): MapNode | null {
   const root = readYaml(source, [])
   return root?.type === 'map' ? root : null
+}
+
+/** As if the word that is being typed were one already. */
+function filledUp({ path, text }: Source, { slot, start, end }: Cursor): Source {
+  const colon = slot === 'key' && !/^\s*:/.test(text.slice(end, end + 8))
+  return { path, text: `${text.slice(0, start)}x${colon ? ': x' : ''}${text.slice(end)}` }
 }
 
 /** Blanks the line, so that all other places stay what they are. */

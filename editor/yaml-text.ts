@@ -4,7 +4,7 @@ import type { Json } from '../dsl/stage-signature.ts'
 /** Words that YAML would read as something else than text. */
 const NOT_TEXT =
   /^(?:null|true|false|~|0[xo].*|[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?|[-+]?\.(?:inf|nan))$/i
-const PLAIN = /^[\p{L}\p{N}_/][\p{L}\p{N}_./@+-]*$/u
+const PLAIN = /^[\p{L}\p{N}_/](?:[\p{L}\p{N}_./@+ -]*[\p{L}\p{N}_./@+-])?$/u
 
 export function yamlText(value: Json): string {
   if (typeof value === 'string')
