@@ -50,6 +50,10 @@ async function dispatch(command: Command, buildDir: string): Promise<number> {
       return (await import('./commands/doctor.ts')).doctorCommand(command, buildDir)
     case 'init':
       return (await import('./commands/init.ts')).initCommand(command)
+    case 'schema':
+      return (await import('./commands/schema.ts')).schemaCommand(command)
+    case 'lsp':
+      return (await import('./commands/lsp.ts')).lspCommand(buildDir)
     case 'explain':
       return (await import('./commands/explain.ts')).explainCommand(command)
     default:

@@ -153,6 +153,12 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     help: 'write a pipeline that validates and runs, with sample data',
     flags: {},
   },
+  schema: {
+    usage: 'schema',
+    help: 'the JSON Schema of pipeline files, for editors',
+    flags: { out: { type: 'string', value: 'FILE', help: 'write it to FILE' } },
+  },
+  lsp: { usage: 'lsp', help: 'the language server for editors, on stdin and stdout', flags: {} },
   explain: {
     usage: 'explain <code|stage|metric>',
     help: 'what a message, a stage kind or a metric means',
