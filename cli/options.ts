@@ -35,6 +35,11 @@ const PARAM: Flag = {
   help: 'set a parameter of the file',
 }
 const JSON_FLAG: Flag = { type: 'boolean', help: 'one JSON document on stdout' }
+const FORMAT: Flag = {
+  type: 'string',
+  value: 'FORM',
+  help: 'problems of the file as text, json, github or sarif',
+}
 const FORCE: Flag = {
   type: 'string',
   multiple: true,
@@ -54,6 +59,7 @@ export const VERBS: Readonly<Record<string, Verb>> = {
         type: 'boolean',
         help: 'refuse if the lock does not say what the file says; leave it as it is',
       },
+      format: FORMAT,
       events: { type: 'string', value: 'ndjson', help: 'print every event as a JSON line on stdout' },
     },
   },
@@ -64,6 +70,7 @@ export const VERBS: Readonly<Record<string, Verb>> = {
       param: PARAM,
       force: FORCE,
       json: JSON_FLAG,
+      format: FORMAT,
       check: { type: 'boolean', help: 'exit 10 if something would run' },
     },
   },
@@ -75,7 +82,12 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   validate: {
     usage: 'validate [file...]',
     help: 'check pipeline files; nothing runs',
-    flags: { json: JSON_FLAG, strict: { type: 'boolean', help: 'warnings fail, too' } },
+    flags: {
+      param: PARAM,
+      format: FORMAT,
+      json: { type: 'boolean', help: 'the same as --format json' },
+      strict: { type: 'boolean', help: 'warnings fail, too' },
+    },
   },
   gate: {
     usage: 'gate [verify FILE]',

@@ -1,10 +1,21 @@
 /** From where the user stands to a compiled pipeline and everything a command needs around it. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { deserialize, serialize } from 'node:v8'
+import { decode, MOST_BYTES } from '../dsl/decode.ts'
 import type { Diagnostic } from '../dsl/diagnostic.ts'
+import { adviceOn } from '../dsl/facts.ts'
 import type { Pipeline } from '../dsl/pipeline.ts'
+import * as textProblems from '../dsl/problems/text.ts'
 import * as problems from '../dsl/problems/world.ts'
 import type { Json, JsonObject } from '../dsl/stage-signature.ts'
 import { digestOf } from '../engine/artifact.ts'
@@ -19,11 +30,10 @@ import type { Result } from '../engine/store/results.ts'
 import { lastKey } from '../engine/run/log.ts'
 import { choose } from '../engine/run/select.ts'
 import { stageKinds } from '../stages/catalogue.ts'
-import { languageOf } from './language.ts'
+import { gatherFacts } from './facts.ts'
 import type { Command } from './options.ts'
 import { Usage } from './options.ts'
-import { useColor } from './reports/style.ts'
-import { renderDiagnostics } from './reports/diagnostics.ts'
+import { formatOf, sayDiagnostics } from './say.ts'
 
 /** Notes of the build: what the ops' code is, for the keys. */
 export interface Build {
@@ -49,12 +59,14 @@ export interface Opened extends Project {
   readonly overridden: boolean
 }
 
-/** The file has errors, or something that it names is not there; the text is ready to print. */
+/** The file has errors, or something that it names is not there. Paths begin at the root. */
 export class FileProblem extends Error {
   readonly diagnostics: readonly Diagnostic[]
-  constructor(diagnostics: readonly Diagnostic[]) {
+  readonly root: string
+  constructor(diagnostics: readonly Diagnostic[], root: string) {
     super('the pipeline file has errors')
     this.diagnostics = diagnostics
+    this.root = root
   }
 }
 
@@ -129,22 +141,37 @@ function environmentOf(root: string, buildDir: string): Environment {
   }
 }
 
-/** Compiles the file; the compiled form is kept by digest, so an unchanged file costs no parsing. */
-export async function compileFile(
-  project: Project,
-  build: Build,
-  options: { readonly params: Readonly<Record<string, Json>>; readonly smoke?: boolean },
-): Promise<{ pipeline: Pipeline | null; diagnostics: readonly Diagnostic[] }> {
-  const path = join(project.root, project.file)
-  if (!existsSync(path)) throw new Usage(`there is no file ${project.file}`, true)
-  const source = { path: project.file, text: readFileSync(path, 'utf8') }
+/** A compiled file: what it says, and everything there is to say about it. */
+export interface Compiled {
+  readonly pipeline: Pipeline | null
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+/** Compiles the file and adds the warnings that need the files of its sources. */
+export async function compileFile(project: Project, build: Build, options: FileOptions): Promise<Compiled> {
+  const { pipeline, diagnostics } = await compileText(project, build, options)
+  if (pipeline === null) return { pipeline, diagnostics }
+  const advice = adviceOn(pipeline, await gatherFacts(pipeline, project.root))
+  const start = (each: Diagnostic): number => each.primary.span.start
+  return { pipeline, diagnostics: [...diagnostics, ...advice].sort((a, b) => start(a) - start(b)) }
+}
+
+interface FileOptions {
+  readonly params: Readonly<Record<string, Json>>
+  readonly smoke?: boolean
+}
+
+/** The compiled form is kept by digest, so an unchanged file costs no parsing. */
+async function compileText(project: Project, build: Build, options: FileOptions): Promise<Compiled> {
+  const { source, problem } = readPipeline(project)
+  if (problem !== null) return { pipeline: null, diagnostics: [problem] }
   const env = environmentFor(source.text)
   const facts = [build.cli, project.file, source.text, options, env]
   const digest = digestOf(JSON.stringify(facts)).slice('sha256:'.length)
   const kept = join(project.environment.stateDir, 'compiled', digest)
   if (existsSync(kept)) {
     try {
-      return deserialize(readFileSync(kept)) as { pipeline: Pipeline; diagnostics: readonly Diagnostic[] }
+      return deserialize(readFileSync(kept)) as Compiled
     } catch {
       // Made by another version of V8: compile again.
     }
@@ -162,6 +189,19 @@ function environmentFor(text: string): Readonly<Record<string, string | undefine
     (match) => match.groups?.['name'] ?? '',
   )
   return Object.fromEntries(named.map((name) => [name, process.env[name]]))
+}
+
+/** The file's text; of a file that is far too long only as much as it takes to say so. */
+export function readPipeline(project: Project): ReturnType<typeof decode> {
+  const path = join(project.root, project.file)
+  const stat = statSync(path, { throwIfNoEntry: false })
+  if (stat === undefined) throw new Usage(`there is no file ${project.file}`, true)
+  if (!stat.isFile()) throw new Usage(`${project.file} is not a file`, true)
+  if (stat.size > MOST_BYTES) {
+    const source = { path: project.file, text: '' }
+    return { source, problem: textProblems.tooLong({ source, start: 0, end: 0 }) }
+  }
+  return decode(project.file, readFileSync(path))
 }
 
 function keep(path: string, bytes: Buffer): void {
@@ -183,7 +223,7 @@ export async function compiledPipeline(
   const { pipeline, diagnostics } = await compileFile(project, readBuild(buildDir), {
     params: paramsOf(command),
   })
-  if (pipeline === null) throw new FileProblem(diagnostics)
+  if (pipeline === null) throw new FileProblem(diagnostics, project.root)
   return { ...project, pipeline }
 }
 
@@ -197,8 +237,11 @@ export async function openPipeline(
   const project = findProject(command, buildDir)
   const params = paramsOf(command)
   const smoke = command.flags['smoke'] === true
-  const { pipeline, diagnostics } = await compileFile(project, readBuild(buildDir), { params, smoke })
-  if (pipeline === null) throw new FileProblem(diagnostics)
+  // A wish that cannot be met is said before anything else happens.
+  formatOf(command)
+  const build = readBuild(buildDir)
+  const { pipeline, diagnostics } = await compileFile(project, build, { params, smoke })
+  if (pipeline === null) throw new FileProblem(diagnostics, project.root)
   const stores = openStores(project.environment.stateDir)
   const sources: Record<string, FoundSource> = {}
   const missing: Diagnostic[] = []
@@ -207,11 +250,9 @@ export async function openPipeline(
     if ('missing' in found) missing.push(problems.missingSource(source.span, source.name, found.missing))
     else if (found.files.length > 0 || !source.optional) sources[source.name] = found
   }
-  if (missing.length > 0) throw new FileProblem([...diagnostics, ...missing])
-  if (diagnostics.length > 0)
-    process.stderr.write(
-      `${renderDiagnostics(diagnostics, { color: useColor(process.stderr, command), language: languageOf(process.env) })}\n`,
-    )
+  if (missing.length > 0) throw new FileProblem([...diagnostics, ...missing], project.root)
+  const { version } = build
+  await sayDiagnostics({ diagnostics, root: project.root, version }, command, 'text')
   const lockPath = join(project.root, project.file.replace(/\.yaml$/, '.lock'))
   const lock = wanted === 'read' ? readLock(lockPath, relative(project.root, lockPath)) : null
   return {
@@ -261,7 +302,7 @@ export function listFlag(command: Command, name: string): readonly string[] {
 }
 
 /** `-p name=value`: numbers, true, false and none as in the file, all else as text. */
-function paramsOf(command: Command): JsonObject {
+export function paramsOf(command: Command): JsonObject {
   const params: Record<string, Json> = {}
   for (const text of listFlag(command, 'param')) {
     const at = text.indexOf('=')

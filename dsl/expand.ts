@@ -182,7 +182,7 @@ function stageOf(
 }
 
 function scopeAt(draft: Draft, point: JsonObject, scope: ExpandScope): ValueScope {
-  return { ...scope.values, matrix: { point, declared: draft.matrix?.span ?? null } }
+  return { ...scope.values, matrix: { point, declared: draft.matrix?.span ?? null, poisoned: false } }
 }
 
 /** The options at a point; only what depends on the matrix is computed again. */

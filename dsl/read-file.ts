@@ -116,6 +116,7 @@ export function readFile(root: MapNode, out: Diagnostic[]): Declarations {
   const defaults = mapOf(get('defaults'), 'defaults', out)
   if (defaults !== null) knownKeys(defaults, SETTING_KEYS, STAGE_LATER, 'defaults', out)
   const fallback = defaults === null ? NO_SETTINGS : readSettings(defaults, NO_SETTINGS, out)
+  if (fallback.cacheOff !== null) out.push(graphProblems.cacheOff(fallback.cacheOff, null))
   const stages = (stagesNode?.entries ?? []).map((entry) => readStage(entry, fallback, out))
   if (flowEntry === undefined && stages.length === 0 && !poisonedKeys && !stagesPoisoned)
     out.push(textProblems.nothingToDo(top))
@@ -272,7 +273,13 @@ function readSource(entry: MapEntry, map: MapNode, out: Diagnostic[]): PipelineS
   const optionalEntry = entryOf(map, 'optional')
   const optional = optionalEntry === undefined ? false : plainValue(optionalEntry.value)
   if (optionalEntry !== undefined && typeof optional !== 'boolean')
-    out.push(valueProblems.wrongType(optionalEntry.value.span, 'optional', A.truth, kindOf(optional)))
+    out.push(
+      valueProblems.notTruth(
+        optionalEntry.value.span,
+        'optional',
+        typeof optional === 'string' ? optional : kindOf(optional),
+      ),
+    )
   if (type === undefined || from === null) return null
   return { name: entry.key, type, from, optional: optional === true, span: entry.keySpan }
 }

@@ -1,5 +1,8 @@
 /** The git-tracked lock: what each stage was made from and what came out, one fact a line. */
 import { existsSync, readFileSync } from 'node:fs'
+import type { Diagnostic } from '../dsl/diagnostic.ts'
+import * as problems from '../dsl/problems/world.ts'
+import type { Source, Span } from '../dsl/source.ts'
 import type { Json } from '../dsl/stage-signature.ts'
 import { canonicalJson } from './artifact.ts'
 import { writeAtomic } from './store/atomic.ts'
@@ -42,7 +45,7 @@ export function parseLock(text: string, path: string): Lock {
   let entry: Record<string, Json> | null = null
   for (const [index, line] of text.split(/\r?\n/).entries()) {
     if (line === '' || line.startsWith('#') || line === 'lock: 1') continue
-    const damaged = () => new LockError(path, index + 1, line)
+    const damaged = () => new LockError(path, text, index + 1)
     const match = /^(<{7}|={7}|>{7}|\|{7})/.test(line) ? null : LINE.exec(line)
     const { indent = '', quoted, key = '', value } = match?.groups ?? {}
     const name = quoted === undefined ? key : (valueOf(quoted, damaged) as string)
@@ -64,19 +67,24 @@ function valueOf(text: string, damaged: () => LockError): Json {
   }
 }
 
+/** The lock cannot be read; the diagnostic shows the line and the way out. */
 export class LockError extends Error {
-  /** Whether the line is one of git's conflict markers. */
-  readonly conflict: boolean
-
-  constructor(path: string, line: number, text: string) {
-    const conflict = /^(<{7}|={7}|>{7}|\|{7})/.test(text)
-    super(
-      conflict
-        ? `${path}:${String(line)} holds conflict markers of a merge\n  help: sluice lock --resolve   (keeps what fits the merged pipeline file; nothing has to run for that)`
-        : `${path}:${String(line)} is not a line that sluice wrote: ${text.slice(0, 80)}\n  help: restore it with git checkout ${path}, or delete it and run again`,
-    )
-    this.conflict = conflict
+  readonly diagnostic: Diagnostic
+  constructor(path: string, text: string, line: number) {
+    const diagnostic = damageAt({ path, text }, line)
+    super(`${path}:${String(line)} ${diagnostic.message.en}`)
+    this.diagnostic = diagnostic
   }
+}
+
+function damageAt(source: Source, line: number): Diagnostic {
+  const lines = source.text.split('\n')
+  const start = lines.slice(0, line - 1).reduce((sum, each) => sum + each.length + 1, 0)
+  const spanOf = (from: number, length: number): Span => ({ source, start: from, end: from + length })
+  const here = spanOf(start, lines[line - 1]?.length ?? 0)
+  if (!/^(<{7}|={7}|>{7}|\|{7})/.test(lines[line - 1] ?? '')) return problems.lockDamaged(here)
+  const middle = source.text.indexOf('\n=======', start)
+  return problems.lockConflict(here, middle < 0 ? null : spanOf(middle + 1, '======='.length))
 }
 
 /** `shown` is how messages name the file. */

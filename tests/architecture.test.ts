@@ -50,7 +50,7 @@ const WALLS: readonly (readonly [string, readonly string[]])[] = [
   ['workers/protocol/', ['workers/protocol/']],
   ['workers/text/', ['workers/', 'metrics/']],
   ['workers/', ['workers/']],
-  ['engine/', ['engine/', 'dsl/', 'workers/protocol/']],
+  ['engine/', ['engine/', 'dsl/', 'metrics/', 'workers/protocol/']],
   ['cli/', ['cli/', 'engine/', 'dsl/', 'stages/']],
 ]
 

@@ -30,7 +30,7 @@ export async function gateTestsCommand(command: Command, buildDir: string): Prom
         true,
       )
     }
-    if (outcomes.value === undefined) throw new FileProblem(outcomes.diagnostics)
+    if (outcomes.value === undefined) throw new FileProblem(outcomes.diagnostics, root)
     fails ||= outcomes.value.some(({ holds }) => !holds)
     json['tests'] = outcomes.value.map(({ test: { gate, given, expect, because }, verdict, holds }) => {
       return { gate, given, expect, because, verdict: verdict.verdict, holds }

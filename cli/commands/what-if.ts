@@ -70,7 +70,7 @@ function checkOf(text: string, gate: Stage, opened: Opened, command: Command): C
     params: opened.pipeline.params,
     env: process.env,
   })
-  if (value === undefined) throw new FileProblem(diagnostics)
+  if (value === undefined) throw new FileProblem(diagnostics, opened.root)
   if (diagnostics.length > 0)
     process.stderr.write(
       `${renderDiagnostics(diagnostics, { color: useColor(process.stderr, command), language: languageOf(process.env) })}\n`,

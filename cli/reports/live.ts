@@ -51,7 +51,7 @@ function detailOf(stage: StageState, now: number): string {
     case 'done':
       return `${duration(stage.durationMs ?? 0)}  ${summaryText(stage.summary)}`
     case 'chosen':
-      return `chose ${String(stage.summary['chosen'])}`
+      return `chose ${typeof stage.summary['chosen'] === 'string' ? stage.summary['chosen'] : ''}`
     case 'failed':
       return stage.failure?.message ?? 'failed'
     case 'skipped':

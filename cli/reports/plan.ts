@@ -35,9 +35,8 @@ export function planText(
 }
 
 export function chosenText(result: Result | null): string {
-  return result === null
-    ? 'chooses when every trial is measured'
-    : `chooses ${String(result.summary['chosen'])}`
+  const chosen = result?.summary['chosen']
+  return typeof chosen === 'string' ? `chooses ${chosen}` : 'chooses when every trial is measured'
 }
 
 /** `with.lr  0.0002 → 0.0001   pipelines/x.pipeline.yaml:28`. */

@@ -414,6 +414,25 @@ export function wrongArrow(span: Span, found: string): Diagnostic {
   )
 }
 
+/** `stage` is null for the defaults of all stages. */
+export function cacheOff(span: Span, stage: string | null): Diagnostic {
+  const name = stage ?? '<stage>'
+  return problem(
+    'W306',
+    stage === null
+      ? words('every stage runs again each time', '每次都会重跑所有阶段')
+      : words(`'${stage}' runs again each time`, `'${stage}' 每次都会重跑`),
+    span,
+    words('although the same inputs give the same result', '输入不变，结果也不会变'),
+    {
+      help: [
+        words('leave the line out', '去掉这一行'),
+        words(`to run it again once: sluice run --force ${name}`, `只想重跑一次：sluice run --force ${name}`),
+      ],
+    },
+  )
+}
+
 export function noneForRequired(span: Span, stage: string, port: string): Diagnostic {
   return problem(
     'E124',

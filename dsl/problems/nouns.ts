@@ -6,12 +6,12 @@ import { words } from './problem.ts'
 
 /** Kinds of values. */
 export const A = {
-  none: words('none', 'none'),
+  none: words('none', '空值'),
   list: words('a list', '列表'),
   map: words('a map', '键值表'),
   number: words('a number', '数字'),
   text: words('text', '文本'),
-  truth: words('true or false', 'true 或 false'),
+  truth: words('true or false', '布尔值'),
   whole: words('a whole number', '整数'),
 } satisfies Readonly<Record<string, Words>>
 

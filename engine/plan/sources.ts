@@ -40,6 +40,12 @@ export async function findSource(
   }
 }
 
+/** The files of a source as they are now, none of them read. */
+export async function filesOfSource(source: PipelineSource, root: string): Promise<readonly string[]> {
+  const patterns = typeof source.from === 'string' ? [source.from] : Object.values(source.from)
+  return (await Promise.all(patterns.map((pattern) => filesOf(pattern, root)))).flat()
+}
+
 /** The files of a source by content, without what `splits` adds to its digest. */
 export function sourceTree({ dir, files }: FoundSource, stats: StatCache): Tree {
   return treeOf(files.map((path): TreeFile => ({ path, ...stats.digest(join(dir, path)) })))

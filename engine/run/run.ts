@@ -165,7 +165,7 @@ async function runStages(
     cached: new Set(),
   }
   const waiting = new Set(stages)
-  const running = new Map<string, Promise<{ stage: Stage; outcome: AttemptOutcome }>>()
+  const running = new Map<string, Promise<Tried>>()
   const ranks = ranksOf(stages)
   const byName = new Map(stages.map((stage) => [stage.name, stage]))
 
@@ -186,10 +186,7 @@ async function runStages(
     const reason = request.reasonOf(stage.name)
     const attempt = { stage, key, manifest, inputs, run: id, number: 1, rank: ranks.get(stage.name) ?? 0 }
     const tools = { environment, stores, pool, slots, emit }
-    running.set(
-      stage.name,
-      tryRepeatedly(attempt, tools, reason, signal).then((outcome) => ({ stage, outcome })),
-    )
+    running.set(stage.name, tryRepeatedly(attempt, tools, reason, signal))
   }
 
   const settle = (stage: Stage, outcome: AttemptOutcome) => {
@@ -248,12 +245,15 @@ async function runStages(
     }
     if (moved) continue
     if (running.size === 0) break
-    const { stage, outcome } = await Promise.race(running.values())
+    const { stage, outcome, release } = await Promise.race(running.values())
     running.delete(stage.name)
     try {
       settle(stage, outcome)
     } catch (error) {
       settle(stage, { type: 'failed', ...machineFailure(error, signal), log: null })
+    } finally {
+      // Only now, so that the log says that a stage is done before it says that another took its place.
+      release()
     }
   }
   if (waiting.size > 0)
@@ -338,31 +338,43 @@ function factsOf(
   return facts
 }
 
+interface Tried {
+  readonly stage: Stage
+  readonly outcome: AttemptOutcome
+  /** Gives back what the stage claimed. */
+  readonly release: () => void
+}
+
 /** Tries a stage as often as its `retry:` allows; what it claims is held over all tries. */
 async function tryRepeatedly(
   first: Attempt,
   tools: AttemptTools,
   reason: string,
   signal: AbortSignal,
-): Promise<AttemptOutcome> {
+): Promise<Tried> {
   const { stage, key, rank } = first
   const held: (() => void)[] = []
+  const ended = (outcome: AttemptOutcome): Tried => ({
+    stage,
+    outcome,
+    release: () => {
+      for (const give of held) give()
+    },
+  })
   try {
     for (const [name, amount] of claimsOf(stage))
       held.push(await tools.slots.take(name, rank, signal, amount))
     for (let number = 1; ; number++) {
       tools.emit({ type: 'stage.start', stage: stage.name, key, attempt: number, reason })
       const outcome = await tryStage({ ...first, number }, tools, signal)
-      if (outcome.type === 'done' || !mayRetry(stage, outcome.cause, number)) return outcome
+      if (outcome.type === 'done' || !mayRetry(stage, outcome.cause, number)) return ended(outcome)
       const waitMs = (stage.retry?.backoffMs ?? 0) * 2 ** (number - 1)
       const { cause, message } = outcome
       tools.emit({ type: 'stage.retry', stage: stage.name, attempt: number, cause, message, waitMs })
       await sleep(waitMs, undefined, { signal })
     }
   } catch (error) {
-    return { type: 'failed', ...machineFailure(error, signal), log: null }
-  } finally {
-    for (const give of held) give()
+    return ended({ type: 'failed', ...machineFailure(error, signal), log: null })
   }
 }
 

@@ -21,7 +21,7 @@ function compiled(
 ) {
   const { value, diagnostics } = compile({ path: 't', text }, kinds, { params })
   if (value === undefined)
-    throw new Error(diagnostics.map((each) => `${each.code} ${each.message}`).join('\n'))
+    throw new Error(diagnostics.map((each) => `${each.code} ${each.message.en}`).join('\n'))
   const stages = new Map(value.stages.map((stage) => [stage.name, stage]))
   return { value, diagnostics, stages }
 }

