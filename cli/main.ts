@@ -36,6 +36,8 @@ async function dispatch(command: Command, buildDir: string): Promise<number> {
       return (await import('./commands/validate.ts')).validateCommand(command, buildDir)
     case 'gate':
       return (await import('./commands/gate.ts')).gateCommand(command, buildDir)
+    case 'baseline':
+      return (await import('./commands/baseline.ts')).baselineCommand(command, buildDir)
     case 'lock':
       return (await import('./commands/lock.ts')).lockCommand(command, buildDir)
     case 'graph':

@@ -116,6 +116,20 @@ export const VERBS: Readonly<Record<string, Verb>> = {
       },
     },
   },
+  baseline: {
+    usage: 'baseline [show|set|rescore]',
+    help: "where main's numbers come from; bless a run; measure main by the present ruler",
+    flags: {
+      json: JSON_FLAG,
+      run: {
+        type: 'string',
+        value: 'ID',
+        help: 'with set: this run (or last) is main until another one passes there',
+      },
+      lock: { type: 'string', value: 'REV', help: 'with set: the lock of this git revision' },
+      why: { type: 'string', value: 'TEXT', help: 'with set: the reason, for the reviewers' },
+    },
+  },
   lock: {
     usage: 'lock',
     help: 'compare the lock with the file, or make one of two versions',
