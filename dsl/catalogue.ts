@@ -398,6 +398,15 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
       '函数表很短，这样每个值都能解释清楚。',
     ),
   ),
+  E128: entry(
+    words('The schema of a source does not fit.', '来源的 schema 不对。'),
+    'schema: { input: article }',
+    'schema: { input: article, output: summary }',
+    words(
+      'It says which field of a row is the prompt and which the response; guessing would train on the wrong text.',
+      '它说明每行数据里哪个字段是问题、哪个是回答；靠猜就会拿错文本去训练。',
+    ),
+  ),
   E129: entry(
     words('A parameter is not declared completely.', '参数的声明不完整。'),
     'params: { lr: { type: number } }',

@@ -36,6 +36,8 @@ function nameText(name: string): string {
   return PLAIN.test(name) ? name : JSON.stringify(name)
 }
 
+/** What git writes into a file that it could not merge. */
+const CONFLICT = /^(<{7}|={7}|>{7}|\|{7})/
 const LINE = /^(?<indent> {0,4})(?:(?<quoted>"(?:[^"\\]|\\.)*")|(?<key>[^\s:"][^:]*)):(?: (?<value>.*))?$/su
 
 /** Reads what `lockText` wrote. Throws with the line for anything else, conflict markers above all. */
@@ -46,7 +48,7 @@ export function parseLock(text: string, path: string): Lock {
   for (const [index, line] of text.split(/\r?\n/).entries()) {
     if (line === '' || line.startsWith('#') || line === 'lock: 1') continue
     const damaged = () => new LockError(path, text, index + 1)
-    const match = /^(<{7}|={7}|>{7}|\|{7})/.test(line) ? null : LINE.exec(line)
+    const match = CONFLICT.test(line) ? null : LINE.exec(line)
     const { indent = '', quoted, key = '', value } = match?.groups ?? {}
     const name = quoted === undefined ? key : (valueOf(quoted, damaged) as string)
     if (match !== null && indent === '' && value === undefined) lock[name] = section = {}
@@ -82,7 +84,7 @@ function damageAt(source: Source, line: number): Diagnostic {
   const start = lines.slice(0, line - 1).reduce((sum, each) => sum + each.length + 1, 0)
   const spanOf = (from: number, length: number): Span => ({ source, start: from, end: from + length })
   const here = spanOf(start, lines[line - 1]?.length ?? 0)
-  if (!/^(<{7}|={7}|>{7}|\|{7})/.test(lines[line - 1] ?? '')) return problems.lockDamaged(here)
+  if (!CONFLICT.test(lines[line - 1] ?? '')) return problems.lockDamaged(here)
   const middle = source.text.indexOf('\n=======', start)
   return problems.lockConflict(here, middle < 0 ? null : spanOf(middle + 1, '======='.length))
 }

@@ -95,7 +95,17 @@ function extraText(judged: JudgedCheck, explanation: Explanation, aligned = true
     judged.outcome === 'fail' && judged.margin !== null ? shortText(judged.margin, explanation) : ''
   const warning = judged.level === 'warn' && judged.outcome !== 'pass' ? 'warning' : ''
   const operands = made.length === 0 ? '' : `(${made.map(operandText).join(', ')})`
-  return [operands, short, warning].filter((text) => text !== '').join(aligned ? '   ' : ', ')
+  return [operands, short, testText(judged), warning]
+    .filter((text) => text !== '')
+    .join(aligned ? '   ' : ', ')
+}
+
+/** `p = 0.019, 118 paired rows, could see 0.026`. */
+function testText({ significance }: JudgedCheck): string {
+  if (significance === null) return ''
+  const { p, rows, detectable } = significance
+  const seen = detectable === null ? '' : `, could see ${number(detectable)}`
+  return `p = ${number(p)}, ${String(rows)} rows drawn again${seen}`
 }
 
 /** Two numbers as people read them, with as many digits as it takes to see that they differ. */
@@ -114,12 +124,17 @@ function inColumns(parts: readonly Part[], text: string): readonly Part[] {
   return parts.map(({ at, value }) => ({ at: width(text.slice(0, at)), value }))
 }
 
+/** Two digits, and no exponent. */
+function percent(share: number): string {
+  return share >= 10 ? share.toFixed(0) : share.toPrecision(2)
+}
+
 /** A limit that must not be reached is missed by nothing at all. */
 function shortText(margin: number, explanation: Explanation): string {
   const size = Math.abs(margin)
   if (size === 0) return 'equal is not enough'
   const limit = explanation.type === 'sides' ? Math.abs(explanation.limit) : 0
-  const share = limit === 0 ? '' : ` (${((100 * size) / limit).toPrecision(2)} %)`
+  const share = limit === 0 || size > 10 * limit ? '' : ` (${percent((100 * size) / limit)} %)`
   return `short by ${number(size)}${share}`
 }
 

@@ -481,6 +481,53 @@ export function emptyPath(span: Span): Diagnostic {
   )
 }
 
+export function schemaWithoutRows(span: Span, type: ArtifactType): Diagnostic {
+  return problem(
+    'E128',
+    words(
+      'a schema names the fields of rows, which only a dataset has',
+      'schema 说明数据行的字段，只有 dataset 才有',
+    ),
+    span,
+    words(`this source is ${artifact(type).en}`, `这个来源是 ${artifact(type).zh}`),
+    { help: [words('leave it out', '去掉这一项')] },
+  )
+}
+
+export function schemaWithoutRole(span: Span, lacking: readonly string[]): Diagnostic {
+  const names = lacking.join(', ')
+  return problem(
+    'E128',
+    words(
+      `the schema does not say what is ${lacking.join(' and ')}`,
+      `schema 没有写明 ${lacking.join('、')}`,
+    ),
+    span,
+    words(`${names} missing`, `缺少 ${names}`),
+    { help: ['schema: { input: article, output: summary }'] },
+  )
+}
+
+export function emptyField(span: Span, role: string): Diagnostic {
+  return problem(
+    'E128',
+    words('the name of the field is empty', '字段名是空的'),
+    span,
+    words(`name the field that is the ${role}`, `写出哪个字段是 ${role}`),
+    { help: ['schema: { input: article, output: summary }'] },
+  )
+}
+
+export function fieldTwice(span: Span, field: string, role: string, first: Span): Diagnostic {
+  return problem(
+    'E128',
+    words(`the field '${field}' cannot be two things`, `字段 '${field}' 不能身兼两职`),
+    span,
+    words('named for a second time', '第二次用到'),
+    { secondary: [{ span: first, text: words(`it is the ${role}`, `它已经是 ${role}`) }] },
+  )
+}
+
 export function notYet(span: Span, key: string): Diagnostic {
   return problem(
     'E130',

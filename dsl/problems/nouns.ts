@@ -36,6 +36,7 @@ export const THINGS = {
   pipeline: '流水线',
   resources: 'resources',
   retry: 'retry',
+  schema: 'schema 里',
   source: '来源',
   split: '数据划分',
   stage: '阶段',
