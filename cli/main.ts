@@ -47,7 +47,13 @@ async function dispatch(command: Command, buildDir: string): Promise<number> {
     case 'logs':
       return (await import('./commands/look.ts')).logsCommand(command, buildDir)
     case 'metrics':
-      return (await import('./commands/look.ts')).metricsCommand(command, buildDir)
+      return command.flags['all'] === true
+        ? (await import('./commands/runs.ts')).allMetricsCommand(command, buildDir)
+        : (await import('./commands/look.ts')).metricsCommand(command, buildDir)
+    case 'runs':
+      return (await import('./commands/runs.ts')).runsCommand(command, buildDir)
+    case 'diff':
+      return (await import('./commands/diff.ts')).diffCommand(command, buildDir)
     case 'doctor':
       return (await import('./commands/doctor.ts')).doctorCommand(command, buildDir)
     case 'init':

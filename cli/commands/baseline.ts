@@ -7,11 +7,11 @@ import type { Facts, Lock } from '../../engine/lock-file.ts'
 import { blessingText, identityOf, stands } from '../../engine/lock/blessing.ts'
 import type { Blessing } from '../../engine/lock/blessing.ts'
 import { scoreFacts, stageFacts } from '../../engine/lock/facts.ts'
-import { pastRun, pastRuns } from '../../engine/lock/of-run.ts'
+import { pastRuns } from '../../engine/lock/of-run.ts'
 import { rescoringOf } from '../../engine/lock/rescore.ts'
 import type { Rescoring } from '../../engine/lock/rescore.ts'
+import { seenRows } from '../../engine/lock/seen-rows.ts'
 import { metricsPort, readMetrics } from '../../engine/run/gate.ts'
-import { runIds } from '../../engine/run/log.ts'
 import { run } from '../../engine/run/run.ts'
 import type { RunOutcome } from '../../engine/run/run.ts'
 import { writeAtomic } from '../../engine/store/atomic.ts'
@@ -27,6 +27,7 @@ import type { Opened } from '../project.ts'
 import { baselineText } from '../reports/baseline.ts'
 import type { BaselineFacts, StoredArtifact } from '../reports/baseline.ts'
 import { painter, useColor } from '../reports/style.ts'
+import { runCalled } from '../snapshot.ts'
 import { reportFor } from './run.ts'
 
 export async function baselineCommand(command: Command, buildDir: string): Promise<number> {
@@ -149,17 +150,6 @@ function lockOfRun(opened: Opened, wanted: string): { readonly of: string; reado
   }
 }
 
-/** A run by its id or by the end of it, which is what people remember. */
-export function runCalled(opened: Opened, wanted: string): ReturnType<typeof pastRun> {
-  const { stateDir } = opened.environment
-  const ids = runIds(stateDir).filter((id) => id === wanted || id.endsWith(`-${wanted}`))
-  for (const id of [...ids].reverse()) {
-    const run = pastRun(stateDir, id, opened.stores)
-    if (run?.pipeline === opened.pipeline.name) return run
-  }
-  return null
-}
-
 function writeBlessing(opened: Opened, blessing: Blessing): void {
   const path = blessingPath(opened.lockPath)
   writeAtomic(path, blessingText(blessing))
@@ -217,6 +207,7 @@ async function rescore(
     process.stdout.write(
       `${name}: ${origin} measured again on ${String(metrics.rows)} rows of ${metrics.split}; ruler ${from} → ${metrics.ruler.slice(0, 8)}\n`,
     )
+    if (artifact !== undefined) warnOfSeenRows(opened, lock, rescoring, artifact.tree)
   }
   if (!changed) return 0
   writeBlessing(opened, {
@@ -227,6 +218,19 @@ async function rescore(
     lock: { ...lock, stages, scores },
   })
   return 0
+}
+
+/** A new split may put rows into the test that main was trained on; its new score is then too good, which is said. */
+function warnOfSeenRows(opened: Opened, lock: Lock, { standIns }: Rescoring, metrics: Digest): void {
+  for (const { type, made } of standIns) {
+    if (type !== 'adapter') continue
+    const trained = lock['stages']?.[made.slice(0, made.lastIndexOf('.'))]
+    const rows = seenRows(trained, metrics, opened.stores.blobs)
+    if (rows !== null && rows.seen > 0)
+      process.stderr.write(
+        `warning: main was trained on ${String(rows.seen)} of these ${String(rows.of)} test rows, so its new score flatters it\n  help: keep the test rows apart for good: a data source with splits of its own, or a fixed seed\n`,
+      )
+  }
 }
 
 async function measure(
