@@ -36,6 +36,8 @@ async function dispatch(command: Command, buildDir: string): Promise<number> {
       return (await import('./commands/validate.ts')).validateCommand(command, buildDir)
     case 'gate':
       return (await import('./commands/gate.ts')).gateCommand(command, buildDir)
+    case 'baseline':
+      return (await import('./commands/baseline.ts')).baselineCommand(command, buildDir)
     case 'lock':
       return (await import('./commands/lock.ts')).lockCommand(command, buildDir)
     case 'graph':
@@ -45,7 +47,13 @@ async function dispatch(command: Command, buildDir: string): Promise<number> {
     case 'logs':
       return (await import('./commands/look.ts')).logsCommand(command, buildDir)
     case 'metrics':
-      return (await import('./commands/look.ts')).metricsCommand(command, buildDir)
+      return command.flags['all'] === true
+        ? (await import('./commands/runs.ts')).allMetricsCommand(command, buildDir)
+        : (await import('./commands/look.ts')).metricsCommand(command, buildDir)
+    case 'runs':
+      return (await import('./commands/runs.ts')).runsCommand(command, buildDir)
+    case 'diff':
+      return (await import('./commands/diff.ts')).diffCommand(command, buildDir)
     case 'doctor':
       return (await import('./commands/doctor.ts')).doctorCommand(command, buildDir)
     case 'init':

@@ -776,4 +776,13 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
     '- size(adapter) <= 20MB',
     words('What is not read has no size to judge.', '没有读取的东西，没有大小可裁定。'),
   ),
+  E230: entry(
+    words('A gate does not say what its own test expects.', 'gate 的结论与它自己的测试不符。'),
+    '- { given: { bleu: 0.2 }, expect: pass }      # bleu >= 0.30',
+    '- { given: { bleu: 0.2 }, expect: fail }',
+    words(
+      'A gate that has never been seen to block is decoration; its tests show, without a model, that it does.',
+      '从没拦住过任何东西的 gate 只是摆设；gate 测试不用模型就能证明它拦得住。',
+    ),
+  ),
 }
