@@ -86,6 +86,14 @@ export const VERBS: Readonly<Record<string, Verb>> = {
       strict: { type: 'boolean', help: 'warnings fail, too' },
     },
   },
+  fmt: {
+    usage: 'fmt [file...]',
+    help: 'write pipeline files in the one layout',
+    flags: {
+      check: { type: 'boolean', help: 'write nothing; exit 10 if something would change' },
+      fix: { type: 'boolean', help: 'put right what can only mean one thing, too' },
+    },
+  },
   gate: {
     usage: 'gate',
     help: 'judge the gates again on the metrics that exist',
