@@ -34,6 +34,8 @@ async function dispatch(command: Command, buildDir: string): Promise<number> {
       return (await import('./commands/plan.ts')).whyCommand(command, buildDir)
     case 'validate':
       return (await import('./commands/validate.ts')).validateCommand(command, buildDir)
+    case 'fmt':
+      return (await import('./commands/fmt.ts')).fmtCommand(command, buildDir)
     case 'gate':
       return (await import('./commands/gate.ts')).gateCommand(command, buildDir)
     case 'baseline':

@@ -93,6 +93,14 @@ export const VERBS: Readonly<Record<string, Verb>> = {
       strict: { type: 'boolean', help: 'warnings fail, too' },
     },
   },
+  fmt: {
+    usage: 'fmt [file...]',
+    help: 'write pipeline files in the one layout',
+    flags: {
+      check: { type: 'boolean', help: 'write nothing; exit 10 if something would change' },
+      fix: { type: 'boolean', help: 'put right what can only mean one thing, too' },
+    },
+  },
   gate: {
     usage: 'gate [verify FILE]',
     help: 'judge the gates on the metrics that exist, on made-up ones or on the past',
