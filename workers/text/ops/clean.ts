@@ -114,7 +114,7 @@ export const run: Op = async (context) => {
   }
   await writeDataset(output, splits, { made_by: { op: 'clean' } })
   await writeFile(join(output, 'clean.json'), `${JSON.stringify({ format: 1, ...report }, null, 2)}\n`)
-  return report
+  return { rows: left, dropped: total - left, ...report }
 }
 
 /** The rules that look at one row; null is a row to drop. */
