@@ -98,7 +98,13 @@ export class View {
     return this.compiled().diagnostics
   }
 
-  /** The pipeline of the last text that was checked and had no mistake. */
+  /** The pipeline of this text, else of the last one without a mistake. */
+  get checkedPipeline(): Pipeline | null {
+    this.compiled()
+    return this.pipeline
+  }
+
+  /** The same, if this text was checked already: there is no time for it between two keystrokes. */
   get pipeline(): Pipeline | null {
     return this.checked?.value ?? this.remembered.pipeline
   }
