@@ -88,7 +88,7 @@ function nameText({ view, facts, language }: Look, path: Path, name: MentionedNa
     const form = own(CHECK_FORMS, first) ?? own(NUMERIC_FORMS, first) ?? own(FUNCTION_FORMS, first)
     return form === undefined ? null : `\`${form}\` · ${inLanguage(SAY.function, language)}`
   }
-  const spaces = spacesAt(path, view.tree, view.outline, view.checkedPipeline)
+  const spaces = spacesAt(path, view.tree, view.outline, view.pipeline)
   const found = metricOf(name.path, spaces)
   if (found !== null) return metricDoc(name.path.at(-1) ?? '', found.metric, found.space, facts, language)
   const space = name.path.length === 1 ? own(SPACE_DOCS, first) : undefined

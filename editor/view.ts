@@ -98,13 +98,7 @@ export class View {
     return this.compiled().diagnostics
   }
 
-  /** The pipeline of this text, else of the last one without a mistake. */
-  get checkedPipeline(): Pipeline | null {
-    this.compiled()
-    return this.pipeline
-  }
-
-  /** The same, if this text was checked already: there is no time for it between two keystrokes. */
+  /** Of the last text that was checked and had no mistake: there is no time for that between two keystrokes. */
   get pipeline(): Pipeline | null {
     return this.checked?.value ?? this.remembered.pipeline
   }

@@ -111,5 +111,7 @@ export function hovered(
   }: { facts?: Facts; language?: Language; text?: string } = {},
 ): string | null {
   const change = edited(piece, marked, text)
-  return hoverAt({ view: viewOf(change.text), facts, language }, change.offset)?.contents.value ?? null
+  const view = viewOf(change.text)
+  const { diagnostics: _ } = view
+  return hoverAt({ view, facts, language }, change.offset)?.contents.value ?? null
 }
