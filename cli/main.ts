@@ -1,5 +1,4 @@
 /** argv -> exit code. The only place that turns what went wrong into words on stderr. */
-import { languageOf } from './language.ts'
 import { Usage, parseCommand } from './options.ts'
 import type { Command } from './options.ts'
 
@@ -10,10 +9,13 @@ export async function main(argv: readonly string[], buildDir: string): Promise<n
     if (error.code === 'EPIPE') process.exit(0)
     throw error
   })
+  // Until it is read, what goes wrong is said as text.
+  let command: Command = { verb: '', args: [], flags: {} }
   try {
-    return await dispatch(parseCommand(argv), buildDir)
+    command = parseCommand(argv)
+    return await dispatch(command, buildDir)
   } catch (error) {
-    return report(error)
+    return report(error, command, buildDir)
   }
 }
 
@@ -32,8 +34,14 @@ async function dispatch(command: Command, buildDir: string): Promise<number> {
       return (await import('./commands/plan.ts')).whyCommand(command, buildDir)
     case 'validate':
       return (await import('./commands/validate.ts')).validateCommand(command, buildDir)
+    case 'fmt':
+      return (await import('./commands/fmt.ts')).fmtCommand(command, buildDir)
     case 'gate':
       return (await import('./commands/gate.ts')).gateCommand(command, buildDir)
+    case 'baseline':
+      return (await import('./commands/baseline.ts')).baselineCommand(command, buildDir)
+    case 'lock':
+      return (await import('./commands/lock.ts')).lockCommand(command, buildDir)
     case 'graph':
       return (await import('./commands/look.ts')).graphCommand(command, buildDir)
     case 'show':
@@ -41,7 +49,13 @@ async function dispatch(command: Command, buildDir: string): Promise<number> {
     case 'logs':
       return (await import('./commands/look.ts')).logsCommand(command, buildDir)
     case 'metrics':
-      return (await import('./commands/look.ts')).metricsCommand(command, buildDir)
+      return command.flags['all'] === true
+        ? (await import('./commands/runs.ts')).allMetricsCommand(command, buildDir)
+        : (await import('./commands/look.ts')).metricsCommand(command, buildDir)
+    case 'runs':
+      return (await import('./commands/runs.ts')).runsCommand(command, buildDir)
+    case 'diff':
+      return (await import('./commands/diff.ts')).diffCommand(command, buildDir)
     case 'doctor':
       return (await import('./commands/doctor.ts')).doctorCommand(command, buildDir)
     case 'init':
@@ -57,30 +71,28 @@ async function dispatch(command: Command, buildDir: string): Promise<number> {
   }
 }
 
-async function report(error: unknown): Promise<number> {
+async function report(error: unknown, command: Command, buildDir: string): Promise<number> {
   if (error instanceof Usage) {
     const stream = error.mistake ? process.stderr : process.stdout
     stream.write(`${error.message}\n`)
     return error.mistake ? 2 : 0
-  }
-  const { FileProblem } = await import('./project.ts')
-  if (error instanceof FileProblem) {
-    const { renderDiagnostics } = await import('./reports/diagnostics.ts')
-    const { useColor } = await import('./reports/style.ts')
-    const color = useColor(process.stderr, { verb: '', args: [], flags: {} })
-    process.stderr.write(
-      `${renderDiagnostics(error.diagnostics, { color, language: languageOf(process.env) })}\n`,
-    )
-    return 2
   }
   const { MachineProblem } = await import('./machine.ts')
   if (error instanceof MachineProblem) {
     process.stderr.write(`${error.message}\n`)
     return 6
   }
+  const { FileProblem, readBuild, rootAbove } = await import('./project.ts')
   const { LockError } = await import('../engine/lock-file.ts')
-  if (error instanceof LockError) {
-    process.stderr.write(`${error.message}\n`)
+  if (error instanceof FileProblem || error instanceof LockError) {
+    const { formatOf, sayDiagnostics } = await import('./say.ts')
+    const diagnostics = error instanceof LockError ? [error.diagnostic] : error.diagnostics
+    const root = error instanceof LockError ? rootAbove(process.cwd()) : error.root
+    await sayDiagnostics(
+      { diagnostics, root, version: readBuild(buildDir).version },
+      command,
+      formatOf(command),
+    )
     return 2
   }
   const { code, path, message, stack } = error as NodeJS.ErrnoException

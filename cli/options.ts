@@ -35,6 +35,11 @@ const PARAM: Flag = {
   help: 'set a parameter of the file',
 }
 const JSON_FLAG: Flag = { type: 'boolean', help: 'one JSON document on stdout' }
+const FORMAT: Flag = {
+  type: 'string',
+  value: 'FORM',
+  help: 'problems of the file as text, json, github or sarif',
+}
 const FORCE: Flag = {
   type: 'string',
   multiple: true,
@@ -50,7 +55,15 @@ export const VERBS: Readonly<Record<string, Verb>> = {
       param: PARAM,
       force: FORCE,
       json: JSON_FLAG,
-      locked: { type: 'boolean', help: 'refuse if a result would differ from the lock file' },
+      smoke: {
+        type: 'boolean',
+        help: 'a rehearsal in seconds: every stage on a tiny model, apart from all real results',
+      },
+      locked: {
+        type: 'boolean',
+        help: 'refuse if the lock does not say what the file says; leave it as it is',
+      },
+      format: FORMAT,
       events: { type: 'string', value: 'ndjson', help: 'print every event as a JSON line on stdout' },
     },
   },
@@ -61,6 +74,7 @@ export const VERBS: Readonly<Record<string, Verb>> = {
       param: PARAM,
       force: FORCE,
       json: JSON_FLAG,
+      format: FORMAT,
       check: { type: 'boolean', help: 'exit 10 if something would run' },
     },
   },
@@ -72,12 +86,72 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   validate: {
     usage: 'validate [file...]',
     help: 'check pipeline files; nothing runs',
-    flags: { json: JSON_FLAG, strict: { type: 'boolean', help: 'warnings fail, too' } },
+    flags: {
+      param: PARAM,
+      format: FORMAT,
+      json: { type: 'boolean', help: 'the same as --format json' },
+      strict: { type: 'boolean', help: 'warnings fail, too' },
+    },
+  },
+  fmt: {
+    usage: 'fmt [file...]',
+    help: 'write pipeline files in the one layout',
+    flags: {
+      check: { type: 'boolean', help: 'write nothing; exit 10 if something would change' },
+      fix: { type: 'boolean', help: 'put right what can only mean one thing, too' },
+    },
   },
   gate: {
-    usage: 'gate',
-    help: 'judge the gates again on the metrics that exist',
-    flags: { param: PARAM, json: JSON_FLAG },
+    usage: 'gate [verify FILE]',
+    help: 'judge the gates on the metrics that exist, on made-up ones or on the past',
+    flags: {
+      param: PARAM,
+      json: JSON_FLAG,
+      junit: { type: 'string', value: 'FILE', help: 'also write JUnit XML, one test case a check' },
+      'what-if': {
+        type: 'string',
+        multiple: true,
+        value: 'CHECK',
+        help: 'judge as if this check stood in the file',
+      },
+      history: { type: 'string', value: 'N', help: "also judge the last N runs of the lock's git history" },
+      test: { type: 'boolean', help: 'run NAME.gate-tests.yaml' },
+      mutate: { type: 'boolean', help: 'push every metric to its ends: which checks can never block' },
+      strict: { type: 'boolean', help: 'with --mutate: exit 2 if a check can never block' },
+      attest: { type: 'string', value: 'FILE', help: 'write the verdict as a signed in-toto statement' },
+      key: { type: 'string', value: 'PEM', help: 'with --attest: the private ed25519 key' },
+      pub: { type: 'string', value: 'PEM', help: 'with verify: the public key' },
+      subject: {
+        type: 'string',
+        value: 'DIR',
+        help: 'with verify: the files that the statement must speak of',
+      },
+    },
+  },
+  baseline: {
+    usage: 'baseline [show|set|rescore]',
+    help: "where main's numbers come from; bless a run; measure main by the present ruler",
+    flags: {
+      json: JSON_FLAG,
+      run: {
+        type: 'string',
+        value: 'ID',
+        help: 'with set: this run (or last) is main until another one passes there',
+      },
+      lock: { type: 'string', value: 'REV', help: 'with set: the lock of this git revision' },
+      why: { type: 'string', value: 'TEXT', help: 'with set: the reason, for the reviewers' },
+    },
+  },
+  lock: {
+    usage: 'lock',
+    help: 'compare the lock with the file, or make one of two versions',
+    flags: {
+      param: PARAM,
+      json: JSON_FLAG,
+      check: { type: 'boolean', help: 'exit 10 if the lock does not say what the file says' },
+      resolve: { type: 'boolean', help: 'settle a conflict: keep what fits the merged file and the cache' },
+      merge: { type: 'boolean', help: 'merge driver of git: %O %A %B' },
+    },
   },
   graph: {
     usage: 'graph',
@@ -92,8 +166,22 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   logs: { usage: 'logs <stage>', help: "what a stage's workers printed in its last attempt", flags: {} },
   metrics: {
     usage: 'metrics',
-    help: 'the measured values of all stages that measure',
-    flags: { json: JSON_FLAG },
+    help: 'the measured values of all stages that measure, or of all runs',
+    flags: {
+      json: JSON_FLAG,
+      all: { type: 'boolean', help: 'a table of all runs on this machine' },
+      sort: { type: 'string', value: 'METRIC', help: 'with --all: the best first' },
+    },
+  },
+  runs: { usage: 'runs', help: 'the runs on this machine, newest first', flags: { json: JSON_FLAG } },
+  diff: {
+    usage: 'diff <a> [b]',
+    help: 'two of main, last, a run, a git revision, or the file as it is, side by side',
+    flags: {
+      json: JSON_FLAG,
+      rows: { type: 'string', value: 'WHICH', help: 'show answers: worse, better, or rows by number or id' },
+      by: { type: 'string', value: 'METRIC', help: 'judge single rows by this metric' },
+    },
   },
   doctor: { usage: 'doctor', help: 'is this machine ready', flags: { json: JSON_FLAG } },
   init: {

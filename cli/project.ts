@@ -1,18 +1,28 @@
 /** From where the user stands to a compiled pipeline and everything a command needs around it. */
-import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { deserialize, serialize } from 'node:v8'
+import { decode, MOST_BYTES } from '../dsl/decode.ts'
 import type { Diagnostic } from '../dsl/diagnostic.ts'
+import { adviceOn } from '../dsl/facts.ts'
 import type { Pipeline } from '../dsl/pipeline.ts'
-import type { ScoreSet, Yardstick } from '../dsl/judge.ts'
+import * as textProblems from '../dsl/problems/text.ts'
 import * as problems from '../dsl/problems/world.ts'
+import type { Source } from '../dsl/source.ts'
 import type { Json, JsonObject } from '../dsl/stage-signature.ts'
 import { digestOf } from '../engine/artifact.ts'
 import type { Environment, FoundSource, Stores } from '../engine/environment.ts'
 import { openStores } from '../engine/environment.ts'
-import { parseLock, readLock } from '../engine/lock-file.ts'
+import { readLock } from '../engine/lock-file.ts'
 import type { Lock } from '../engine/lock-file.ts'
 import { findSource } from '../engine/plan/sources.ts'
 import { makePlan } from '../engine/plan/plan.ts'
@@ -21,11 +31,10 @@ import type { Result } from '../engine/store/results.ts'
 import { lastKey } from '../engine/run/log.ts'
 import { choose } from '../engine/run/select.ts'
 import { stageKinds } from '../stages/catalogue.ts'
-import { languageOf } from './language.ts'
+import { gatherFacts } from './facts.ts'
 import type { Command } from './options.ts'
 import { Usage } from './options.ts'
-import { useColor } from './reports/style.ts'
-import { renderDiagnostics } from './reports/diagnostics.ts'
+import { formatOf, sayDiagnostics } from './say.ts'
 
 /** Notes of the build: what the ops' code is, for the keys. */
 export interface Build {
@@ -51,12 +60,14 @@ export interface Opened extends Project {
   readonly overridden: boolean
 }
 
-/** The file has errors, or something that it names is not there; the text is ready to print. */
+/** The file has errors, or something that it names is not there. Paths begin at the root. */
 export class FileProblem extends Error {
   readonly diagnostics: readonly Diagnostic[]
-  constructor(diagnostics: readonly Diagnostic[]) {
+  readonly root: string
+  constructor(diagnostics: readonly Diagnostic[], root: string) {
     super('the pipeline file has errors')
     this.diagnostics = diagnostics
+    this.root = root
   }
 }
 
@@ -131,22 +142,37 @@ function environmentOf(root: string, buildDir: string): Environment {
   }
 }
 
-/** Compiles the file; the compiled form is kept by digest, so an unchanged file costs no parsing. */
-export async function compileFile(
-  project: Project,
-  build: Build,
-  options: { readonly params: Readonly<Record<string, Json>>; readonly smoke?: boolean },
-): Promise<{ pipeline: Pipeline | null; diagnostics: readonly Diagnostic[] }> {
-  const path = join(project.root, project.file)
-  if (!existsSync(path)) throw new Usage(`there is no file ${project.file}`, true)
-  const source = { path: project.file, text: readFileSync(path, 'utf8') }
+/** A compiled file: what it says, and everything there is to say about it. */
+export interface Compiled {
+  readonly pipeline: Pipeline | null
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+/** Compiles the file and adds the warnings that need the files of its sources. */
+export async function compileFile(project: Project, build: Build, options: FileOptions): Promise<Compiled> {
+  const { pipeline, diagnostics } = await compileText(project, build, options)
+  if (pipeline === null) return { pipeline, diagnostics }
+  const advice = adviceOn(pipeline, await gatherFacts(pipeline, project.root))
+  const start = (each: Diagnostic): number => each.primary.span.start
+  return { pipeline, diagnostics: [...diagnostics, ...advice].sort((a, b) => start(a) - start(b)) }
+}
+
+interface FileOptions {
+  readonly params: Readonly<Record<string, Json>>
+  readonly smoke?: boolean
+}
+
+/** The compiled form is kept by digest, so an unchanged file costs no parsing. */
+async function compileText(project: Project, build: Build, options: FileOptions): Promise<Compiled> {
+  const { source, problem } = readPipeline(project)
+  if (problem !== null) return { pipeline: null, diagnostics: [problem] }
   const env = environmentFor(source.text)
   const facts = [build.cli, project.file, source.text, options, env]
   const digest = digestOf(JSON.stringify(facts)).slice('sha256:'.length)
   const kept = join(project.environment.stateDir, 'compiled', digest)
   if (existsSync(kept)) {
     try {
-      return deserialize(readFileSync(kept)) as { pipeline: Pipeline; diagnostics: readonly Diagnostic[] }
+      return deserialize(readFileSync(kept)) as Compiled
     } catch {
       // Made by another version of V8: compile again.
     }
@@ -166,6 +192,28 @@ function environmentFor(text: string): Readonly<Record<string, string | undefine
   return Object.fromEntries(named.map((name) => [name, process.env[name]]))
 }
 
+/** The file's text, or what stands in the way of reading it. */
+export interface ReadPipeline {
+  readonly source: Source
+  readonly problem: Diagnostic | null
+  /** As UTF-8, a byte order mark and all. */
+  readonly bytes: string
+}
+
+/** Of a file that is far too long only as much is read as it takes to say so. */
+export function readPipeline(project: Project): ReadPipeline {
+  const path = join(project.root, project.file)
+  const stat = statSync(path, { throwIfNoEntry: false })
+  if (stat === undefined) throw new Usage(`there is no file ${project.file}`, true)
+  if (!stat.isFile()) throw new Usage(`${project.file} is not a file`, true)
+  if (stat.size > MOST_BYTES) {
+    const source = { path: project.file, text: '' }
+    return { source, problem: textProblems.tooLong({ source, start: 0, end: 0 }), bytes: '' }
+  }
+  const bytes = readFileSync(path)
+  return { ...decode(project.file, bytes), bytes: bytes.toString() }
+}
+
 function keep(path: string, bytes: Buffer): void {
   try {
     mkdirSync(dirname(path), { recursive: true })
@@ -176,13 +224,34 @@ function keep(path: string, bytes: Buffer): void {
   }
 }
 
+/** The compiled file alone, for commands that look at no data. Throws `FileProblem` for errors. */
+export async function compiledPipeline(
+  command: Command,
+  buildDir: string,
+): Promise<Project & { readonly pipeline: Pipeline }> {
+  const project = findProject(command, buildDir)
+  const { pipeline, diagnostics } = await compileFile(project, readBuild(buildDir), {
+    params: paramsOf(command),
+  })
+  if (pipeline === null) throw new FileProblem(diagnostics, project.root)
+  return { ...project, pipeline }
+}
+
 /** Everything a command needs; prints warnings to stderr, throws `FileProblem` for errors. */
-export async function openPipeline(command: Command, buildDir: string): Promise<Opened> {
+export async function openPipeline(
+  command: Command,
+  buildDir: string,
+  /** `unread` for who repairs the lock: it may hold conflict markers. */
+  { lock: wanted = 'read' }: { readonly lock?: 'read' | 'unread' } = {},
+): Promise<Opened> {
   const project = findProject(command, buildDir)
   const params = paramsOf(command)
   const smoke = command.flags['smoke'] === true
-  const { pipeline, diagnostics } = await compileFile(project, readBuild(buildDir), { params, smoke })
-  if (pipeline === null) throw new FileProblem(diagnostics)
+  // A wish that cannot be met is said before anything else happens.
+  formatOf(command)
+  const build = readBuild(buildDir)
+  const { pipeline, diagnostics } = await compileFile(project, build, { params, smoke })
+  if (pipeline === null) throw new FileProblem(diagnostics, project.root)
   const stores = openStores(project.environment.stateDir)
   const sources: Record<string, FoundSource> = {}
   const missing: Diagnostic[] = []
@@ -191,13 +260,11 @@ export async function openPipeline(command: Command, buildDir: string): Promise<
     if ('missing' in found) missing.push(problems.missingSource(source.span, source.name, found.missing))
     else if (found.files.length > 0 || !source.optional) sources[source.name] = found
   }
-  if (missing.length > 0) throw new FileProblem([...diagnostics, ...missing])
-  if (diagnostics.length > 0)
-    process.stderr.write(
-      `${renderDiagnostics(diagnostics, { color: useColor(process.stderr, command), language: languageOf(process.env) })}\n`,
-    )
+  if (missing.length > 0) throw new FileProblem([...diagnostics, ...missing], project.root)
+  const { version } = build
+  await sayDiagnostics({ diagnostics, root: project.root, version }, command, 'text')
   const lockPath = join(project.root, project.file.replace(/\.yaml$/, '.lock'))
-  const lock = readLock(lockPath, relative(project.root, lockPath))
+  const lock = wanted === 'read' ? readLock(lockPath, relative(project.root, lockPath)) : null
   return {
     ...project,
     pipeline,
@@ -234,61 +301,6 @@ export function lastResult(opened: Opened, stage: string): Result | null {
   return key === null ? null : opened.stores.results.read(key)
 }
 
-/** `main` from the lock file on the default branch, `last` from the lock file here; each with its ruler. */
-export function yardsticksOf(opened: Opened): Readonly<Record<string, Yardstick>> {
-  const judged = opened.pipeline.stages.flatMap((stage) => (stage.gate === null ? [] : [stage.gate]))
-  const [gate] = judged
-  if (gate === undefined) return {}
-  const last: Yardstick = scoresIn(opened.lock, gate.judged, 'last') ?? {
-    missing: 'there is no earlier run in the lock file',
-  }
-  if (!judged.some(({ checks }) => checks.some(({ text }) => /\bmain\b/.test(text)))) return { last }
-  return { last, main: mainScores(opened, gate.judged) }
-}
-
-function mainScores(opened: Opened, stage: string): Yardstick {
-  const path = relative(opened.root, opened.lockPath)
-  for (const branch of ['origin/main', 'main', 'origin/master', 'master']) {
-    try {
-      execFileSync('git', ['rev-parse', '--verify', '--quiet', `${branch}^{commit}`], {
-        cwd: opened.root,
-        stdio: 'ignore',
-      })
-    } catch {
-      continue
-    }
-    // The newest version of the lock on the branch whose gates all passed.
-    const commits = git(opened.root, ['log', '--format=%h', '-n', '200', branch, '--', path])
-    for (const commit of commits.split('\n').filter((line) => line !== '')) {
-      try {
-        const lock = parseLock(git(opened.root, ['show', `${commit}:${path}`]), path)
-        const passed = Object.values(lock['gates'] ?? {}).every((facts) => facts['verdict'] === 'pass')
-        const scores = passed ? scoresIn(lock, stage, `main@${commit}`) : null
-        if (scores !== null) return scores
-      } catch {
-        // Not readable in that commit: an older one may be.
-      }
-    }
-    return { missing: `no passing run of ${path} on ${branch}` }
-  }
-  return { missing: 'no branch main or master is here; in CI: git fetch --depth=200 origin main' }
-}
-
-function git(cwd: string, args: readonly string[]): string {
-  return execFileSync('git', args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
-}
-
-function scoresIn(lock: Lock | null, stage: string, origin: string): ScoreSet | null {
-  const facts = lock?.['scores']?.[stage]
-  if (facts === undefined) return null
-  const { ruler, rows: _rows, ...values } = facts
-  return {
-    ruler: typeof ruler === 'string' ? ruler : '',
-    origin,
-    values: values as Record<string, number | null>,
-  }
-}
-
 export function stringFlag(command: Command, name: string): string | null {
   const value = command.flags[name]
   return typeof value === 'string' ? value : null
@@ -300,7 +312,7 @@ export function listFlag(command: Command, name: string): readonly string[] {
 }
 
 /** `-p name=value`: numbers, true, false and none as in the file, all else as text. */
-function paramsOf(command: Command): JsonObject {
+export function paramsOf(command: Command): JsonObject {
   const params: Record<string, Json> = {}
   for (const text of listFlag(command, 'param')) {
     const at = text.indexOf('=')

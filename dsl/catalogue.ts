@@ -170,6 +170,45 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
     'version: 1\nname: my-pipeline\ndata: data/*.jsonl\nflow: clean',
     words('A run of nothing would look like a success.', '什么都不跑也会看起来像成功。'),
   ),
+  E019: entry(
+    words('The file is not plain UTF-8 text.', '文件不是纯 UTF-8 文本。'),
+    words('(a file saved as UTF-16 or GBK)', '（以 UTF-16 或 GBK 保存的文件）'),
+    words('(the same file saved as UTF-8)', '（同一文件以 UTF-8 保存）'),
+    words(
+      'Read in the wrong encoding, Chinese text becomes other characters without any error.',
+      '用错编码读取时，中文会变成别的字，而且不报错。',
+    ),
+  ),
+  E020: entry(
+    words(
+      'A full-width sign of an input method stands where YAML needs an ASCII one.',
+      '该用半角符号的地方用了输入法的全角符号。',
+    ),
+    'split: { with: { train：80%，test：20% } }',
+    'split: { with: { train: 80%, test: 20% } }',
+    words(
+      'To YAML such a sign is a letter like any other, so keys and lists silently become text.',
+      '对 YAML 来说全角符号只是普通字符，键和列表会悄悄变成文本。',
+    ),
+  ),
+  E021: entry(
+    words('A colon has no space after it.', '冒号后面没有空格。'),
+    'lora-train: { with: { r:8 } }',
+    'lora-train: { with: { r: 8 } }',
+    words(
+      "YAML reads 'r:8' as one word, as it has to for times and addresses.",
+      "YAML 把 'r:8' 读成一个词，因为时间和网址也要这样写。",
+    ),
+  ),
+  W022: entry(
+    words('A number starts with a zero.', '数字以 0 开头。'),
+    'seed: 042',
+    'seed: 42',
+    words(
+      'YAML 1.2 reads 42, YAML 1.1 reads 34: the same file would mean two things.',
+      'YAML 1.2 读成 42，YAML 1.1 读成 34：同一个文件有两种意思。',
+    ),
+  ),
   E101: entry(
     words('A stage kind has no such option.', '这种阶段没有这个选项。'),
     'lora_alpha: 32',
@@ -322,8 +361,8 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
   ),
   E122: entry(
     words('A required option is missing.', '缺少必需的选项。'),
-    'split: { with: { seed: 1 } }',
-    'split: { with: { seed: 1, train: 80%, test: 20% } }',
+    'publish: { with: {} }',
+    'publish: { with: { to: dist/model } }',
     words('There is no default that would be right for most.', '没有对多数人都合适的默认值。'),
   ),
   E124: entry(
@@ -359,6 +398,15 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
       '函数表很短，这样每个值都能解释清楚。',
     ),
   ),
+  E128: entry(
+    words('The schema of a source does not fit.', '来源的 schema 不对。'),
+    'schema: { input: article }',
+    'schema: { input: article, output: summary }',
+    words(
+      'It says which field of a row is the prompt and which the response; guessing would train on the wrong text.',
+      '它说明每行数据里哪个字段是问题、哪个是回答；靠猜就会拿错文本去训练。',
+    ),
+  ),
   E129: entry(
     words('A parameter is not declared completely.', '参数的声明不完整。'),
     'params: { lr: { type: number } }',
@@ -370,8 +418,8 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
   ),
   E130: entry(
     words('A key of a later version.', '以后的版本才有的键。'),
-    'matrix: { r: [4, 8] }',
-    'with: { r: 8 }',
+    'lora-train: { worker: gpu }',
+    'lora-train: {}',
     words(
       'It is planned; ignoring it would do something else than the file says.',
       '它已在计划中；现在忽略它，做的事就和文件写的不一样。',
@@ -410,11 +458,17 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
       '有些指标越小越好；这里的比较多半写反了。',
     ),
   ),
-  E210: entry(
-    words('A check asks for significance.', '检查项要求做显著性检验。'),
-    '- bleu > baseline.bleu with p < 0.05',
-    '- bleu better than baseline by 0.03',
-    words('It is planned; until then a plain margin has to do.', '已在计划中；在那之前只能用固定差距。'),
+  W206: entry(
+    words(
+      'BLEU is measured on Chinese text with a tokenizer that splits at spaces.',
+      '用按空格切分的分词方式在中文上计算 BLEU。',
+    ),
+    'eval: { with: { metrics: [bleu] } }',
+    'eval: { with: { metrics: [bleu], bleu_tokenizer: zh } }',
+    words(
+      'A sentence without spaces is one word, so BLEU is near 0 or exactly 1 and says nothing.',
+      '没有空格的句子会被当成一个词，BLEU 要么接近 0 要么正好是 1，没有意义。',
+    ),
   ),
   E211: entry(
     words('A check is not a comparison.', '检查项不是比较。'),
@@ -500,10 +554,235 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
     '- bleu no worse than baseline by 0.1',
     words('better than … by -0.1 would mean worse.', 'better than … by -0.1 的意思就成了更差。'),
   ),
+  E303: entry(
+    words(
+      'The lock file holds the marks of a merge that nobody finished.',
+      '锁文件里有没处理完的合并冲突标记。',
+    ),
+    '<<<<<<< HEAD',
+    'sluice lock --resolve',
+    words(
+      'Half of one lock and half of another describe a result that never was.',
+      '两份锁各取一半，描述的是一个从没存在过的结果。',
+    ),
+  ),
+  E304: entry(
+    words('The lock file holds a line that sluice does not write.', '锁文件里有 sluice 不会写出的行。'),
+    '    key: "sha2',
+    'git checkout pipelines/demo.pipeline.lock',
+    words(
+      'A lock that is read wrongly would compare today with a result that never was.',
+      '读错的锁文件会拿今天的结果和从没存在过的结果比较。',
+    ),
+  ),
+  W306: entry(
+    words(
+      'A stage is never cached although it would give the same result.',
+      '阶段结果不变，却从不使用缓存。',
+    ),
+    'lora-train: { cache: off }',
+    'lora-train: { with: { seed: 43 } }',
+    words(
+      'Every run pays for it again, and so does everything after it.',
+      '每次运行都要重算，后面的阶段也跟着重算。',
+    ),
+  ),
+  W307: entry(
+    words('A literal looks like a secret.', '明文看起来像密钥。'),
+    'token: hf_0123456789abcdef0123456789abcdef01',
+    'token: env:HF_TOKEN',
+    words(
+      'Pipeline files are committed, and git keeps every version for ever.',
+      '流水线文件会提交到 git，而 git 永远保留每一个版本。',
+    ),
+  ),
   E310: entry(
     words('The files of a source are not there.', '来源指向的文件不存在。'),
     'data: data/rowz.jsonl',
     'data: data/rows.jsonl',
     words('A run that starts without its data fails much later.', '没有数据就开始，运行会在很久以后才失败。'),
+  ),
+  E117: entry(
+    words('A value names an axis that no matrix has.', '计算值里用了 matrix 里没有的轴。'),
+    'lora-train: { matrix: { r: [4, 8] }, with: { r: =matrix.rank } }',
+    'lora-train: { matrix: { r: [4, 8] }, with: { r: =matrix.r } }',
+    words(
+      'A stage knows the axes of its own matrix and of those whose results it reads.',
+      '一个阶段只认识自己的 matrix 和它读取的上游结果带来的轴。',
+    ),
+  ),
+  E118: entry(
+    words('An exclude removes nothing, or everything.', 'exclude 一个组合都没去掉，或者全去掉了。'),
+    'matrix: { r: [4, 8], exclude: [{ r: 16 }] }',
+    'matrix: { r: [4, 8, 16], exclude: [{ r: 16 }] }',
+    words(
+      'A misspelt value would leave the trial in the sweep that it was meant to keep out.',
+      '值写错了，本想排除的那次试验就还会照跑。',
+    ),
+  ),
+  E133: entry(
+    words('An axis is not a list of different values.', '轴不是由不同取值组成的列表。'),
+    'matrix: { r: 8 }',
+    'matrix: { r: [4, 8, 16] }',
+    words(
+      'Each value is a trial; one value is a setting, and the same value twice is the same trial.',
+      '每个取值是一次试验；只有一个值就是普通设置，重复的值是同一次试验。',
+    ),
+  ),
+  E134: entry(
+    words('A matrix makes too many instances.', 'matrix 展开出的实例太多。'),
+    'matrix: { seed: […], lr: […], r: […] }',
+    'matrix: { lr: [1e-4, 2e-4], r: [8, 16] }',
+    words('The product of the axes grows faster than one thinks.', '各轴相乘，数目比想象的涨得快。'),
+  ),
+  E135: entry(
+    words('A point of include or exclude does not fit the axes.', 'include 或 exclude 里的组合和轴对不上。'),
+    'include: [{ r: 32 }]',
+    'include: [{ r: 32, lr: 1e-4 }]',
+    words(
+      'A point that says nothing of an axis could mean any of its values.',
+      '少写一个轴，就不知道要取它的哪个值。',
+    ),
+  ),
+  E136: entry(
+    words(
+      'Two matrices that reach one stage have an axis of the same name.',
+      '汇到同一阶段的两个 matrix 有同名的轴。',
+    ),
+    'pretrain: { matrix: { lr: […] } } and lora-train: { matrix: { lr: […] } }',
+    'pretrain: { matrix: { base_lr: […] } } and lora-train: { matrix: { lr: […] } }',
+    words('matrix.lr would mean two things.', 'matrix.lr 就有了两个意思。'),
+  ),
+  E137: entry(
+    words('A gate would have to judge several results at once.', '一个 gate 要同时裁定好几份结果。'),
+    'lora-train (swept) -> eval -> gate',
+    'lora-train (swept) -> eval -> pick -> final -> gate',
+    words(
+      'A gate lets one model through; which of the trials that is has to be said.',
+      'gate 放行的是一个模型，得先说清是哪一次试验的。',
+    ),
+  ),
+  E138: entry(
+    words('A choice cannot be read.', '选优的写法看不懂。'),
+    'pick: { uses: select, with: { by: perplexity } }',
+    'pick: { uses: select, with: { by: best perplexity, tie: smallest r } }',
+    words(
+      'Best, smallest and at least are words with one meaning each, checked before the sweep runs.',
+      'best、smallest、at_least 各有唯一的意思，在扫参开始前就检查。',
+    ),
+  ),
+  E140: entry(
+    words('A condition names something that is not known.', '条件里用了不认识的名字。'),
+    "when: branch == 'main'",
+    "when: run.branch == 'main'",
+    words(
+      'A condition is decided without asking anybody, so it may use only what a run knows.',
+      '条件由运行自己判断，只能用运行知道的事。',
+    ),
+  ),
+  E141: entry(
+    words(
+      'A key of running stages stands in a gate or a choice.',
+      'gate 或 select 上写了只有运行的阶段才有的键。',
+    ),
+    'gate: { retry: { max: 2 } }',
+    'lora-train: { retry: { max: 2 } }',
+    words(
+      'A verdict that may be tried again until it passes is no verdict.',
+      '可以反复重试到通过的裁定，不算裁定。',
+    ),
+  ),
+  E142: entry(
+    words('A stage is watched that reports nothing while it runs.', '给不上报实时数值的阶段写了 watch。'),
+    'clean: { watch: [stop: train.loss > 20] }',
+    'lora-train: { watch: [stop: train.loss > 20] }',
+    words('Such a watch could never stop anything.', '这样的 watch 什么也停不了。'),
+  ),
+  E143: entry(
+    words('A watch is not of the form stop: check.', 'watch 的写法不是 stop: 检查。'),
+    'watch: [train.loss > 20]',
+    'watch: [stop: train.loss > 20]',
+    words('What happens when the check holds has to be readable.', '检查成立时会发生什么，要一眼看得出来。'),
+  ),
+  E144: entry(
+    words('A number of things is not a whole number.', '个数不是整数。'),
+    'retry: { max: -1 }',
+    'retry: { max: 2 }',
+    words('There is no half a try and no half a GPU.', '没有半次重试，也没有半块 GPU。'),
+  ),
+  E145: entry(
+    words('A variable of the environment is not set.', '环境变量没有设置。'),
+    "with: { seed: =env('SEED') }",
+    'with: { seed: "=env(\'SEED\', 42)" }',
+    words(
+      'An empty text would be taken for a setting; unset and empty are different things.',
+      '空文本会被当成设置；没设置和为空是两回事。',
+    ),
+  ),
+  E146: entry(
+    words('A notification does not say when or whom.', '通知没写什么时候发、发给谁。'),
+    'notify: [{ webhook: env:HOOK }]',
+    'notify: [{ on: [gate.failed], webhook: env:HOOK }]',
+    words('A notification that never comes is noticed too late.', '发不出来的通知，等发现时已经晚了。'),
+  ),
+  E204: entry(
+    words(
+      'A significance test is asked of something that has no single rows.',
+      '对没有逐条数值的东西要求显著性检验。',
+    ),
+    '- total.duration <= 1h with p < 0.05',
+    '- bleu > baseline.bleu with p < 0.05',
+    words(
+      'The test draws the rows of the test set again; one number per run cannot be drawn again.',
+      '检验靠反复抽取测试集的各条；每次运行只有一个数，没法重抽。',
+    ),
+  ),
+  W205: entry(
+    words('The gate judges on the rows that chose the winner.', 'gate 用来裁定的正是选出优胜者的那些数据。'),
+    'score: { with: { split: test } } and final: { with: { split: test } }',
+    'score: { with: { split: validation } } and final: { with: { split: test } }',
+    words(
+      'The best of many trials is partly the luckiest; on the same rows the luck is counted as skill.',
+      '多次试验里最好的那个有运气成分；在同一批数据上，运气会被当成本事。',
+    ),
+  ),
+  E212: entry(
+    words(
+      'The chance of error of a test is not between 0 and 0.5.',
+      '显著性检验的错误率不在 0 和 0.5 之间。',
+    ),
+    '- bleu > baseline.bleu with p < 5',
+    '- bleu > baseline.bleu with p < 0.05',
+    words('A test that is wrong every other time decides nothing.', '一半时候都会错的检验，什么也说明不了。'),
+  ),
+  E224: entry(
+    words(
+      'A slice is not measured, or stands where one number belongs.',
+      '切片没有测量，或写在了只能放一个数的地方。',
+    ),
+    '- worst(bleu) >= 0.2',
+    '- worst(bleu by section) >= 0.2',
+    words(
+      'eval keeps metrics per slice only for the fields in its option slices.',
+      'eval 只为 slices 选项里的字段保留分片的指标。',
+    ),
+  ),
+  E225: entry(
+    words(
+      'size is asked of something that the judged stage does not read.',
+      '对被裁定阶段没有读取的东西求 size。',
+    ),
+    '- size(weights) <= 20MB',
+    '- size(adapter) <= 20MB',
+    words('What is not read has no size to judge.', '没有读取的东西，没有大小可裁定。'),
+  ),
+  E230: entry(
+    words('A gate does not say what its own test expects.', 'gate 的结论与它自己的测试不符。'),
+    '- { given: { bleu: 0.2 }, expect: pass }      # bleu >= 0.30',
+    '- { given: { bleu: 0.2 }, expect: fail }',
+    words(
+      'A gate that has never been seen to block is decoration; its tests show, without a model, that it does.',
+      '从没拦住过任何东西的 gate 只是摆设；gate 测试不用模型就能证明它拦得住。',
+    ),
   ),
 }

@@ -1,6 +1,6 @@
 /** Validates the options of a stage against its kind's JSON Schema; the only file that knows ajv. */
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
-import { OPTION_ALIASES } from './aliases.ts'
+import { ABSENT_OPTIONS, OPTION_ALIASES } from './aliases.ts'
 import type { Diagnostic } from './diagnostic.ts'
 import { own } from './own.ts'
 import * as problems from './problems/values.ts'
@@ -25,6 +25,8 @@ export interface Shaped {
   readonly tree: Node | null
   /** Where to point when something is missing altogether. */
   readonly fallback: Span
+  /** Another kind that has this option. */
+  readonly elsewhere: (option: string) => string | null
 }
 
 let ajv: Ajv2020 | undefined
@@ -68,7 +70,9 @@ function problemOf(error: ErrorObject, path: readonly string[], shaped: Shaped):
   const params = error.params as Readonly<Record<string, unknown>>
   const { entry, node } = follow(shaped.tree, path)
   const span = node?.span ?? shaped.fallback
-  const option = path.join('.')
+  const option = path
+    .map((part, i) => (/^\d+$/.test(part) ? `[${part}]` : i === 0 ? part : `.${part}`))
+    .join('')
   const properties = schemaAt(shaped.schema, path.slice())['properties']
   const known = isObject(properties) ? Object.keys(properties) : []
   switch (error.keyword) {
@@ -76,10 +80,10 @@ function problemOf(error: ErrorObject, path: readonly string[], shaped: Shaped):
     case 'unevaluatedProperties': {
       const name = nameIn(error) ?? ''
       const keySpan = node?.type === 'map' ? (entryOf(node, name)?.keySpan ?? span) : span
-      const alias = own(OPTION_ALIASES, name)
-      const ours = alias !== undefined && known.includes(alias.ours) ? alias : null
-      const near = ours?.ours ?? didYouMean(name, known)
-      return problems.unknownOption(keySpan, shaped.kind, name, near, ours?.whose ?? null, known)
+      // Deeper keys are the user's own words; the tables are about options.
+      const facts =
+        path.length === 0 ? factsAbout(name, known, shaped) : { ...NOTHING, near: didYouMean(name, known) }
+      return problems.unknownOption(keySpan, shaped.kind, name, facts, known)
     }
     case 'required':
       return problems.missingOption(
@@ -113,11 +117,29 @@ function problemOf(error: ErrorObject, path: readonly string[], shaped: Shaped):
       const wanted = Array.isArray(params['type']) ? params['type'].join(' or ') : String(params['type'])
       if (/number|integer/.test(wanted) && typeof error.data === 'string')
         return problems.notANumber(span, shown(node, error.data), guessNumber(error.data))
+      if (wanted === 'boolean') return problems.notTruth(span, option, shown(node, error.data))
       return problems.wrongType(span, option, typeWords(wanted), shown(node, error.data))
     }
     default:
       return problems.wrongShape(span, option === '' ? shaped.kind : option, wishOf(error))
   }
+}
+
+const NOTHING: problems.OptionFacts = { near: null, whose: null, elsewhere: null, absent: null }
+
+function factsAbout(name: string, known: readonly string[], shaped: Shaped): problems.OptionFacts {
+  const alias = own(OPTION_ALIASES, name)
+  if (alias !== undefined && known.includes(alias.ours))
+    return { ...NOTHING, near: alias.ours, whose: alias.whose }
+  // A slip of the pen is likelier than a setting that moved house.
+  const near = didYouMean(name, known)
+  const absent = own(ABSENT_OPTIONS, name)
+  const option = alias?.ours ?? name
+  const kind = shaped.elsewhere(option)
+  if (kind !== null && (alias !== undefined || near === null))
+    return { ...NOTHING, whose: alias?.whose ?? null, elsewhere: { kind, option } }
+  if (absent !== undefined) return { ...NOTHING, absent }
+  return { ...NOTHING, near }
 }
 
 function headOf(span: Span): Span {

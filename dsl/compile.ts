@@ -6,7 +6,7 @@ import { parseExpression } from './expression/parse.ts'
 import { namesIn } from './expression/syntax.ts'
 import { readGate, UNTUNED, type ReadGate } from './gates.ts'
 import { cyclesOf, graphOf, runningOrder, type Edge } from './graph.ts'
-import { resolveOptions } from './options.ts'
+import { propertiesOf, resolveOptions } from './options.ts'
 import { own } from './own.ts'
 import { readParams } from './params.ts'
 import type { CompileOptions, Pipeline, Reference, Stage } from './pipeline.ts'
@@ -18,6 +18,9 @@ import { readMatrix } from './read-matrix.ts'
 import type { RunSettings } from './read-settings.ts'
 import { readYaml } from './read-yaml.ts'
 import { readSelection } from './selections.ts'
+import { rehearsal } from './rehearsal.ts'
+import { secretsIn } from './secrets.ts'
+import { slipBehind } from './slips.ts'
 import { isSlug } from './slug.ts'
 import type { Source, Span } from './source.ts'
 import { didYouMean } from './spelling.ts'
@@ -36,7 +39,7 @@ export function compile(source: Source, kinds: Kinds, options: CompileOptions = 
   const out: Diagnostic[] = []
   const pipeline = build(source, kinds, options, out)
   const diagnostics = out
-    .map((each, i) => ({ each, i }))
+    .map((each, i) => ({ each: slipBehind(each), i }))
     .sort((a, b) => a.each.primary.span.start - b.each.primary.span.start || a.i - b.i)
     .map(({ each }) => each)
   const failed = diagnostics.some((each) => each.severity === 'error')
@@ -51,6 +54,7 @@ function build(source: Source, kinds: Kinds, options: CompileOptions, out: Diagn
     return null
   }
   const file = readFile(root, out)
+  out.push(...secretsIn(root))
   const head: Span = { source, start: root.span.start, end: root.span.start + 1 }
   const params = readParams(file.params, options.params ?? {}, head, out)
   const values: ValueScope = {
@@ -58,7 +62,7 @@ function build(source: Source, kinds: Kinds, options: CompileOptions, out: Diagn
     poisoned: params.poisoned,
     pipeline: file.name,
     env: options.env ?? {},
-    matrix: { point: {}, declared: null },
+    matrix: { point: {}, declared: null, poisoned: false },
     names: null,
   }
   const drafts = draftAll(file, kinds, values, out)
@@ -79,20 +83,15 @@ function build(source: Source, kinds: Kinds, options: CompileOptions, out: Diagn
   const stages = assemble({ drafts, wiring, gates, values, defaults: file.defaults }, out)
   if (stages === null) return null
   return {
-    name: file.name,
+    // A rehearsal leaves the results, locks and logs of the real thing alone.
+    name: options.smoke === true ? `${file.name}.smoke` : file.name,
     description: file.description,
     source,
     params: params.values,
     sources: Object.fromEntries(file.sources.map((each) => [each.name, each])),
-    stages: options.smoke === true ? stages.map((stage) => rehearsal(stage, kinds)) : stages,
+    stages: options.smoke === true ? rehearsal(stages, file.sources, kinds) : stages,
     notify: file.notify,
   }
-}
-
-/** The stage with options that carry it through its motions in seconds. */
-function rehearsal(stage: Stage, kinds: Kinds): Stage {
-  const smoke = own(kinds, stage.uses)?.smoke
-  return smoke === undefined ? stage : { ...stage, with: smoke(stage.with) }
 }
 
 function flowNames(file: Declarations): readonly string[] {
@@ -107,15 +106,14 @@ function draftAll(
   out: Diagnostic[],
 ): ReadonlyMap<string, Draft> {
   const drafts = new Map<string, Draft>()
-  const point = samplePoint(file, values)
   // Which matrices reach a stage is known once it is wired; until then any point of any of them will do.
-  const sample = { ...values, matrix: { point, declared: null } }
+  const sample = { ...values, matrix: samplePoint(file, values) }
   for (const declaration of file.stages) {
     const kind = kindOf(declaration, file, kinds, out)
     if (kind !== null)
       drafts.set(
         declaration.name,
-        draftOf(declaration.name, kind, declaration, declaration.span, sample, out),
+        draftOf(declaration.name, kind, declaration, declaration.span, sample, kinds, out),
       )
   }
   const known = file.stages.map((each) => each.name)
@@ -124,7 +122,7 @@ function draftAll(
     if (seen.has(name)) continue
     seen.add(name)
     const kind = own(kinds, name)
-    if (kind !== undefined) drafts.set(name, draftOf(name, kind, null, span, values, out))
+    if (kind !== undefined) drafts.set(name, draftOf(name, kind, null, span, values, kinds, out))
     else if (!file.poisoned || file.stages.length > 0) {
       const near = didYouMean(name, [...known, ...Object.keys(kinds)])
       out.push(graphProblems.unknownStage(span, name, near, known, Object.keys(kinds)))
@@ -134,11 +132,16 @@ function draftAll(
 }
 
 /** A value for every axis of the file. */
-function samplePoint(file: Declarations, values: ValueScope): JsonObject {
-  const points = file.stages.flatMap(({ matrix }) =>
-    matrix === null ? [] : [readMatrix(matrix, values, [])?.points[0]?.values ?? {}],
+function samplePoint(file: Declarations, values: ValueScope): ValueScope['matrix'] {
+  const matrices = file.stages.flatMap(({ matrix }) =>
+    matrix === null ? [] : [readMatrix(matrix, values, [])],
   )
-  return Object.assign({}, ...points) as JsonObject
+  const points = matrices.map((matrix) => matrix?.points[0]?.values ?? {})
+  return {
+    point: Object.assign({}, ...points) as JsonObject,
+    declared: null,
+    poisoned: matrices.includes(null),
+  }
 }
 
 function kindOf(
@@ -172,6 +175,9 @@ function kindOf(
     out.push(graphProblems.otherVersion(span, written, kind.name, kind.version))
     return null
   }
+  // Every kind but a gate is a function of its inputs.
+  if (declaration.settings.cacheOff !== null && declaration.settings.cacheOff !== file.defaults.cacheOff)
+    out.push(graphProblems.cacheOff(declaration.settings.cacheOff, declaration.name))
   if (kind.decides !== undefined) out.push(...declaration.gateProblems)
   if (!isGate(kind))
     for (const entry of declaration.gateKeys)
@@ -185,14 +191,20 @@ function draftOf(
   declaration: StageDeclaration | null,
   span: Span,
   values: ValueScope,
+  kinds: Kinds,
   out: Diagnostic[],
 ): Draft {
   const entry = declaration?.matrix ?? null
   const matrix = entry === null || kind.decides !== undefined ? null : readMatrix(entry, values, out)
   const followsMatrix = declaration?.with != null && mentionsMatrix(declaration.with)
-  const own = matrix === null ? values.matrix.point : (matrix.points[0]?.values ?? {})
-  const sample = { ...values, matrix: { point: own, declared: matrix?.span ?? null } }
-  const resolved = resolveOptions(kind, declaration?.with ?? null, span, sample, out)
+  const point =
+    matrix === null
+      ? values.matrix
+      : { point: matrix.points[0]?.values ?? {}, declared: matrix.span, poisoned: false }
+  const sample = { ...values, matrix: point }
+  const elsewhere = (option: string): string | null =>
+    Object.values(kinds).find(({ options }) => own(propertiesOf(options), option) !== undefined)?.name ?? null
+  const resolved = resolveOptions(kind, declaration?.with ?? null, span, sample, out, elsewhere)
   const sound = resolved.sound && declaration?.poisoned !== true && (entry === null || matrix !== null)
   return {
     name,
@@ -207,6 +219,10 @@ function draftOf(
     followsMatrix,
     synthesised: false,
   }
+}
+
+function hasBrokenMatrix({ declaration, kind, matrix }: Draft): boolean {
+  return declaration?.matrix != null && kind.decides === undefined && matrix === null
 }
 
 function mentionsMatrix(node: Node): boolean {
@@ -307,6 +323,8 @@ function assemble(parts: Parts, out: Diagnostic[]): readonly Stage[] | null {
   const decided = new Map<string, Decided>()
   for (const draft of drafts.values())
     decided.set(draft.name, decidedOf(draft, { ...parts, drafts, wiring: wired }, followed, out))
+  // Nobody knows how many instances a mistaken matrix stands for.
+  if ([...drafts.values()].some(hasBrokenMatrix)) return null
   return expand(
     { drafts, wiring: wired, decided, order, values: parts.values, defaults: parts.defaults },
     followed,
@@ -405,17 +423,20 @@ function warnIfChosenThere(
     ])
   if (rowsOf(compared) !== rowsOf(judge)) return
   const place = chooser.optionSpans['by'] ?? chooser.span
-  const split = String(judge.with['split'] ?? 'its rows')
+  const split = typeof judge.with['split'] === 'string' ? judge.with['split'] : 'its rows'
   out.push(
-    expansion.judgedWhereChosen(
-      gate.span,
-      gate.name,
-      chooser.name,
-      count(compared.name),
+    expansion.judgedWhereChosen(gate.span, {
+      gate: gate.name,
+      select: chooser.name,
+      count: count(compared.name),
       split,
-      place,
-      judged,
-    ),
+      chosenBy: place,
+      // The choice gives way where the gate looks at the test rows already.
+      change:
+        split === 'test'
+          ? `stages.${compared.name}.with.split: validation`
+          : `stages.${judged}.with.split: test`,
+    }),
   )
 }
 

@@ -21,7 +21,7 @@ export function holdsNow(
     poisoned: new Set(),
     pipeline: '',
     env: {},
-    matrix: { point: {}, declared: null },
+    matrix: { point: {}, declared: null, poisoned: false },
     names: facts,
   }
   return { value: evaluate(condition.expression, scope, []) === true }

@@ -12,7 +12,7 @@ import type { Span } from './source.ts'
 import { didYouMean } from './spelling.ts'
 import type { MetricSchema } from './stage-signature.ts'
 import { A, kindOf } from './problems/nouns.ts'
-import { entryOf, isText, plainValue, type MapNode, type Node } from './tree.ts'
+import { entryOf, isText, plainValue, type MapEntry, type MapNode, type Node } from './tree.ts'
 import type { Draft } from './wiring.ts'
 
 export interface GateScope {
@@ -223,10 +223,22 @@ function readCheck(
   }
   for (const entry of item.entries)
     if (!CHECK_KEYS.includes(entry.key)) {
-      out.push(checkProblems.unknownCheckKey(entry.keySpan, entry.key, didYouMean(entry.key, CHECK_KEYS)))
+      out.push(unknownKeyOf(entry))
       return null
     }
   return longCheck(item, scope, baselinePoisoned, out)
+}
+
+function unknownKeyOf({ key, keySpan, value }: MapEntry): Diagnostic {
+  if (
+    isText(value) &&
+    value.plain &&
+    /^(?:[<>]=?|==|!=|between |better than |no worse than |is )/.test(value.value)
+  ) {
+    const colon = { ...keySpan, start: keySpan.end, end: value.span.start }
+    return checkProblems.colonInCheck(keySpan, colon, `${key} ${value.value}`)
+  }
+  return checkProblems.unknownCheckKey(keySpan, key, didYouMean(key, CHECK_KEYS))
 }
 
 function longCheck(

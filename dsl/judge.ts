@@ -20,6 +20,8 @@ export interface ScoreSet {
   /** Metric -> number of rows that it was measured on. */
   readonly counts?: Readonly<Record<string, number>>
   readonly slices?: Slices
+  /** Content of the artifact that holds the rows behind them, for scores that were not measured in this run. */
+  readonly artifact?: string
 }
 
 /** Row field -> its value -> the metrics of the rows with that value. */
@@ -405,6 +407,15 @@ function lookUp(name: Name, context: Context): Known<number> {
 function miss(context: Context, text: string, source: string, reason: string): Unknown {
   context.looked.push({ text, value: null, source })
   return unknown(reason)
+}
+
+/** What a part of a check comes to, by the rules of the verdict; null if that is not known. */
+export function valueOf(expression: Expression, scores: Scores): number | boolean | null {
+  const context = newContext(scores, {})
+  const value = number(expression, context)
+  if (value.type === 'known') return value.value
+  const outcome = truth(expression, context)
+  return outcome.type === 'known' ? outcome.value : null
 }
 
 /** The value and the limit that it is held against, margin included. */

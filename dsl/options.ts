@@ -23,6 +23,7 @@ export function resolveOptions(
   fallback: Span,
   scope: ValueScope,
   out: Diagnostic[],
+  elsewhere: (option: string) => string | null = () => null,
 ): ResolvedOptions {
   const poisoned = new Set<string>()
   const written: [string, Json][] = []
@@ -33,7 +34,10 @@ export function resolveOptions(
     else if (value !== null || !isComputed(entry.value)) written.push([entry.key, value])
   }
   const value: JsonObject = Object.fromEntries([...defaultsOf(kind.options, poisoned), ...written])
-  const bad = checkShape({ kind: kind.name, schema: kind.options, value, poisoned, tree, fallback }, out)
+  const bad = checkShape(
+    { kind: kind.name, schema: kind.options, value, poisoned, tree, fallback, elsewhere },
+    out,
+  )
   const spans = Object.fromEntries((tree?.entries ?? []).map((entry) => [entry.key, entry.value.span]))
   return { value, spans, sound: poisoned.size === 0 && bad.size === 0 }
 }
@@ -42,11 +46,16 @@ function isComputed(node: Node): boolean {
   return isText(node) && node.value.startsWith('=') && !node.value.startsWith('==')
 }
 
-function defaultsOf(schema: JsonObject, poisoned: ReadonlySet<string>): readonly [string, Json][] {
+/** The options that a schema declares. */
+export function propertiesOf(schema: JsonObject): JsonObject {
   const properties = schema['properties']
-  if (typeof properties !== 'object' || properties === null || Array.isArray(properties)) return []
+  if (typeof properties !== 'object' || properties === null || Array.isArray(properties)) return {}
+  return properties as JsonObject
+}
+
+function defaultsOf(schema: JsonObject, poisoned: ReadonlySet<string>): readonly [string, Json][] {
   const defaults: [string, Json][] = []
-  for (const [name, property] of Object.entries(properties as JsonObject)) {
+  for (const [name, property] of Object.entries(propertiesOf(schema))) {
     if (poisoned.has(name)) continue
     if (typeof property !== 'object' || property === null || Array.isArray(property)) continue
     const value = (property as JsonObject)['default']

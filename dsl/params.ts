@@ -51,7 +51,7 @@ export function readParams(
     const value =
       override === undefined
         ? written
-        : check(entry.key, coerce(override, declaration.type), declaration, out)
+        : check(`-p ${entry.key}`, coerce(override, declaration.type), declaration, out)
     if (value === undefined) poisoned.add(entry.key)
     else values.push([entry.key, value])
   }
@@ -150,6 +150,10 @@ function check(name: string, value: Json, declaration: Declaration, out: Diagnos
         : type === 'bool'
           ? typeof value === 'boolean'
           : value === null || typeof value === 'string' || typeof value === 'object'
+  if (!fits && type === 'bool') {
+    out.push(valueProblems.notTruth(span, name, wordOf(value)))
+    return undefined
+  }
   if (!fits) {
     out.push(valueProblems.wrongType(span, name, NOUNS[type], JSON.stringify(value)))
     return undefined

@@ -22,7 +22,16 @@ export interface PipelineSource {
   /** One path or glob, or a path or glob per split (`{train, validation, test}`). */
   readonly from: string | Readonly<Record<string, string>>
   readonly optional: boolean
+  /** For a dataset whose fields have names of their own. */
+  readonly schema?: SourceSchema
   readonly span: Span
+}
+
+/** Role -> the field of a row that plays it. */
+export interface SourceSchema {
+  readonly input: string
+  readonly output: string
+  readonly id?: string
 }
 
 export type Reference =

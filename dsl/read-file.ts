@@ -11,7 +11,7 @@ import { isSlug, RESERVED } from './slug.ts'
 import type { Span } from './source.ts'
 import { ARTIFACT_TYPES } from './stage-signature.ts'
 import { didYouMean } from './spelling.ts'
-import type { Notification, PipelineSource } from './pipeline.ts'
+import type { Notification, PipelineSource, SourceSchema } from './pipeline.ts'
 import { conditionStartsWithSign, gateIsNotRun, oddWatch, whenNeedsText } from './problems/run-settings.ts'
 import { NO_SETTINGS, readNotify, readSettings, SETTING_KEYS, type RunSettings } from './read-settings.ts'
 import {
@@ -97,7 +97,7 @@ const STAGE_KEYS = [
 const STAGE_LATER = ['worker']
 /** Keys that say how a stage is run, which a gate is not. */
 const NOT_FOR_GATES = ['matrix', 'watch', ...SETTING_KEYS]
-const SOURCE_KEYS = ['type', 'from', 'optional']
+const SOURCE_KEYS = ['type', 'from', 'schema', 'optional']
 
 export function readFile(root: MapNode, out: Diagnostic[]): Declarations {
   const poisonedKeys = knownKeys(root, TOP_KEYS, TOP_LATER, 'pipeline', out)
@@ -116,6 +116,7 @@ export function readFile(root: MapNode, out: Diagnostic[]): Declarations {
   const defaults = mapOf(get('defaults'), 'defaults', out)
   if (defaults !== null) knownKeys(defaults, SETTING_KEYS, STAGE_LATER, 'defaults', out)
   const fallback = defaults === null ? NO_SETTINGS : readSettings(defaults, NO_SETTINGS, out)
+  if (fallback.cacheOff !== null) out.push(graphProblems.cacheOff(fallback.cacheOff, null))
   const stages = (stagesNode?.entries ?? []).map((entry) => readStage(entry, fallback, out))
   if (flowEntry === undefined && stages.length === 0 && !poisonedKeys && !stagesPoisoned)
     out.push(textProblems.nothingToDo(top))
@@ -249,7 +250,7 @@ function readSources(root: MapNode, out: Diagnostic[]): readonly PipelineSource[
 }
 
 function readSource(entry: MapEntry, map: MapNode, out: Diagnostic[]): PipelineSource | null {
-  if (knownKeys(map, SOURCE_KEYS, ['schema'], 'source', out)) return null
+  if (knownKeys(map, SOURCE_KEYS, [], 'source', out)) return null
   const typeEntry = entryOf(map, 'type')
   const fromEntry = entryOf(map, 'from')
   if (typeEntry === undefined || fromEntry === undefined) {
@@ -272,9 +273,57 @@ function readSource(entry: MapEntry, map: MapNode, out: Diagnostic[]): PipelineS
   const optionalEntry = entryOf(map, 'optional')
   const optional = optionalEntry === undefined ? false : plainValue(optionalEntry.value)
   if (optionalEntry !== undefined && typeof optional !== 'boolean')
-    out.push(valueProblems.wrongType(optionalEntry.value.span, 'optional', A.truth, kindOf(optional)))
-  if (type === undefined || from === null) return null
-  return { name: entry.key, type, from, optional: optional === true, span: entry.keySpan }
+    out.push(
+      valueProblems.notTruth(
+        optionalEntry.value.span,
+        'optional',
+        typeof optional === 'string' ? optional : kindOf(optional),
+      ),
+    )
+  const schemaEntry = entryOf(map, 'schema')
+  const schema = schemaEntry === undefined ? undefined : readSchema(schemaEntry, type, out)
+  if (type === undefined || from === null || schema === null) return null
+  return {
+    name: entry.key,
+    type,
+    from,
+    optional: optional === true,
+    ...(schema === undefined ? {} : { schema }),
+    span: entry.keySpan,
+  }
+}
+
+const SCHEMA_ROLES = ['input', 'output', 'id'] as const
+
+/** Which fields of a row are the prompt and the response; null if that was not said, which is reported. */
+function readSchema(
+  entry: MapEntry,
+  type: PipelineSource['type'] | undefined,
+  out: Diagnostic[],
+): SourceSchema | null {
+  const map = mapOf(entry, 'schema', out)
+  if (map === null) return null
+  if (type !== undefined && type !== 'dataset') {
+    out.push(graphProblems.schemaWithoutRows(entry.keySpan, type))
+    return null
+  }
+  if (knownKeys(map, SCHEMA_ROLES, [], 'schema', out)) return null
+  const roles = new Map<string, TextNode>()
+  for (const role of map.entries) {
+    const field = textNode(role.value, role.key, out)
+    if (field === null) return null
+    const taken = [...roles].find(([, other]) => other.value === field.value)
+    if (field.value === '') out.push(graphProblems.emptyField(field.span, role.key))
+    else if (taken !== undefined)
+      out.push(graphProblems.fieldTwice(field.span, field.value, taken[0], taken[1].span))
+    else roles.set(role.key, field)
+  }
+  const [input, output, id] = SCHEMA_ROLES.map((role) => roles.get(role)?.value)
+  if (input !== undefined && output !== undefined && roles.size === map.entries.length)
+    return { input, output, ...(id === undefined ? {} : { id }) }
+  const lacking = SCHEMA_ROLES.slice(0, 2).filter((role) => entryOf(map, role) === undefined)
+  if (lacking.length > 0) out.push(graphProblems.schemaWithoutRole(entry.keySpan, lacking))
+  return null
 }
 
 const SPLIT_NAME = /^[a-z][a-z0-9_-]*$/

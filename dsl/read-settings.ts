@@ -6,6 +6,7 @@ import { A, kindOf } from './problems/nouns.ts'
 import { addressInFile, badCount, badNotify } from './problems/run-settings.ts'
 import { unknownKey } from './problems/text.ts'
 import { missingUnit, notOneOf, wrongType, wrongUnit } from './problems/values.ts'
+import type { Span } from './source.ts'
 import { didYouMean } from './spelling.ts'
 import {
   entryOf,
@@ -24,6 +25,8 @@ export type CacheMode = 'auto' | 'off' | 'refresh'
 /** What `defaults:` lays under every stage. */
 export interface RunSettings {
   readonly cache: CacheMode
+  /** Where `cache: off` is written, if it is. */
+  readonly cacheOff: Span | null
   /** The list under `cache: { also: [...] }`, not computed yet. */
   readonly also: ListNode | null
   readonly timeoutMs: number | null
@@ -33,6 +36,7 @@ export interface RunSettings {
 
 export const NO_SETTINGS: RunSettings = {
   cache: 'auto',
+  cacheOff: null,
   also: null,
   timeoutMs: null,
   retry: null,
@@ -56,21 +60,21 @@ function readCache(
   entry: MapEntry | undefined,
   defaults: RunSettings,
   out: Diagnostic[],
-): Pick<RunSettings, 'cache' | 'also'> {
+): Pick<RunSettings, 'cache' | 'cacheOff' | 'also'> {
   if (entry === undefined || entry.value.type === 'poison') return defaults
   const { value: node } = entry
   if (node.type === 'map') {
     const also = entryOf(node, 'also')
     for (const each of node.entries)
       if (each.key !== 'also') out.push(unknownKey(each.keySpan, each.key, 'cache', ['also']))
-    if (also?.value.type === 'list') return { cache: 'auto', also: also.value }
+    if (also?.value.type === 'list') return { cache: 'auto', cacheOff: null, also: also.value }
     if (also !== undefined && also.value.type !== 'poison')
       out.push(wrongType(also.value.span, 'also', A.list, kindOf(plainValue(also.value))))
     return defaults
   }
   const value = plainValue(node)
   const word = CACHE_WORDS.find((each) => each === value)
-  if (word !== undefined) return { cache: word, also: null }
+  if (word !== undefined) return { cache: word, cacheOff: word === 'off' ? node.span : null, also: null }
   const written = typeof value === 'string' ? value : JSON.stringify(value)
   out.push(notOneOf(node.span, 'cache', written, didYouMean(written, CACHE_WORDS), CACHE_WORDS))
   return defaults
@@ -215,7 +219,7 @@ function readNotification(item: Node, out: Diagnostic[]): Notification | null {
   const events = names.flatMap((node) => {
     const event = NOTIFY_EVENTS.find((each) => each === plainValue(node))
     if (event !== undefined) return [event]
-    const written = String(plainValue(node))
+    const written = JSON.stringify(plainValue(node)).replace(/^"|"$/g, '')
     if (node.type !== 'poison')
       out.push(notOneOf(node.span, 'on', written, didYouMean(written, NOTIFY_EVENTS), NOTIFY_EVENTS))
     return []

@@ -14,14 +14,24 @@ import type { Diagnostic } from './diagnostic.ts'
 import * as textProblems from './problems/text.ts'
 import * as valueProblems from './problems/values.ts'
 import { scalarOffsets } from './scalar-map.ts'
-import type { Source } from './source.ts'
+import type { Source, Span } from './source.ts'
 import { spanAt, type MapEntry, type Node } from './tree.ts'
 
+const MOST_CHARACTERS = 2 ** 20
 const MOST_NODES = 20_000
 const DEEPEST = 60
 
 /** Null if the text cannot be read at all; otherwise a tree in which mistaken pieces are poisoned. */
 export function readYaml(source: Source, out: Diagnostic[]): Node | null {
+  if (source.text.length > MOST_CHARACTERS) {
+    out.push(textProblems.tooLong(spanAt(source, 0, 0)))
+    return null
+  }
+  const controls = [...source.text.matchAll(/[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/g)]
+  if (controls.length > 0) {
+    out.push(textProblems.controlCharacters(controls.map(({ index }) => spanAt(source, index, index + 1))))
+    return null
+  }
   const tooDeep = deepBrackets(source.text)
   if (tooDeep !== null) {
     out.push(textProblems.tooDeep(spanAt(source, tooDeep, tooDeep + 1)))
@@ -56,6 +66,8 @@ class Reader {
   private readonly out: Diagnostic[]
   private readonly open = new Set<YamlNode>()
   private count = 0
+  /** The outermost alias that is being read through, because that is where the user has to act. */
+  private through: Span | null = null
 
   constructor(source: Source, document: Document, tags: readonly YAMLError[], out: Diagnostic[]) {
     this.source = source
@@ -71,7 +83,7 @@ class Reader {
     const span = spanAt(this.source, start, end)
     if (node === null) return { type: 'scalar', value: null, raw: '', plain: true, offsets: [], span }
     if (++this.count > MOST_NODES || this.open.size > DEEPEST || this.open.has(node)) {
-      if (this.count <= MOST_NODES + 1) this.out.push(textProblems.tooManyAliases(span))
+      if (this.count <= MOST_NODES + 1) this.out.push(textProblems.tooManyAliases(this.through ?? span))
       this.count = Math.max(this.count, MOST_NODES + 1)
       return { type: 'poison', span }
     }
@@ -81,7 +93,11 @@ class Reader {
         this.out.push(textProblems.unknownAlias(span, node.source))
         return { type: 'poison', span }
       }
-      return this.read(target)
+      const outer = this.through
+      this.through ??= span
+      const read = this.read(target)
+      this.through = outer
+      return read
     }
     const tag = this.tags.find((warning) => warning.pos[1] <= start && this.ownsTag(warning, start))
     if (tag !== undefined) {
@@ -110,7 +126,12 @@ class Reader {
         const at = items[split]?.range?.[0] ?? start
         const whole = wholeExpression(this.source.text, at)
         this.out.push(
-          textProblems.splitExpression(spanAt(this.source, at, at + firstPart(whole)), null, whole),
+          textProblems.splitExpression(
+            spanAt(this.source, at, at + firstPart(whole)),
+            spanAt(this.source, at, at + whole.length),
+            null,
+            whole,
+          ),
         )
         return { type: 'poison', span }
       }
@@ -129,6 +150,8 @@ class Reader {
     }
     if (value === null || typeof value === 'boolean')
       return { type: 'scalar', value, raw, plain, offsets: [], span }
+    if (typeof value === 'number' && /^[-+]?0\d/.test(raw))
+      this.out.push(textProblems.leadingZero(span, raw, value))
     if (typeof value === 'number' && Number.isFinite(value))
       return { type: 'scalar', value, raw, plain, offsets: [], span }
     this.out.push(valueProblems.notANumber(span, raw, null))
@@ -166,7 +189,9 @@ class Reader {
         const at = value.range?.[0] ?? keyStart
         const whole = wholeExpression(this.source.text, at)
         const span = spanAt(this.source, at, at + firstPart(whole))
-        this.out.push(textProblems.splitExpression(span, name, whole))
+        this.out.push(
+          textProblems.splitExpression(span, spanAt(this.source, at, at + whole.length), name, whole),
+        )
         entries.push({ key: name, keySpan, value: { type: 'poison', span } })
         swallow = true
         continue
@@ -268,7 +293,7 @@ function syntaxProblem(source: Source, error: YAMLError, lineStart: number): Dia
   const tab = /^ *\t/.exec(line)
   if (error.code === 'TAB_AS_INDENT' || tab !== null) {
     const index = Math.max(0, line.indexOf('\t'))
-    return textProblems.tabIndent(at(index, index + 1))
+    return textProblems.tabIndent(at(index, index + 1), tabsIn(source, lineStart + index))
   }
   const flow = /^(\s*flow:\s*)(\[.*?)\s*(?:#.*)?$/.exec(line)
   if (flow?.[1] !== undefined && flow[2] !== undefined)
@@ -283,10 +308,66 @@ function syntaxProblem(source: Source, error: YAMLError, lineStart: number): Dia
   const end = Math.max(start, Math.min(error.pos[1], lineEnd))
   if (error.code === 'MULTIPLE_DOCS') return textProblems.severalDocuments(spanAt(source, start, start + 3))
   if (error.code === 'BAD_ALIAS') return textProblems.unknownAlias(spanAt(source, start, end), '')
-  if (error.code === 'BLOCK_AS_IMPLICIT_KEY' && scalar === null && /:\s*[>|]/.test(line))
-    return textProblems.operatorFirst(at(line.search(/[>|]/), line.length), line.trim())
+  const comparison = /^(\s*-\s+[^:#'"]*[^:#'"\s])(\s*:\s*)([<>]=?\s*[^<>=\s].*)$/.exec(line)
+  if (comparison?.[1] !== undefined && comparison[2] !== undefined && comparison[3] !== undefined) {
+    const colon = comparison[1].length
+    const operator = colon + comparison[2].length
+    const check = `${comparison[1].replace(/^\s*-\s+/, '')} ${comparison[3]}`
+    return textProblems.operatorFirst(at(operator, line.length), at(colon, operator), check)
+  }
+  const open =
+    error.code === 'MISSING_CHAR' || /must be .*end with/.test(error.message)
+      ? neverClosed(source, error.pos[0])
+      : null
+  if (open !== null) return textProblems.neverClosed(open, source.text.slice(open.start, open.end))
   const first = line.search(/\S/)
-  const place =
-    start >= lineStart && start < lineEnd ? spanAt(source, start, end) : at(Math.max(first, 0), line.length)
+  const inLine = start >= lineStart && start < lineEnd && source.text.slice(start, end).trim() !== ''
+  const place = inLine ? spanAt(source, start, end) : at(Math.max(first, 0), line.length)
   return textProblems.notYaml(place, error.code, error.message)
+}
+
+/** Tabs that begin a line, and those at an offset. */
+function tabsIn(source: Source, at: number): readonly Span[] {
+  const runs = [...source.text.matchAll(/^\t+/gm)].map(({ index, 0: run }) =>
+    spanAt(source, index, index + run.length),
+  )
+  if (runs.some(({ start, end }) => start <= at && at < end)) return runs
+  const run = /^\t+/.exec(source.text.slice(at))?.[0].length ?? 0
+  return [...runs, spanAt(source, at, at + run)]
+}
+
+/** The first bracket or quote before an error that its own line does not close although the next line goes on outside. */
+function neverClosed(source: Source, before: number): Span | null {
+  const lines = source.text.slice(0, Math.max(before, 1)).split('\n')
+  const following = source.text.slice(before).split('\n')[0] ?? ''
+  let offset = 0
+  for (const [i, line] of lines.entries()) {
+    const open = openIn(line)
+    const next = lines.slice(i + 1).find((each) => each.trim() !== '') ?? following
+    if (open !== null && (i === lines.length - 1 || indentOf(next) <= indentOf(line)))
+      return spanAt(source, offset + open, offset + open + 1)
+    offset += line.length + 1
+  }
+  return null
+}
+
+function openIn(line: string): number | null {
+  const stack: number[] = []
+  let quote: { readonly sign: string; readonly at: number } | null = null
+  for (let i = 0; i < line.length; i++) {
+    const sign = line[i] ?? ''
+    if (quote !== null) {
+      if (sign === '\\' && quote.sign === '"') i++
+      else if (sign === quote.sign) quote = null
+    } else if ((sign === '"' || sign === "'") && /^$|[\s[{,:]$/.test(line.slice(0, i)))
+      quote = { sign, at: i }
+    else if (sign === '#' && /^$|\s$/.test(line.slice(0, i))) break
+    else if (sign === '[' || sign === '{') stack.push(i)
+    else if (sign === ']' || sign === '}') stack.pop()
+  }
+  return quote?.at ?? stack[0] ?? null
+}
+
+function indentOf(line: string): number {
+  return line.length - line.trimStart().length
 }

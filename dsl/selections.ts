@@ -7,7 +7,7 @@ import { unknownMetric } from './problems/checks.ts'
 import * as expansion from './problems/expansion.ts'
 import type { Span } from './source.ts'
 import { didYouMean } from './spelling.ts'
-import { entryOf, isText, plainValue, type MapNode, type Node, type ScalarNode } from './tree.ts'
+import { entryOf, isText, plainValue, type Node, type ScalarNode } from './tree.ts'
 import type { Draft } from './wiring.ts'
 
 export interface Candidates {
@@ -103,15 +103,10 @@ function readTie(node: Node | undefined, axes: readonly string[], out: Diagnosti
 /** `6 of 8`, or just 6; all trials if nothing is said. */
 function readQuorum(node: Node | undefined, count: number, out: Diagnostic[]): number {
   if (node === undefined || node.type === 'poison') return count
-  const match = /^\s*(\d+)(?:\s+of\s+(\d+))?\s*$/.exec(String(plainValue(node)))
+  const match = /^\s*(\d+)(?:\s+of\s+(\d+))?\s*$/.exec(JSON.stringify(plainValue(node)).replaceAll('"', ''))
   const least = Number(match?.[1])
   const fits = least >= 1 && least <= count && (match?.[2] === undefined || Number(match[2]) === count)
   if (fits) return least
   out.push(expansion.badQuorum(node.span, count))
   return count
-}
-
-/** The options of `select` that are read here and not by the schema alone. */
-export function optionPlace(map: MapNode | null, name: string, fallback: Span): Span {
-  return (map === null ? undefined : entryOf(map, name)?.value.span) ?? fallback
 }

@@ -1,4 +1,5 @@
 /** What a run needs of the world: where state lies, which kinds, ops and workers there are. */
+import type { RowFields } from '../workers/protocol/messages.ts'
 import type { Digest } from './artifact.ts'
 import { BlobStore } from './store/blobs.ts'
 import { ResultStore } from './store/results.ts'
@@ -42,4 +43,5 @@ export interface FoundSource {
   readonly dir: string
   readonly files: readonly string[]
   readonly splits?: Readonly<Record<string, readonly string[]>>
+  readonly fields?: RowFields
 }

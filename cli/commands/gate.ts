@@ -1,53 +1,70 @@
-/** `sluice gate`: judges the gates on the metrics that exist; nothing runs. */
-import { judgeGate } from '../../engine/run/gate.ts'
-import type { GateWorld } from '../../engine/run/gate.ts'
-import type { Verdict } from '../../dsl/judge.ts'
+/** `sluice gate`: judges the gates on the metrics that exist, on made-up ones, or on the past; nothing runs. */
+import { resolve } from 'node:path'
+import { writeAtomic } from '../../engine/store/atomic.ts'
+import { announce } from '../announce.ts'
+import { judgeNow } from '../judging.ts'
+import type { Judged, JudgedGate } from '../judging.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
-import { openPipeline, planOf, yardsticksOf } from '../project.ts'
+import { listFlag, openPipeline, stringFlag } from '../project.ts'
 import type { Opened } from '../project.ts'
+import { gatesJson, worst } from '../reports/gate-json.ts'
+import { junitText } from '../reports/junit.ts'
 import { painter, useColor } from '../reports/style.ts'
 import { verdictText } from '../reports/verdict.ts'
 
 export async function gateCommand(command: Command, buildDir: string): Promise<number> {
+  const [action, ...rest] = command.args
+  if (action === 'verify') return (await import('./attest.ts')).verifyCommand(command, rest)
+  if (action !== undefined)
+    throw new Usage(`gate knows one word after it: verify, not '${action}'\n  help: sluice gate --help`, true)
+  if (command.flags['test'] === true || command.flags['mutate'] === true)
+    return (await import('./gate-tests.ts')).gateTestsCommand(command, buildDir)
   const opened = await openPipeline(command, buildDir)
-  const gates = opened.pipeline.stages.filter((stage) => stage.gate !== null)
-  if (gates.length === 0) throw new Usage(`${opened.file} has no gate`, true)
-  const world = worldOf(opened)
-  const verdicts: Record<string, Verdict> = {}
-  for (const stage of gates) verdicts[stage.name] = judgeGate(stage, world)
-  const kinds = Object.values(verdicts).map(({ verdict }) => verdict)
-  const exitCode = kinds.includes('fail') ? 3 : kinds.includes('undecided') ? 4 : 0
-  if (command.flags['json'] === true) {
-    process.stdout.write(
-      `${JSON.stringify({ pipeline: opened.pipeline.name, exitCode, gates: verdicts }, null, 2)}\n`,
-    )
-    return exitCode
-  }
-  const paint = painter(useColor(process.stdout, command))
-  for (const stage of gates) {
-    const verdict = verdicts[stage.name]
-    if (verdict !== undefined) process.stdout.write(`${verdictText(stage, verdict, paint)}\n`)
-  }
-  if (opened.pipeline.stages.some((stage) => stage.gate === null && world.resultOf(stage.name) === null))
-    process.stderr.write('  help: some metrics are not measured yet: sluice run\n')
-  return exitCode
+  if (listFlag(command, 'what-if').length > 0 || stringFlag(command, 'history') !== null)
+    return (await import('./what-if.ts')).whatIfCommand(command, opened)
+  const judged = await judgeNow(opened)
+  tell(command, opened, judged)
+  const report = stringFlag(command, 'junit')
+  if (report !== null) writeAtomic(resolve(report), junitText(opened.pipeline.name, judged.gates))
+  const attestation = stringFlag(command, 'attest')
+  if (attestation !== null)
+    (await import('./attest.ts')).writeAttestation(command, opened, judged, attestation)
+  return judged.exitCode
 }
 
-/** What the present results say, without running anything. */
-export function worldOf(opened: Opened): GateWorld {
-  const results = new Map(
-    planOf(opened, new Set()).flatMap((entry) =>
-      (entry.type === 'cached' || entry.type === 'choose') && entry.result !== null
-        ? [[entry.stage.name, entry.result] as const]
-        : [],
-    ),
-  )
-  return {
-    stages: opened.pipeline.stages,
-    kinds: opened.environment.kinds,
-    resultOf: (name) => results.get(name) ?? null,
-    yardsticks: yardsticksOf(opened),
-    blobs: opened.stores.blobs,
+function tell(command: Command, opened: Opened, judged: Judged): void {
+  const { gates, exitCode } = judged
+  if (command.flags['json'] === true) {
+    const verdict = worst(gates.map((gate) => gate.verdict))
+    const json = { pipeline: opened.pipeline.name, verdict, exitCode, gates: gatesJson(gates) }
+    process.stdout.write(`${JSON.stringify(json, null, 2)}\n`)
+  } else {
+    const paint = painter(useColor(process.stdout, command))
+    process.stdout.write(
+      `${gates.map(({ stage, verdict }) => verdictText(stage, verdict, paint)).join('\n\n')}\n`,
+    )
   }
+  for (const line of nextSteps(judged)) process.stderr.write(`  help: ${line}\n`)
+  announce(gates, { root: opened.root, pipeline: opened.pipeline.name, environment: process.env })
+}
+
+/** What would settle an undecided gate. */
+export function nextSteps({ gates, unmeasured }: Judged): readonly string[] {
+  const unlike = gates.some(measuredOtherwise)
+  return [
+    ...(unmeasured.length > 0 ? ['some metrics are not measured yet: sluice run'] : []),
+    ...(unlike ? ["measure main's own model by the present ruler: sluice baseline rescore"] : []),
+  ]
+}
+
+/** Whether a check compares with a `main` that another ruler measured. */
+function measuredOtherwise({ stage, verdict, rulers }: JudgedGate): boolean {
+  const own = stage.gate === null ? undefined : rulers[stage.gate.judged]
+  return verdict.checks.some(({ operands }) =>
+    operands.some(({ text, source }) => {
+      const ruler = rulers[source]
+      return text.startsWith('main.') && own !== undefined && ruler !== undefined && ruler !== own
+    }),
+  )
 }

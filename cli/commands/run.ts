@@ -1,11 +1,17 @@
 /** `sluice run`: plan, run what changed, judge, sum up. */
+import { relative } from 'node:path'
 import { didYouMean } from '../../dsl/spelling.ts'
+import { lockedOutput } from '../../engine/lock/facts.ts'
+import { staleness } from '../../engine/lock/stale.ts'
+import type { Lock } from '../../engine/lock-file.ts'
 import { run } from '../../engine/run/run.ts'
 import type { RunOutcome } from '../../engine/run/run.ts'
 import { metricsPort, readMetrics } from '../../engine/run/gate.ts'
+import { announce } from '../announce.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
-import { checkStages, listFlag, openPipeline, planOf, stringFlag, yardsticksOf } from '../project.ts'
+import { yardsticksOf } from '../baseline.ts'
+import { checkStages, listFlag, openPipeline, planOf, stringFlag } from '../project.ts'
 import type { Opened } from '../project.ts'
 import type { Reason } from '../../engine/plan/plan.ts'
 import { capacityOf, runFacts } from '../machine.ts'
@@ -14,7 +20,9 @@ import { LiveReport } from '../reports/live.ts'
 import { metricsText } from '../reports/metrics.ts'
 import type { MetricsColumn } from '../reports/metrics.ts'
 import { PlainReport } from '../reports/plain.ts'
+import type { Verdicts } from '../reports/github.ts'
 import { reasonText } from '../reports/plan.ts'
+import { staleText } from '../reports/stale.ts'
 import { duration, painter, useColor } from '../reports/style.ts'
 import type { Paint } from '../reports/style.ts'
 import { verdictText } from '../reports/verdict.ts'
@@ -33,11 +41,8 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
   const reasons = new Map(
     planned.map((entry) => [entry.stage.name, entry.type === 'run' ? runReason(entry.reasons) : '']),
   )
-  if (command.flags['locked'] === true)
-    checkLocked(
-      opened,
-      planned.flatMap((entry) => (entry.type === 'run' ? [entry.stage.name] : [])),
-    )
+  const locked = command.flags['locked'] === true ? lockedTo(opened) : null
+  const yardsticks = await yardsticksOf(opened)
   const capacity = capacityOf(opened.pipeline.stages, opened.environment.stateDir)
   const report = reportFor(command, events !== null)
   const stop = new AbortController()
@@ -49,16 +54,25 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
       ...opened,
       targets: command.args.length === 0 ? null : command.args,
       forced,
-      yardsticks: yardsticksOf(opened),
+      yardsticks,
       facts: runFacts(opened.root, smoke, process.env),
       capacity,
       reasonOf: (stage) => reasons.get(stage) ?? '',
-      lockPath: opened.overridden ? null : opened.lockPath,
+      lockPath: opened.overridden || locked !== null ? null : opened.lockPath,
       listener: report.take,
       signal: stop.signal,
     })
     report.end()
+    const program = command.flags['json'] === true || events !== null
+    if (smoke && !program) return rehearsed(outcome, command)
     sumUp(opened, outcome, command, events !== null)
+    if (smoke) return codeOfRehearsal(outcome)
+    if (locked !== null) tellDrift(outcome, locked)
+    announce(judgedIn(opened, outcome), {
+      root: opened.root,
+      pipeline: opened.pipeline.name,
+      environment: process.env,
+    })
     await tellOthers(opened, outcome)
     return outcome.exitCode
   } finally {
@@ -66,6 +80,25 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
     process.off('SIGINT', interrupt)
     process.off('SIGTERM', interrupt)
   }
+}
+
+/** The verdict on a model that learned nothing says nothing; that the gate could be judged does. */
+function codeOfRehearsal({ exitCode }: RunOutcome): number {
+  return [3, 4].includes(exitCode) ? 0 : exitCode
+}
+
+function rehearsed(outcome: RunOutcome, command: Command): number {
+  const code = codeOfRehearsal(outcome)
+  sayFailures(outcome, painter(useColor(process.stderr, command)))
+  const stages = [...outcome.state.stages.values()]
+  const worked = stages.filter(({ status }) => ['done', 'cached', 'chosen', 'judged'].includes(status)).length
+  const took = duration(outcome.state.durationMs ?? 0)
+  process.stdout.write(
+    code === 0
+      ? `rehearsal: ${String(worked)} stages work, ${took}; verdicts do not count, as the model learned nothing\n`
+      : `rehearsal: ${String(worked)} of ${String(stages.length)} stages work, ${took}, exit ${String(code)}\n`,
+  )
+  return code
 }
 
 async function tellOthers(opened: Opened, outcome: RunOutcome): Promise<void> {
@@ -93,14 +126,46 @@ function stopOrKill(stop: AbortController): void {
   stop.abort(new Error('stopped on request'))
 }
 
-function checkLocked(opened: Opened, running: readonly string[]): void {
-  if (running.length === 0 && opened.lock !== null) return
-  const what =
-    opened.lock === null ? 'there is no lock file' : `these stages are not as locked: ${running.join(' ')}`
-  throw new Usage(`--locked: ${what}\n  help: sluice plan`, true)
+/** The lock that the run has to follow. Refuses, before anything runs, if it does not say what the file says. */
+function lockedTo(opened: Opened): Lock {
+  const shown = relative(opened.root, opened.lockPath)
+  const { lock } = opened
+  if (lock === null)
+    throw new Usage(
+      `--locked: there is no ${shown}\n  help: sluice run, and commit the file that it writes`,
+      true,
+    )
+  // A verdict is reached anew by every run, so a lock without one is no other recipe.
+  const stale = staleness(opened, lock).filter(({ type }) => type !== 'not-judged')
+  if (stale.length > 0)
+    throw new Usage(
+      `--locked: ${shown} does not say what ${opened.file} says\n\n${staleText(stale)}\n\n  help: sluice run without --locked, and commit the lock`,
+      true,
+    )
+  return lock
 }
 
-function reportFor(
+/** The recipe was the locked one; where its result is not, the machine made the difference. */
+function tellDrift({ results }: RunOutcome, lock: Lock): void {
+  for (const [name, { outputs }] of results)
+    for (const [port, { tree }] of Object.entries(outputs)) {
+      const before = lockedOutput(lock['stages']?.[name], port)
+      if (before !== null && before !== tree)
+        process.stderr.write(
+          `note: ${name}.${port} came out as ${tree.slice(7, 19)}, the lock has ${before.slice(7, 19)}: same recipe, other bytes, as on other hardware; what reads it was made from the new one\n`,
+        )
+    }
+}
+
+function judgedIn(opened: Opened, { verdicts }: RunOutcome): readonly Verdicts[] {
+  return opened.pipeline.stages.flatMap((stage) => {
+    const verdict = verdicts.get(stage.name)
+    return verdict === undefined ? [] : [{ stage, verdict }]
+  })
+}
+
+/** Live on a terminal, a line an event elsewhere. */
+export function reportFor(
   command: Command,
   events: boolean,
 ): { take: Parameters<typeof run>[0]['listener']; end: () => void } {
@@ -126,6 +191,15 @@ function reportFor(
   }
 }
 
+function sayFailures(outcome: RunOutcome, paint: Paint): void {
+  for (const { name, failure } of outcome.state.stages.values()) {
+    if (failure === null || failure.cause === 'cancelled') continue
+    const log = failure.log === null ? '' : `\n  log: ${failure.log} (sluice logs ${name})`
+    const help = failure.help === null ? '' : `\n  help: ${failure.help}`
+    process.stderr.write(`\n${paint('red', `${name} failed`)}: ${failure.message}${help}${log}\n`)
+  }
+}
+
 function sumUp(opened: Opened, outcome: RunOutcome, command: Command, quiet: boolean): void {
   if (command.flags['json'] === true) {
     process.stdout.write(`${JSON.stringify(outcomeJson(opened, outcome), null, 2)}\n`)
@@ -133,23 +207,11 @@ function sumUp(opened: Opened, outcome: RunOutcome, command: Command, quiet: boo
   }
   if (quiet) return
   const paint = painter(useColor(process.stdout, command))
-  const failures = [...outcome.state.stages.values()].filter(
-    ({ failure }) => failure !== null && failure.cause !== 'cancelled',
-  )
-  for (const { name, failure } of failures) {
-    const log = failure?.log == null ? '' : `\n  log: ${failure.log} (sluice logs ${name})`
-    const help = failure?.help == null ? '' : `\n  help: ${failure.help}`
-    process.stderr.write(
-      `\n${painter(useColor(process.stderr, command))('red', `${name} failed`)}: ${failure?.message ?? ''}${help}${log}\n`,
-    )
-  }
+  sayFailures(outcome, painter(useColor(process.stderr, command)))
   const columns = metricsColumns(opened, outcome)
   const parts: string[] = []
   if (columns.length > 0) parts.push(metricsText(columns, paint))
-  for (const stage of opened.pipeline.stages) {
-    const verdict = outcome.verdicts.get(stage.name)
-    if (verdict !== undefined) parts.push(verdictText(stage, verdict, paint))
-  }
+  for (const { stage, verdict } of judgedIn(opened, outcome)) parts.push(verdictText(stage, verdict, paint))
   parts.push(...outputLines(opened, outcome, paint), closing(outcome))
   process.stdout.write(`\n${parts.join('\n\n')}\n`)
 }

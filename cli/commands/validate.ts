@@ -1,14 +1,24 @@
 /** `sluice validate`: every problem of the files, nothing else. */
 import { resolve } from 'node:path'
-import { positionOf } from '../../dsl/source.ts'
 import type { Diagnostic } from '../../dsl/diagnostic.ts'
+import { positionOf } from '../../dsl/source.ts'
 import { inLanguage, type Language, type Words } from '../../dsl/words.ts'
 import { languageOf } from '../language.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
-import { compileFile, findProject, pipelineFiles, readBuild, rootAbove, stringFlag } from '../project.ts'
-import { renderDiagnostics } from '../reports/diagnostics.ts'
-import { painter, useColor } from '../reports/style.ts'
+import {
+  compileFile,
+  findProject,
+  paramsOf,
+  pipelineFiles,
+  readBuild,
+  rootAbove,
+  stringFlag,
+  type Compiled,
+} from '../project.ts'
+import { painter, useColor, type Paint } from '../reports/style.ts'
+import { gateTestProblems } from './gate-tests.ts'
+import { formatOf, sayDiagnostics } from '../say.ts'
 
 export async function validateCommand(command: Command, buildDir: string): Promise<number> {
   const root = rootAbove(resolve(stringFlag(command, 'directory') ?? '.'))
@@ -16,71 +26,61 @@ export async function validateCommand(command: Command, buildDir: string): Promi
   const files = named.length > 0 ? named : pipelineFiles(root).map((file) => resolve(root, file))
   if (files.length === 0)
     throw new Usage('there is no pipelines/*.pipeline.yaml here\n  help: sluice init', true)
+  const format = command.flags['json'] === true ? 'json' : formatOf(command)
   const paint = painter(useColor(process.stdout, command))
-  const language = languageOf(process.env)
+  const build = readBuild(buildDir)
+  const { version } = build
   const all: Diagnostic[] = []
   for (const file of files) {
     const project = findProject({ ...command, flags: { ...command.flags, file } }, buildDir)
-    const { pipeline, diagnostics } = await compileFile(project, readBuild(buildDir), { params: {} })
+    const inFile = await compileFile(project, build, { params: paramsOf(command) })
+    const inTests =
+      inFile.pipeline === null ? [] : gateTestProblems(project.root, project.file, inFile.pipeline)
+    const diagnostics = [...inFile.diagnostics, ...inTests]
+    const compiled = { ...inFile, diagnostics }
     all.push(...diagnostics)
-    if (command.flags['json'] === true) continue
-    const count = (severity: string) => diagnostics.filter((d) => d.severity === severity).length
-    const found = [plural(count('error'), 'error'), plural(count('warning'), 'warning')].filter(
-      (text) => text !== '',
-    )
-    const [first] = diagnostics
-    const place = first === undefined ? '' : `   ${where(first)}`
-    if (pipeline !== null) {
-      const edges = pipeline.stages.reduce((sum, stage) => sum + Object.keys(stage.inputs).length, 0)
-      const checks = pipeline.stages.reduce((sum, stage) => sum + (stage.gate?.checks.length ?? 0), 0)
-      const size = `${plural(pipeline.stages.length, 'stage')}, ${plural(edges, 'edge')}, ${plural(checks, 'check')}`
-      process.stdout.write(
-        `${paint('green', '✓')} ${pipeline.name}   ${[size, ...found].join(', ')}${place}\n`,
-      )
-    } else process.stdout.write(`${paint('red', '✗')} ${project.file}   ${found.join(', ')}${place}\n`)
-    if (diagnostics.length > 0)
-      process.stderr.write(
-        `\n${renderDiagnostics(diagnostics, { color: useColor(process.stderr, command), language })}\n`,
-      )
+    if (format !== 'text') continue
+    process.stdout.write(`${summary(project.file, compiled, languageOf(process.env), paint)}\n`)
+    if (diagnostics.length > 0) process.stderr.write('\n')
+    await sayDiagnostics({ diagnostics, root: project.root, version }, command, format)
   }
-  if (command.flags['json'] === true)
-    process.stdout.write(
-      `${JSON.stringify(
-        all.map((each) => diagnosticJson(each, language)),
-        null,
-        2,
-      )}\n`,
-    )
+  if (format !== 'text') await sayDiagnostics({ diagnostics: all, root, version }, command, format)
   const fails = all.some((d) => d.severity === 'error' || command.flags['strict'] === true)
   return fails ? 2 : 0
 }
 
-function plural(count: number, word: string): string {
-  return count === 0 ? '' : `${String(count)} ${word}${count === 1 ? '' : 's'}`
+function summary(
+  file: string,
+  { pipeline, diagnostics }: Compiled,
+  language: Language,
+  paint: Paint,
+): string {
+  const say = (words: Words): string => inLanguage(words, language)
+  const of = (severity: string): number => diagnostics.filter((each) => each.severity === severity).length
+  const found = [counted(of('error'), 'error', '个错误'), counted(of('warning'), 'warning', '个警告')]
+  const comma = say({ en: ', ', zh: '，' })
+  const list = (parts: readonly (Words | null)[]): string =>
+    parts.flatMap((each) => (each === null ? [] : [say(each)])).join(comma)
+  const [first] = diagnostics
+  const place = first === undefined ? '' : `   ${where(first)}`
+  if (pipeline === null) return `${paint('red', '✗')} ${file}   ${list(found)}${place}`
+  const edges = pipeline.stages.reduce((sum, stage) => sum + Object.keys(stage.inputs).length, 0)
+  const checks = pipeline.stages.reduce((sum, stage) => sum + (stage.gate?.checks.length ?? 0), 0)
+  const size = [
+    counted(pipeline.stages.length, 'stage', '个阶段'),
+    counted(edges, 'edge', '条边'),
+    counted(checks, 'check', '个检查项'),
+  ]
+  return `${paint('green', '✓')} ${pipeline.name}   ${list([...size, ...found])}${place}`
+}
+
+function counted(count: number, en: string, zh: string): Words | null {
+  if (count === 0) return null
+  return { en: `${String(count)} ${en}${count === 1 ? '' : 's'}`, zh: `${String(count)} ${zh}` }
 }
 
 function where(diagnostic: Diagnostic): string {
   const { source, start } = diagnostic.primary.span
   const { line, column } = positionOf(source, start)
   return `${source.path}:${String(line)}:${String(column)}`
-}
-
-function diagnosticJson(diagnostic: Diagnostic, language: Language): unknown {
-  const say = (words: Words | string): string => inLanguage(words, language)
-  const { code, severity, message, primary, secondary, notes, help } = diagnostic
-  const label = ({ span, text }: Diagnostic['primary']) => ({
-    start: { ...positionOf(span.source, span.start), offset: span.start },
-    end: { ...positionOf(span.source, span.end), offset: span.end },
-    text: say(text),
-  })
-  return {
-    code,
-    severity,
-    message: say(message),
-    file: primary.span.source.path,
-    range: label(primary),
-    labels: secondary.map(label),
-    notes: notes.map(say),
-    help: help.map(say),
-  }
 }

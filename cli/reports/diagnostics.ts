@@ -107,7 +107,7 @@ function markOf(label: Label, primary: boolean, say: Say, texts: readonly string
 
 function trimmedEnd(text: string, from: number, to: number): number {
   const piece = text.slice(from, to)
-  return from + piece.trimEnd().length
+  return from + piece.replace(/[ \t]+$/, '').length
 }
 
 interface View {

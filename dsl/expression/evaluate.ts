@@ -22,7 +22,12 @@ export interface ValueScope {
   readonly pipeline: string
   readonly env: Readonly<Record<string, string | undefined>>
   /** The point of the matrix, and where that is declared. */
-  readonly matrix: { readonly point: JsonObject; readonly declared: Span | null }
+  readonly matrix: {
+    readonly point: JsonObject
+    readonly declared: Span | null
+    /** A matrix has a mistake of its own; a value over it is left out silently. */
+    readonly poisoned: boolean
+  }
   /** Dotted names that only a condition knows, such as `run.branch`; null in plain values. */
   readonly names: JsonObject | null
 }
@@ -135,9 +140,9 @@ export function evaluate(expression: Expression, scope: ValueScope, out: Diagnos
 }
 
 function axisOf(axis: string, span: Span, scope: ValueScope, out: Diagnostic[]): Json | undefined {
-  const { point, declared } = scope.matrix
+  const { point, declared, poisoned } = scope.matrix
   const value = own(point, axis)
-  if (value !== undefined) return value
+  if (value !== undefined || poisoned) return value
   const axes = Object.keys(point)
   out.push(unknownAxis(span, axis, didYouMean(axis, axes), axes, declared))
   return undefined

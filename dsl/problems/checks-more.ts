@@ -93,26 +93,3 @@ export function sizeOfWhat(span: Span, ports: readonly string[]): Diagnostic {
     { help: ports.map((port) => `size(${port}) <= 20MB`) },
   )
 }
-
-export function tooFewRows(span: Span, rows: number, detectable: string, needed: number | null): Diagnostic {
-  return problem(
-    'W209',
-    words('this test set is too small for this question', '这个测试集太小，回答不了这个问题'),
-    span,
-    words(
-      `${rows} rows can only show differences above ${detectable}`,
-      `${rows} 条只能看出大于 ${detectable} 的差别`,
-    ),
-    {
-      notes: [
-        needed === null
-          ? words('estimated from the rows of the last run', '根据上次运行的逐条结果估计')
-          : words(
-              `estimated from the rows of the last run; for a difference as small as the last one about ${needed} rows are needed`,
-              `根据上次运行的逐条结果估计；要看出上次那么小的差别，大约需要 ${needed} 条`,
-            ),
-      ],
-      help: [words('enlarge the test split, or ask for a plain margin', '扩大测试集，或改成要求固定的差距')],
-    },
-  )
-}

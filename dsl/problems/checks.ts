@@ -3,7 +3,7 @@ import type { Diagnostic } from '../diagnostic.ts'
 import type { Span } from '../source.ts'
 import type { MetricSchema } from '../stage-signature.ts'
 import type { Words } from '../words.ts'
-import { en, listed, meant, number, problem, rename, words, zh } from './problem.ts'
+import { en, listed, meant, number, problem, rename, replace, words, zh } from './problem.ts'
 
 export function unknownMetric(
   span: Span,
@@ -97,23 +97,6 @@ export function wrongDirection(
         words(
           `${right}, or direction-proof: ${name} better than baseline`,
           `${right}，或用不分方向的写法：${name} better than baseline`,
-        ),
-      ],
-    },
-  )
-}
-
-export function significanceLater(span: Span): Diagnostic {
-  return problem(
-    'E210',
-    words('significance is not supported yet', '暂不支持显著性检验'),
-    span,
-    words('this part cannot be judged by this version', '当前版本无法判定这一部分'),
-    {
-      help: [
-        words(
-          'ask for a plain margin:  bleu better than baseline by 0.03',
-          '改用固定差距：  bleu better than baseline by 0.03',
         ),
       ],
     },
@@ -243,6 +226,20 @@ export function unknownCheckKey(span: Span, key: string, near: string | null): D
         words('keys of a check: require warn name why', '检查项可用的键: require warn name why'),
       ],
       fixes: rename(span, near),
+    },
+  )
+}
+
+/** `- bleu: <= 0.3`: `colon` is what stands between the metric and its sign. */
+export function colonInCheck(span: Span, colon: Span, check: string): Diagnostic {
+  return problem(
+    'E218',
+    words('a check has no colon', '检查项里没有冒号'),
+    span,
+    words('YAML takes this for a key', 'YAML 把它当成键'),
+    {
+      help: [words(`a check is one sentence:  - ${check}`, `检查项写成一句话：  - ${check}`)],
+      fixes: [{ ...replace(colon, ' ', true), title: words('drop the colon', '去掉冒号') }],
     },
   )
 }

@@ -238,13 +238,17 @@ export function nothingToChoose(span: Span, stage: string): Diagnostic {
 
 export function judgedWhereChosen(
   span: Span,
-  gate: string,
-  select: string,
-  count: number,
-  split: string,
-  chosenBy: Span,
-  judged: string,
+  facts: {
+    readonly gate: string
+    readonly select: string
+    readonly count: number
+    readonly split: string
+    readonly chosenBy: Span
+    /** What to type. */
+    readonly change: string
+  },
 ): Diagnostic {
+  const { gate, select, count, split, chosenBy, change } = facts
   return problem(
     'W205',
     words('the gate judges on the rows that chose the winner', 'gate 裁定用的正是选优胜者的那些数据'),
@@ -266,7 +270,7 @@ export function judgedWhereChosen(
           `${count} 次试验里最好的那个，看上去总比实际好`,
         ),
       ],
-      help: [`stages.${judged}.with.split: test`],
+      help: [change],
     },
   )
 }

@@ -414,6 +414,25 @@ export function wrongArrow(span: Span, found: string): Diagnostic {
   )
 }
 
+/** `stage` is null for the defaults of all stages. */
+export function cacheOff(span: Span, stage: string | null): Diagnostic {
+  const name = stage ?? '<stage>'
+  return problem(
+    'W306',
+    stage === null
+      ? words('every stage runs again each time', '每次都会重跑所有阶段')
+      : words(`'${stage}' runs again each time`, `'${stage}' 每次都会重跑`),
+    span,
+    words('although the same inputs give the same result', '输入不变，结果也不会变'),
+    {
+      help: [
+        words('leave the line out', '去掉这一行'),
+        words(`to run it again once: sluice run --force ${name}`, `只想重跑一次：sluice run --force ${name}`),
+      ],
+    },
+  )
+}
+
 export function noneForRequired(span: Span, stage: string, port: string): Diagnostic {
   return problem(
     'E124',
@@ -459,6 +478,53 @@ export function emptyPath(span: Span): Diagnostic {
     span,
     words('name a file or a pattern', '写一个文件名或通配模式'),
     { help: ['data/*.jsonl'] },
+  )
+}
+
+export function schemaWithoutRows(span: Span, type: ArtifactType): Diagnostic {
+  return problem(
+    'E128',
+    words(
+      'a schema names the fields of rows, which only a dataset has',
+      'schema 说明数据行的字段，只有 dataset 才有',
+    ),
+    span,
+    words(`this source is ${artifact(type).en}`, `这个来源是 ${artifact(type).zh}`),
+    { help: [words('leave it out', '去掉这一项')] },
+  )
+}
+
+export function schemaWithoutRole(span: Span, lacking: readonly string[]): Diagnostic {
+  const names = lacking.join(', ')
+  return problem(
+    'E128',
+    words(
+      `the schema does not say what is ${lacking.join(' and ')}`,
+      `schema 没有写明 ${lacking.join('、')}`,
+    ),
+    span,
+    words(`${names} missing`, `缺少 ${names}`),
+    { help: ['schema: { input: article, output: summary }'] },
+  )
+}
+
+export function emptyField(span: Span, role: string): Diagnostic {
+  return problem(
+    'E128',
+    words('the name of the field is empty', '字段名是空的'),
+    span,
+    words(`name the field that is the ${role}`, `写出哪个字段是 ${role}`),
+    { help: ['schema: { input: article, output: summary }'] },
+  )
+}
+
+export function fieldTwice(span: Span, field: string, role: string, first: Span): Diagnostic {
+  return problem(
+    'E128',
+    words(`the field '${field}' cannot be two things`, `字段 '${field}' 不能身兼两职`),
+    span,
+    words('named for a second time', '第二次用到'),
+    { secondary: [{ span: first, text: words(`it is the ${role}`, `它已经是 ${role}`) }] },
   )
 }
 

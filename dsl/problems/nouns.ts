@@ -6,12 +6,12 @@ import { words } from './problem.ts'
 
 /** Kinds of values. */
 export const A = {
-  none: words('none', 'none'),
+  none: words('none', '空值'),
   list: words('a list', '列表'),
   map: words('a map', '键值表'),
   number: words('a number', '数字'),
   text: words('text', '文本'),
-  truth: words('true or false', 'true 或 false'),
+  truth: words('true or false', '布尔值'),
   whole: words('a whole number', '整数'),
 } satisfies Readonly<Record<string, Words>>
 
@@ -27,12 +27,16 @@ export function kindOf(value: Json): Words {
 export const THINGS = {
   axis: 'matrix 的轴',
   cache: 'cache',
+  config: '配置文件',
   defaults: 'defaults',
+  'gate test': 'gate 测试',
+  given: 'given',
   notify: '通知',
   parameter: '参数',
   pipeline: '流水线',
   resources: 'resources',
   retry: 'retry',
+  schema: 'schema 里',
   source: '来源',
   split: '数据划分',
   stage: '阶段',

@@ -16,8 +16,20 @@ export function unknownConditionName(
     near === null
       ? words('unknown name', '未知的名字')
       : words(`did you mean '${near}'?`, `是不是 '${near}'？`),
-    { help: [words(`known here: ${known.join(' ')}`, `可以用：${known.join(' ')}`)] },
+    {
+      help: [
+        words(
+          `known here: ${runNames(known)} params.<name> matrix.<axis> <stage>.failed <gate>.passed …`,
+          `可以用：${runNames(known)} params.<名字> matrix.<轴> <阶段>.failed <gate>.passed ……`,
+        ),
+      ],
+    },
   )
+}
+
+/** Names of stages and their fates would be too many to list. */
+function runNames(known: readonly string[]): string {
+  return known.filter((name) => name.startsWith('run.')).join(' ')
 }
 
 export function conditionStartsWithSign(span: Span, text: string): Diagnostic {

@@ -1,13 +1,18 @@
 /** E0xx: mistakes in the text itself, before anything in it has a meaning. */
-import type { Diagnostic } from '../diagnostic.ts'
+import { STAGE_ALIASES, TOP_ALIASES, type Alias } from '../aliases.ts'
+import type { Diagnostic, Edit } from '../diagnostic.ts'
+import { own } from '../own.ts'
 import { slugOf } from '../slug.ts'
 import type { Span } from '../source.ts'
 import { didYouMean } from '../spelling.ts'
 import { THINGS, type Thing } from './nouns.ts'
-import { listed, meant, problem, rename, replace, words } from './problem.ts'
+import { en, listed, meant, problem, rename, replace, words, zh } from './problem.ts'
 
-export function tabIndent(span: Span): Diagnostic {
+/** `tabs` is every run of tabs that begins a line. */
+export function tabIndent(span: Span, tabs: readonly Span[]): Diagnostic {
   const { path } = span.source
+  // Four spaces put a tab below lines indented by two or by four alike.
+  const edits = tabs.map((each) => ({ span: each, text: '    '.repeat(each.end - each.start) }))
   return problem(
     'E001',
     words('tabs cannot indent YAML', 'YAML 不能用制表符缩进'),
@@ -20,6 +25,7 @@ export function tabIndent(span: Span): Diagnostic {
           `把制表符换成空格，或运行：sluice fmt --fix ${path}`,
         ),
       ],
+      fixes: [{ title: words('write spaces', '换成空格'), edits, safe: true }],
     },
   )
 }
@@ -34,14 +40,24 @@ export function colonInText(span: Span, key: string, text: string): Diagnostic {
   )
 }
 
+const ALIASES: Readonly<Partial<Record<Thing, Readonly<Record<string, Alias>>>>> = {
+  pipeline: TOP_ALIASES,
+  stage: STAGE_ALIASES,
+}
+
 export function unknownKey(span: Span, key: string, what: Thing, known: readonly string[]): Diagnostic {
-  const near = didYouMean(key, known)
+  const alias = own(ALIASES[what] ?? {}, key)
+  const ours = alias !== undefined && known.includes(alias.ours) ? alias : null
+  const near = ours?.ours ?? didYouMean(key, known)
   return problem(
     'E003',
     words(`'${key}' is not a ${what} key`, `${THINGS[what]}没有 '${key}' 这个键`),
     span,
-    meant(near, words('unknown key', '未知的键')),
+    ours === null
+      ? meant(near, words('unknown key', '未知的键'))
+      : words(`here it is called '${ours.ours}'`, `这里叫 '${ours.ours}'`),
     {
+      notes: ours === null ? [] : [words(`'${key}' is ${ours.whose.en}`, `'${key}' 是${ours.whose.zh}`)],
       help: [listed(words(`${what} keys`, `${THINGS[what]}可用的键`), known)],
       fixes: rename(span, near),
     },
@@ -84,6 +100,9 @@ export function tagSign(span: Span, read: string): Diagnostic {
 
 export function bracesValue(span: Span, text: string): Diagnostic {
   const inner = /\$\{\{\s*(.*?)\s*\}\}/.exec(text)?.[1] ?? '…'
+  // Only where the braces are the whole value; within a text it takes a format() to say the same.
+  const whole = /^\$\{\{((?!\$\{\{).)*\}\}$/.test(text.trim())
+  const value = /[,:#[\]{}"']/.test(inner) ? JSON.stringify(`=${inner}`) : `=${inner}`
   return problem(
     'E006',
     words("values are computed with '=', not '${{ }}'", "计算值用 '=' 开头，不用 '${{ }}'"),
@@ -91,11 +110,13 @@ export function bracesValue(span: Span, text: string): Diagnostic {
     words(`write: =${inner}`, `写成：=${inner}`),
     {
       notes: [words('inside { } YAML would even misread the braces', '在 { } 里 YAML 还会把花括号读错')],
+      fixes: whole ? [replace(span, value, true)] : [],
     },
   )
 }
 
-export function splitExpression(span: Span, key: string | null, whole: string): Diagnostic {
+/** `written` is all of the expression, `whole` its text. */
+export function splitExpression(span: Span, written: Span, key: string | null, whole: string): Diagnostic {
   const brackets = key === null ? '[ ]' : '{ }'
   return problem(
     'E007',
@@ -105,7 +126,10 @@ export function splitExpression(span: Span, key: string | null, whole: string): 
       `an expression with a comma needs quotes inside ${brackets}`,
       `${brackets} 里带逗号的表达式要加引号`,
     ),
-    { help: [key === null ? `["${whole}"]` : `${key}: "${whole}"`] },
+    {
+      help: [key === null ? `["${whole}"]` : `${key}: "${whole}"`],
+      fixes: whole.includes('"') ? [] : [replace(written, `"${whole}"`, true)],
+    },
   )
 }
 
@@ -136,14 +160,17 @@ export function severalDocuments(span: Span): Diagnostic {
   )
 }
 
-export function operatorFirst(span: Span, line: string): Diagnostic {
-  const quoted = line.replace(/^- /, '').replace(/:\s*/, ' ')
+/** `colon` is what stands between the metric and its sign. */
+export function operatorFirst(span: Span, colon: Span, check: string): Diagnostic {
   return problem(
     'E008',
     UNREADABLE,
     span,
     words("'>' and '|' start a text block in YAML", "'>' 和 '|' 在 YAML 里是文本块的开头"),
-    { help: [words(`a check is one sentence:  - ${quoted}`, `检查项写成一句话：  - ${quoted}`)] },
+    {
+      help: [words(`a check is one sentence:  - ${check}`, `检查项写成一句话：  - ${check}`)],
+      fixes: [{ ...replace(colon, ' ', true), title: words('drop the colon', '去掉冒号') }],
+    },
   )
 }
 
@@ -307,6 +334,158 @@ export function nothingToDo(span: Span): Diagnostic {
     span,
     words('neither flow: nor stages:', '既没有 flow: 也没有 stages:'),
     { help: ['flow: clean -> split -> tokenize -> lora-train -> eval -> gate'] },
+  )
+}
+
+/** `encoding` is what the bytes seem to be; null if nobody can say. */
+export function notUtf8(span: Span, encoding: 'UTF-16' | 'GBK' | null): Diagnostic {
+  const { path } = span.source
+  const name = encoding ?? words('something else', '别的编码')
+  return problem(
+    'E019',
+    words('the file is not UTF-8 text', '文件不是 UTF-8 文本'),
+    span,
+    encoding === null
+      ? words('these bytes are no text', '这些字节不是文本')
+      : words(`it looks like ${en(name)}`, `看起来是 ${zh(name)}`),
+    {
+      help: [
+        words('save the file as UTF-8', '在编辑器里另存为 UTF-8'),
+        ...(encoding === null ? [] : [`iconv -f ${encoding} -t UTF-8 ${path} > new.yaml`]),
+      ],
+      fixes:
+        encoding === 'UTF-16'
+          ? [{ title: words('save as UTF-8', '另存为 UTF-8'), edits: [], safe: true }]
+          : [],
+    },
+  )
+}
+
+/** `spans` is every such character of the file, at least one. */
+export function controlCharacters(spans: readonly Span[]): Diagnostic {
+  const [span] = spans
+  if (span === undefined) throw new Error('no control character to report')
+  const code = span.source.text.charCodeAt(span.start)
+  const shown = `U+${code.toString(16).toUpperCase().padStart(4, '0')}`
+  const title = words('delete what cannot be seen', '删掉看不见的字符')
+  return problem(
+    'E019',
+    words(`the file holds a control character, ${shown}`, `文件里有控制字符 ${shown}`),
+    span,
+    words('invisible, and not allowed in YAML', '看不见，YAML 也不允许'),
+    {
+      help: [words('delete it', '把它删掉')],
+      fixes: [{ title, edits: spans.map((each) => ({ span: each, text: '' })), safe: true }],
+    },
+  )
+}
+
+export function fullWidth(span: Span, edits: readonly Edit[]): Diagnostic {
+  const { text } = span.source
+  const sign = text.slice(span.start, span.end)
+  const blank = sign.trim() === ''
+  const ours = (edits.find((each) => each.span.start === span.start)?.text ?? '').trim()
+  return problem(
+    'E020',
+    blank
+      ? words('this blank is not a space', '这个空白不是空格')
+      : words(`'${sign}' is a full-width sign`, `'${sign}' 是全角符号`),
+    span,
+    blank
+      ? words('a full-width or no-break space', '全角空格或不换行空格')
+      : words(`write ${ours}`, `写成半角 ${ours}`),
+    {
+      notes: [
+        blank
+          ? words('YAML takes it for a letter', 'YAML 把它当成普通字符')
+          : words('YAML takes it for part of the text', 'YAML 把它当成文本的一部分'),
+      ],
+      fixes: [{ title: words('write ASCII signs', '改成半角符号'), edits, safe: true }],
+    },
+  )
+}
+
+export function noSpaceAfterColon(span: Span, at: number): Diagnostic {
+  const { source } = span
+  return problem(
+    'E021',
+    words('a space is missing after the colon', '冒号后面少了空格'),
+    span,
+    words("write 'key: value'", "写成 'key: value'"),
+    {
+      notes: [words('without it YAML reads one word', '没有空格，YAML 会读成一个词')],
+      fixes: [
+        {
+          title: words('insert a space', '补上空格'),
+          edits: [{ span: { source, start: at, end: at }, text: ' ' }],
+          safe: true,
+        },
+      ],
+    },
+  )
+}
+
+export function leadingZero(span: Span, written: string, value: number): Diagnostic {
+  const octal = /^[-+]?0[0-7]+$/.test(written) ? Number.parseInt(written, 8) : null
+  return problem(
+    'W022',
+    words(`${written} starts with a zero`, `${written} 以 0 开头`),
+    span,
+    words(`read as ${value}`, `按 ${value} 读取`),
+    {
+      notes:
+        octal === null
+          ? []
+          : [
+              words(
+                `older YAML readers take it for octal, ${octal}`,
+                `旧的 YAML 读取器会当成八进制，即 ${octal}`,
+              ),
+            ],
+      help: [String(value)],
+      fixes: [replace(span, String(value), true)],
+    },
+  )
+}
+
+export function neverClosed(span: Span, sign: string): Diagnostic {
+  return problem('E008', UNREADABLE, span, words(`this ${sign} is never closed`, `这个 ${sign} 没有配对`))
+}
+
+export function tooLong(span: Span): Diagnostic {
+  return problem(
+    'E010',
+    words('the file is too long', '文件太长'),
+    span,
+    words('a pipeline file has at most 1 MiB', '流水线文件最多 1 MiB'),
+    { help: [words('data belongs in files of its own', '数据要放在单独的文件里')] },
+  )
+}
+
+/** The frame shows the file with the secret blanked out, because messages end up in the logs of CI. `whose` is who gives such keys out. */
+export function secret(span: Span, whose: string | null): Diagnostic {
+  const { source, start, end } = span
+  const text =
+    source.text.slice(0, start) + source.text.slice(start, end).replace(/\S/g, '*') + source.text.slice(end)
+  return problem(
+    'W307',
+    words('this looks like a secret', '这像是密钥'),
+    { source: { path: source.path, text }, start, end },
+    whose === null
+      ? words('a literal under a secret name', '密钥名下写了明文')
+      : words(`the form of a key (${whose})`, `密钥的形式（${whose}）`),
+    {
+      notes: [
+        words(
+          'pipeline files are committed, and git keeps every version',
+          '流水线文件会提交到 git，而 git 保留每一个版本',
+        ),
+      ],
+      help: [
+        words('name an environment variable instead: env:NAME', '改为引用环境变量：env:NAME'),
+        words('if it was committed or pushed, replace the key itself', '如果已经提交或推送，请更换密钥本身'),
+      ],
+    },
   )
 }
 

@@ -1,8 +1,10 @@
 /** E1xx about values: options, numbers, units, parameters. */
 import type { Diagnostic } from '../diagnostic.ts'
+import { own } from '../own.ts'
 import type { Span } from '../source.ts'
 import { didYouMean } from '../spelling.ts'
 import type { Words } from '../words.ts'
+import { A } from './nouns.ts'
 import { en, listed, meant, problem, rename, words, zh } from './problem.ts'
 
 /** The numbers that a schema allows. */
@@ -16,36 +18,57 @@ export interface Bounds {
 
 export type UnitKind = 'duration' | 'bytes' | 'ratio'
 
+/** What is known about an option that the kind does not have; at most one of the four. */
+export interface OptionFacts {
+  /** The option that was probably meant. */
+  readonly near: string | null
+  /** Who calls that option by the written name. */
+  readonly whose: Words | null
+  /** The option under its name here, and another kind that has it. */
+  readonly elsewhere: { readonly kind: string; readonly option: string } | null
+  /** A setting of other tools without a counterpart here. */
+  readonly absent: { readonly why: Words; readonly instead: Words } | null
+}
+
 export function unknownOption(
   span: Span,
   kind: string,
   name: string,
-  near: string | null,
-  whose: Words | null,
+  facts: OptionFacts,
   known: readonly string[],
 ): Diagnostic {
+  const { near, whose, elsewhere, absent } = facts
+  const message = words(`${kind} has no option '${name}'`, `${kind} 没有选项 '${name}'`)
+  const note = whose === null ? [] : [words(`'${name}' is ${whose.en}`, `'${name}' 是${whose.zh}`)]
+  if (elsewhere !== null) {
+    const { kind: other, option } = elsewhere
+    const label = words(`this belongs to ${other}`, `这是 ${other} 的选项`)
+    return problem('E101', message, span, label, {
+      notes: note,
+      help: [`${other}: { with: { ${option}: … } }`],
+    })
+  }
+  if (absent !== null)
+    return problem('E101', message, span, words('there is nothing like it here', '这里没有对应的设置'), {
+      notes: [absent.why],
+      help: [absent.instead],
+    })
   const label =
     whose !== null && near !== null
       ? words(`here it is called '${near}'`, `这里叫 '${near}'`)
       : meant(near, words('unknown option', '未知的选项'))
-  return problem(
-    'E101',
-    words(`${kind} has no option '${name}'`, `${kind} 没有选项 '${name}'`),
-    span,
-    label,
-    {
-      notes: whose === null ? [] : [words(`'${name}' is ${whose.en}`, `'${name}' 是${whose.zh}`)],
-      help: [
-        known.length === 0
-          ? words(`${kind} takes no options`, `${kind} 没有任何选项`)
-          : words(
-              `options: ${known.join(' ')}  (sluice explain ${kind})`,
-              `可用选项: ${known.join(' ')}  (sluice explain ${kind})`,
-            ),
-      ],
-      fixes: rename(span, near),
-    },
-  )
+  return problem('E101', message, span, label, {
+    notes: note,
+    help: [
+      known.length === 0
+        ? words(`${kind} takes no options`, `${kind} 没有任何选项`)
+        : words(
+            `options: ${known.join(' ')}  (sluice explain ${kind})`,
+            `可用选项: ${known.join(' ')}  (sluice explain ${kind})`,
+          ),
+    ],
+    fixes: rename(span, near),
+  })
 }
 
 export function notANumber(span: Span, text: string, near: string | null): Diagnostic {
@@ -82,6 +105,7 @@ export function outOfRange(
 
 function boundsInWords({ low, high, openLow, openHigh }: Bounds): Words {
   if (low === 0 && high === 1) return words('a fraction between 0 and 1', '是 0 到 1 之间的比例')
+  const closed = low !== null && high !== null && !openLow && !openHigh
   const ends = [
     low === null
       ? null
@@ -92,7 +116,10 @@ function boundsInWords({ low, high, openLow, openHigh }: Bounds): Words {
   ].filter((each) => each !== null)
   return ends.length === 0
     ? words('something else', '不能是这个值')
-    : words(ends.map(en).join(' and '), `要${ends.map(zh).join('、')}`)
+    : words(
+        ends.map(en).join(' and '),
+        closed ? `应在 ${low} 到 ${high} 之间` : `应${ends.map(zh).join('、')}`,
+      )
 }
 
 export function missingUnit(span: Span, written: string, what: UnitKind): Diagnostic {
@@ -154,7 +181,7 @@ export function unknownParam(span: Span, name: string, known: readonly string[])
     words(`there is no parameter '${name}'`, `没有参数 '${name}'`),
     span,
     meant(near, words('unknown parameter', '未知的参数')),
-    { help: [listed(PARAMETERS, known)], fixes: rename(span, near) },
+    { help: [listed(PARAMETERS, known)], fixes: rename(span, near, false) },
   )
 }
 
@@ -196,7 +223,27 @@ export function wrongType(span: Span, name: string, wanted: Words, found: Words 
     'E109',
     words(`${name} has to be ${wanted.en}`, `${name} 应该是${wanted.zh}`),
     span,
-    words(`this is ${en(found)}`, `这里是 ${zh(found)}`),
+    words(`this is ${en(found)}`, typeof found === 'string' ? `这里是 ${found}` : `这里是${found.zh}`),
+  )
+}
+
+/** `yes` and `on` are words in YAML 1.2. */
+export function notTruth(span: Span, name: string, written: Words | string): Diagnostic {
+  const word = typeof written === 'string' ? written : ''
+  const ours = own(
+    { yes: 'true', on: 'true', y: 'true', no: 'false', off: 'false', n: 'false' },
+    word.toLowerCase(),
+  )
+  if (ours === undefined) return wrongType(span, name, A.truth, written)
+  return problem(
+    'E109',
+    words(`${name} has to be true or false`, `${name} 应该是 true 或 false`),
+    span,
+    words(`write ${ours}`, `写成 ${ours}`),
+    {
+      notes: [words(`in YAML 1.2 '${word}' is a text`, `在 YAML 1.2 里 '${word}' 是文本`)],
+      fixes: rename(span, ours),
+    },
   )
 }
 

@@ -20,3 +20,66 @@ export function missingSource(span: Span, name: string, pattern: string): Diagno
     },
   )
 }
+
+/** `share` of the responses contains Han characters. */
+export function bleuOnChinese(span: Span, stage: string, files: string, share: number): Diagnostic {
+  const percent = Math.round(share * 100)
+  return problem(
+    'W206',
+    words('BLEU without a Chinese tokenizer', 'BLEU 没有使用中文分词'),
+    span,
+    words('the default 13a splits at spaces', '默认的 13a 按空格切分'),
+    {
+      notes: [
+        words(
+          `${percent}% of the responses sampled from ${files} contain Han characters: most sentences would be one single word`,
+          `从 ${files} 抽样的回答里有 ${percent}% 含汉字：大多数句子会被当成一个词`,
+        ),
+      ],
+      help: [`stages.${stage}.with.bleu_tokenizer: zh`],
+    },
+  )
+}
+
+/** Marks of a merge that nobody has finished; `theirs` is where the other side begins. */
+export function lockConflict(span: Span, theirs: Span | null): Diagnostic {
+  const { path } = span.source
+  return problem(
+    'E303',
+    words('the lock file holds conflict markers', '锁文件里有合并冲突标记'),
+    span,
+    words('git left both sides here', 'git 在这里留下了两边的内容'),
+    {
+      secondary: theirs === null ? [] : [{ span: theirs, text: words('the other side', '另一边') }],
+      notes: [
+        words('what the lock says can be found again from the results', '锁文件的内容可以从已有结果重新得出'),
+      ],
+      help: [
+        'sluice lock --resolve',
+        words(
+          `or take either side and run again: git checkout --theirs ${path}`,
+          `或任选一边再运行：git checkout --theirs ${path}`,
+        ),
+      ],
+    },
+  )
+}
+
+export function lockDamaged(span: Span): Diagnostic {
+  const { path } = span.source
+  return problem(
+    'E304',
+    words('the lock file is damaged', '锁文件已损坏'),
+    span,
+    words('sluice does not write such a line', 'sluice 不会写出这样的一行'),
+    {
+      help: [
+        `git checkout ${path}`,
+        words(
+          'or delete the file: the next complete run writes it again',
+          '或删掉它：下次完整运行会重新写出',
+        ),
+      ],
+    },
+  )
+}

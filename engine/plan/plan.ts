@@ -2,8 +2,8 @@
 import type { Pipeline, Stage } from '../../dsl/pipeline.ts'
 import type { Span } from '../../dsl/source.ts'
 import type { Digest } from '../artifact.ts'
-import { canonicalJson } from '../artifact.ts'
 import type { Environment, FoundSource } from '../environment.ts'
+import { lockedManifest } from '../lock/facts.ts'
 import type { Lock } from '../lock-file.ts'
 import type { Lookup, Result } from '../store/results.ts'
 import { differences, keyOf, manifestOf } from './manifest.ts'
@@ -157,10 +157,7 @@ function manifestBefore(stage: Stage, inputs: PlanInputs): Manifest | null {
   const key = facts['key']
   const known = typeof key === 'string' ? inputs.read(key as Digest) : null
   if (known !== null) return known.manifest
-  const kept = Object.entries(facts).filter(([fact]) =>
-    /^(with|input|op|runtime)\.|^(kind|version|format)$/.test(fact),
-  )
-  return Object.fromEntries(kept.map(([fact, value]) => [fact, canonicalJson(value)]))
+  return lockedManifest(facts)
 }
 
 function isUpstream(reason: Reason, upstream: readonly Reason[]): boolean {

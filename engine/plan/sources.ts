@@ -1,9 +1,10 @@
 /** Finds the files of a pipeline's sources and digests them by content. */
 import { statSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
-import type { PipelineSource } from '../../dsl/pipeline.ts'
+import type { PipelineSource, SourceSchema } from '../../dsl/pipeline.ts'
+import type { RowFields } from '../../workers/protocol/messages.ts'
 import { treeOf } from '../artifact.ts'
-import type { TreeFile } from '../artifact.ts'
+import type { Tree, TreeFile } from '../artifact.ts'
 import type { FoundSource } from '../environment.ts'
 import type { StatCache } from '../store/digest.ts'
 
@@ -32,19 +33,38 @@ export async function findSource(
     typeof source.from === 'string'
       ? null
       : Object.fromEntries(Object.entries(found).map(([split, paths]) => [split, paths.map(inside)]))
+  const { schema } = source
+  const marks = [
+    ...Object.entries(splits ?? {}).flatMap(([split, paths]) => paths.map((path) => `${split}: ${path}`)),
+    ...Object.entries(schema ?? {}).map(([role, field]) => `schema.${role}: ${field}`),
+  ]
   return {
-    digest: splits === null ? files.digest : treeOf([...files.files, ...splitMarks(splits)]).digest,
+    digest: marks.length === 0 ? files.digest : treeOf([...files.files, ...marks.map(mark)]).digest,
     dir,
     files: files.files.map((file) => file.path),
     ...(splits === null ? {} : { splits }),
+    ...(schema === undefined ? {} : { fields: fieldsOf(schema) }),
   }
 }
 
-/** Which file is which split is part of the content. */
-function splitMarks(splits: Readonly<Record<string, readonly string[]>>): readonly TreeFile[] {
-  return Object.entries(splits).flatMap(([split, paths]) =>
-    paths.map((path) => ({ path: `${split}: ${path}`, size: 0, digest: '' as TreeFile['digest'] })),
-  )
+/** The files of a source as they are now, none of them read. */
+export async function filesOfSource(source: PipelineSource, root: string): Promise<readonly string[]> {
+  const patterns = typeof source.from === 'string' ? [source.from] : Object.values(source.from)
+  return (await Promise.all(patterns.map((pattern) => filesOf(pattern, root)))).flat()
+}
+
+/** Which file is which split, and which field is the prompt, is part of the content. */
+function mark(text: string): TreeFile {
+  return { path: text, size: 0, digest: '' as TreeFile['digest'] }
+}
+
+function fieldsOf({ input, output, id }: SourceSchema): RowFields {
+  return { prompt: input, response: output, ...(id === undefined ? {} : { id }) }
+}
+
+/** The files of a source by content, without what its splits and fields add to its digest. */
+export function sourceTree({ dir, files }: FoundSource, stats: StatCache): Tree {
+  return treeOf(files.map((path): TreeFile => ({ path, ...stats.digest(join(dir, path)) })))
 }
 
 async function filesOf(pattern: string, root: string): Promise<readonly string[]> {

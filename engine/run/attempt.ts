@@ -308,8 +308,13 @@ function jobOf(
 
 function layOut(input: StageInput, dir: string, stores: Stores): InputFiles {
   if (input.type === 'source') {
-    const { dir: folder, files, splits } = input.found
-    return { dir: folder, files, ...(splits === undefined ? {} : { splits }) }
+    const { dir: folder, files, splits, fields } = input.found
+    return {
+      dir: folder,
+      files,
+      ...(splits === undefined ? {} : { splits }),
+      ...(fields === undefined ? {} : { fields }),
+    }
   }
   const tree = stores.blobs.openTree(input.artifact.tree)
   if ('lost' in tree) throw new Error(tree.lost)

@@ -2,7 +2,7 @@
 import type { Stage } from '../../dsl/pipeline.ts'
 import { judge } from '../../dsl/judge.ts'
 import type { Scores, ScoreSet, Slices, Verdict, Yardstick } from '../../dsl/judge.ts'
-import type { Artifact } from '../artifact.ts'
+import type { Artifact, Digest } from '../artifact.ts'
 import type { StageKind } from '../stage-kind.ts'
 import type { BlobStore } from '../store/blobs.ts'
 import type { Result } from '../store/results.ts'
@@ -88,7 +88,7 @@ export function judgeGate(stage: Stage, world: GateWorld): Verdict {
     sizes: sizesOf(gate.judged, world),
     resample: resampler((space) => {
       const name = space === null ? gate.judged : space === 'baseline' ? gate.baseline : space
-      return name === null ? null : metricsOf(name, world)
+      return name === null ? null : (metricsOf(name, world) ?? keptArtifact(world.yardsticks[name]))
     }, world.blobs),
   }
   return judge(gate, scores)
@@ -107,6 +107,12 @@ function metricsOf(name: string, world: GateWorld): Artifact | null {
   const stage = stageOf(name, world)
   const port = stage === null ? null : metricsPort(stage)
   return port === null ? null : (world.resultOf(name)?.outputs[port] ?? null)
+}
+
+/** The metrics that `main` or `last` were read from; whether this store has their rows is another question. */
+function keptArtifact(scores: Yardstick | undefined): Artifact | null {
+  if (scores === undefined || 'missing' in scores || scores.artifact === undefined) return null
+  return { type: 'metrics', tree: scores.artifact as Digest, bytes: 0 }
 }
 
 function scoresOf(name: string, world: GateWorld): Yardstick {

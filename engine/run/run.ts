@@ -5,13 +5,15 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { holdsNow } from '../../dsl/condition-facts.ts'
 import type { ConditionFacts } from '../../dsl/condition-facts.ts'
-import type { Pipeline, RetryCause, Stage } from '../../dsl/pipeline.ts'
+import type { Gate, Pipeline, RetryCause, Stage } from '../../dsl/pipeline.ts'
 import type { Verdict, Yardstick } from '../../dsl/judge.ts'
 import type { Json } from '../../dsl/stage-signature.ts'
 import type { Digest } from '../artifact.ts'
 import type { Environment, FoundSource, Stores } from '../environment.ts'
-import { writeLock } from '../lock-file.ts'
-import type { Lock } from '../lock-file.ts'
+import { LockError, readLock, writeLock } from '../lock-file.ts'
+import type { Facts, Lock } from '../lock-file.ts'
+import { choiceFacts, scoreFacts, sourceFacts, stageFacts, wiringFacts } from '../lock/facts.ts'
+import { settleGates } from '../lock/settle.ts'
 import { keyOf } from '../plan/manifest.ts'
 import { forceOf, stageManifest } from '../plan/plan.ts'
 import { writeAtomic } from '../store/atomic.ts'
@@ -37,8 +39,8 @@ export interface RunRequest {
   /** Stages to bring up to date with all they need; null is the whole pipeline. */
   readonly targets: readonly string[] | null
   readonly forced: ReadonlySet<string>
-  /** `main` and `last`: what does not come from this run. */
-  readonly yardsticks: Readonly<Record<string, Yardstick>>
+  /** `main` and `last` for a gate: what does not come from this run. */
+  readonly yardsticks: (gate: Gate) => Readonly<Record<string, Yardstick>>
   /** Why a stage runs, in one line, for the log. */
   readonly reasonOf: (stage: string) => string
   /** What `when:` may ask of the run: `run.branch` and the like. */
@@ -96,7 +98,7 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
       const exitCode = exitCodeOf(finished, request.signal)
       const complete = request.targets === null && [0, 3, 4].includes(exitCode)
       if (complete && request.lockPath !== null)
-        writeLock(request.lockPath, lockOf(pipeline, finished, request))
+        writeLock(request.lockPath, lockOf(pipeline, finished, request, id))
       request.stores.stats.save()
       emit({ type: 'run.done', exitCode, durationMs: Math.round(performance.now() - began) })
       return { exitCode, state, results: finished.results, verdicts: finished.verdicts }
@@ -163,7 +165,7 @@ async function runStages(
     cached: new Set(),
   }
   const waiting = new Set(stages)
-  const running = new Map<string, Promise<{ stage: Stage; outcome: AttemptOutcome }>>()
+  const running = new Map<string, Promise<Tried>>()
   const ranks = ranksOf(stages)
   const byName = new Map(stages.map((stage) => [stage.name, stage]))
 
@@ -184,10 +186,7 @@ async function runStages(
     const reason = request.reasonOf(stage.name)
     const attempt = { stage, key, manifest, inputs, run: id, number: 1, rank: ranks.get(stage.name) ?? 0 }
     const tools = { environment, stores, pool, slots, emit }
-    running.set(
-      stage.name,
-      tryRepeatedly(attempt, tools, reason, signal).then((outcome) => ({ stage, outcome })),
-    )
+    running.set(stage.name, tryRepeatedly(attempt, tools, reason, signal))
   }
 
   const settle = (stage: Stage, outcome: AttemptOutcome) => {
@@ -246,12 +245,15 @@ async function runStages(
     }
     if (moved) continue
     if (running.size === 0) break
-    const { stage, outcome } = await Promise.race(running.values())
+    const { stage, outcome, release } = await Promise.race(running.values())
     running.delete(stage.name)
     try {
       settle(stage, outcome)
     } catch (error) {
       settle(stage, { type: 'failed', ...machineFailure(error, signal), log: null })
+    } finally {
+      // Only now, so that the log says that a stage is done before it says that another took its place.
+      release()
     }
   }
   if (waiting.size > 0)
@@ -336,31 +338,43 @@ function factsOf(
   return facts
 }
 
+interface Tried {
+  readonly stage: Stage
+  readonly outcome: AttemptOutcome
+  /** Gives back what the stage claimed. */
+  readonly release: () => void
+}
+
 /** Tries a stage as often as its `retry:` allows; what it claims is held over all tries. */
 async function tryRepeatedly(
   first: Attempt,
   tools: AttemptTools,
   reason: string,
   signal: AbortSignal,
-): Promise<AttemptOutcome> {
+): Promise<Tried> {
   const { stage, key, rank } = first
   const held: (() => void)[] = []
+  const ended = (outcome: AttemptOutcome): Tried => ({
+    stage,
+    outcome,
+    release: () => {
+      for (const give of held) give()
+    },
+  })
   try {
     for (const [name, amount] of claimsOf(stage))
       held.push(await tools.slots.take(name, rank, signal, amount))
     for (let number = 1; ; number++) {
       tools.emit({ type: 'stage.start', stage: stage.name, key, attempt: number, reason })
       const outcome = await tryStage({ ...first, number }, tools, signal)
-      if (outcome.type === 'done' || !mayRetry(stage, outcome.cause, number)) return outcome
+      if (outcome.type === 'done' || !mayRetry(stage, outcome.cause, number)) return ended(outcome)
       const waitMs = (stage.retry?.backoffMs ?? 0) * 2 ** (number - 1)
       const { cause, message } = outcome
       tools.emit({ type: 'stage.retry', stage: stage.name, attempt: number, cause, message, waitMs })
       await sleep(waitMs, undefined, { signal })
     }
   } catch (error) {
-    return { type: 'failed', ...machineFailure(error, signal), log: null }
-  } finally {
-    for (const give of held) give()
+    return ended({ type: 'failed', ...machineFailure(error, signal), log: null })
   }
 }
 
@@ -393,7 +407,8 @@ function judgeNow(
   request: RunRequest,
   emit: (event: RunEvent) => void,
 ): void {
-  const { yardsticks, environment, stores } = request
+  const { environment, stores } = request
+  const yardsticks = stage.gate === null ? {} : request.yardsticks(stage.gate)
   const resultOf = (name: string) => finished.results.get(name) ?? null
   const world = { stages, kinds: environment.kinds, resultOf, yardsticks, blobs: stores.blobs }
   const verdict = judgeGate(stage, world)
@@ -471,42 +486,35 @@ function exitCodeOf(finished: Finished, signal: AbortSignal): number {
   return EXIT_ORDER.find((code) => codes.has(code)) ?? 0
 }
 
-function lockOf(pipeline: Pipeline, finished: Finished, request: RunRequest): Lock {
-  const stages: Record<string, Record<string, Json>> = {}
-  const scores: Record<string, Record<string, Json>> = {}
-  const gates: Record<string, Record<string, Json>> = {}
-  const wiring: Record<string, Record<string, Json>> = {}
-  const sources: Record<string, Record<string, Json>> = {}
-  for (const [name, found] of Object.entries(request.sources))
-    sources[name] = { digest: found.digest, files: found.files.length }
+function lockOf(pipeline: Pipeline, finished: Finished, request: RunRequest, run: string): Lock {
+  const stages: Record<string, Facts> = {}
+  const scores: Record<string, Facts> = {}
+  const gates: Record<string, Facts> = {}
+  const wiring: Record<string, Facts> = {}
+  const sources: Record<string, Facts> = {}
+  for (const [name, found] of Object.entries(request.sources)) sources[name] = sourceFacts(found)
   for (const stage of pipeline.stages) {
-    wiring[stage.name] = Object.fromEntries(
-      Object.entries(stage.inputs).map(([port, from]) => [
-        port,
-        from.type === 'source' ? `sources.${from.source}` : `${from.stage}.${from.port}`,
-      ]),
-    )
+    wiring[stage.name] = wiringFacts(stage)
     const verdict = finished.verdicts.get(stage.name)
     if (verdict !== undefined) gates[stage.name] = { verdict: verdict.verdict }
     const result = finished.results.get(stage.name)
     if (result === undefined) continue
-    const made = Object.entries(result.outputs).map(([port, artifact]) => [`out.${port}`, artifact.tree])
-    const manifest = Object.entries(result.manifest).map(([name, value]) => [name, JSON.parse(value) as Json])
-    stages[stage.name] = { ...Object.fromEntries([...manifest, ...made]), key: result.key } as Record<
-      string,
-      Json
-    >
+    stages[stage.name] = stage.selection === null ? stageFacts(result) : choiceFacts(result, stage)
     const port = metricsPort(stage)
     const artifact = port === null ? undefined : result.outputs[port]
     const metrics = artifact === undefined ? null : readMetrics(artifact, request.stores.blobs)
-    if (metrics !== null && !('missing' in metrics)) {
-      const values = Object.entries(metrics.metrics).map(([name, { value }]) => [name, value])
-      scores[stage.name] = {
-        ruler: metrics.ruler,
-        rows: metrics.rows,
-        ...(Object.fromEntries(values) as Record<string, Json>),
-      }
-    }
+    if (metrics !== null && !('missing' in metrics)) scores[stage.name] = scoreFacts(metrics)
   }
-  return { gates, scores, sources, stages, wiring }
+  const lock = { gates, scores, sources, stages, wiring }
+  return settleGates(lock, lockBefore(request.lockPath), { run, at: new Date().toISOString().slice(0, 10) })
+}
+
+/** What the lock said before this run; null if a merge broke it meanwhile, since it is about to be written anew. */
+function lockBefore(path: string | null): Lock | null {
+  try {
+    return path === null ? null : readLock(path)
+  } catch (error) {
+    if (error instanceof LockError) return null
+    throw error
+  }
 }

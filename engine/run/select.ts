@@ -113,7 +113,7 @@ function best(trials: readonly Trial[], { by, tie }: Selection): Trial | null {
 }
 
 function smaller(a: Json | undefined, b: Json | undefined): boolean {
-  return typeof a === 'number' && typeof b === 'number' ? a < b : String(a) < String(b)
+  return typeof a === 'number' && typeof b === 'number' ? a < b : JSON.stringify(a) < JSON.stringify(b)
 }
 
 function resultOfChoice(winner: Trial, considered: number, { by, of }: Selection): Result {

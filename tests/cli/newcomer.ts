@@ -157,7 +157,7 @@ export function launch(
 ): Running {
   const child = spawn(process.execPath, [...nodeArgs, LAUNCHER, ...argv], {
     cwd,
-    env: { ...process.env, SLUICE_LANG: 'en', ...environment },
+    env: { ...process.env, SLUICE_LANG: 'en', GITHUB_ACTIONS: '', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const printed = { stdout: '', stderr: '' }

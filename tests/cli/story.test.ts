@@ -59,7 +59,7 @@ describe('the first steps', () => {
     const run = await project.sluice('run')
     expect(run.code).toBe(3)
     expect(run.stdout).toContain('everything cached')
-    expect(run.stdout).toMatch(/✗ perplexity <= 1\.01 +perplexity [\d.]+ +short by [\d.]+ +pipelines/)
+    expect(run.stdout).toMatch(/✗ perplexity <= 1\.01 +[\d.]+ +> +1\.010 +short by [\d.]+ +pipelines/)
     expect(await project.sluice('gate')).toMatchObject({ code: 3 })
   })
 })
@@ -84,8 +84,8 @@ describe('the lock file', () => {
     for (const verb of ['run', 'plan']) {
       const { code, stderr } = await project.sluice(verb)
       expect(code).toBe(2)
-      expect(stderr).toMatch(/^pipelines\/tiny\.pipeline\.lock:5 holds conflict markers/)
-      expect(stderr).toContain('git checkout --theirs')
+      expect(stderr).toMatch(/^error E303: .*\n +--> pipelines\/tiny\.pipeline\.lock:5:1/)
+      expect(stderr).toContain('sluice lock --resolve')
     }
   })
 })

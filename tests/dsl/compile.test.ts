@@ -21,7 +21,7 @@ function compiled(
 ) {
   const { value, diagnostics } = compile({ path: 't', text }, kinds, { params })
   if (value === undefined)
-    throw new Error(diagnostics.map((each) => `${each.code} ${each.message}`).join('\n'))
+    throw new Error(diagnostics.map((each) => `${each.code} ${each.message.en}`).join('\n'))
   const stages = new Map(value.stages.map((stage) => [stage.name, stage]))
   return { value, diagnostics, stages }
 }
@@ -31,6 +31,23 @@ const codes = (
   params: Readonly<Record<string, Json>> = {},
   kinds: Readonly<Record<string, StageSignature>> = stageKinds,
 ): readonly string[] => compile({ path: 't', text }, kinds, { params }).diagnostics.map((each) => each.code)
+
+it('keeps the schema of a source, and says nothing where none is written', () => {
+  const source = (schema: string) =>
+    compiled(
+      `version: 1\nname: t\nmodel: m\nsources: { news: { type: dataset, from: n.jsonl${schema} } }\n${FLOW}stages:\n${SPLIT}${GATE}`,
+    ).value.sources['news']
+  expect(source(', schema: { output: summary, input: article }')?.schema).toEqual({
+    input: 'article',
+    output: 'summary',
+  })
+  expect(source(', schema: { input: a, output: b, id: c }')?.schema).toEqual({
+    input: 'a',
+    output: 'b',
+    id: 'c',
+  })
+  expect(source('')).not.toHaveProperty('schema')
+})
 
 describe('the demo', () => {
   it('compiles without a word, and every port is wired as people expect', () => {

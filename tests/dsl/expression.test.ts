@@ -102,7 +102,7 @@ function value(text: string): unknown {
     poisoned: new Set(['bad']),
     pipeline: 'demo',
     env: { HOME_DIR: '/x' },
-    matrix: { point: { r: 4 }, declared: null },
+    matrix: { point: { r: 4 }, declared: null, poisoned: false },
     names: null,
   }
   const result = evaluate(tree, scope, out)

@@ -62,12 +62,16 @@ async function ask(
   op: string,
   options = {},
   signal = never,
+  onMessage: (message: FromWorker) => void = () => undefined,
 ): Promise<{ outcome: JobOutcome; messages: FromWorker[]; printed: string }> {
   const messages: FromWorker[] = []
   let printed = ''
   const job = { type: 'job', id: op, op, with: options, inputs: {}, outputs: {}, threads: 3 } as const
   const listener = {
-    message: (message: FromWorker) => messages.push(message),
+    message: (message: FromWorker) => {
+      messages.push(message)
+      onMessage(message)
+    },
     output: (text: string) => (printed += text),
   }
   const outcome = await pool.run('test', job, listener, signal)
@@ -124,8 +128,9 @@ describe('a job', () => {
 
   test('stops at its next checkpoint', async () => {
     const stop = new AbortController()
-    const running = ask('loop', {}, stop.signal)
-    setTimeout(() => stop.abort(), 200)
+    const running = ask('loop', {}, stop.signal, (message) => {
+      if (message.type === 'progress') stop.abort()
+    })
     expect((await running).outcome).toMatchObject({ type: 'failed', kind: 'cancelled' })
   })
 })

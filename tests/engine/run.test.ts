@@ -229,7 +229,7 @@ describe('gates', () => {
     expect(ran.status).toMatchObject({ gate: 'judged', publish: 'done' })
     expect(JSON.parse(out('gate/verdict.json'))).toMatchObject({ verdict: 'pass' })
     const lock = readLock(join(root, 'toy.pipeline.lock'))
-    expect(lock?.['gates']).toEqual({ gate: { verdict: 'pass' } })
+    expect(lock?.['gates']?.['gate']).toMatchObject({ verdict: 'pass', run: ran.state.run })
     expect(lock?.['scores']?.['eval']).toEqual({ bleu: 0.5, rows: 4, ruler: 'r' })
     expect(lock?.['wiring']?.['gate']).toEqual({ metrics: 'eval.scores' })
     expect(Object.keys(lock?.['stages'] ?? {})).toEqual(['beside', 'eval', 'eval-base', 'publish'])
@@ -240,13 +240,17 @@ describe('gates', () => {
   })
 
   test('a failing gate is exit 3 and stops what waits for it; the rest runs; it is judged every time', async () => {
+    const locks: string[] = []
     for (const publish of ['first', 'second']) {
       const ran = await go(root, gated(gateOf(above(0.9)), 0.5))
       expect(ran.exitCode, publish).toBe(3)
       expect(ran.status).toMatchObject({ gate: 'judged', publish: 'skipped' })
       expect(ran.state.stages.get('publish')?.skippedBecause).toBe('the gate gate did not pass')
+      locks.push(readFileSync(join(root, 'toy.pipeline.lock'), 'utf8'))
     }
-    expect(readLock(join(root, 'toy.pipeline.lock'))?.['gates']).toEqual({ gate: { verdict: 'fail' } })
+    // The verdict is the same on the same scores: it keeps its run and day, and no byte of the lock changes.
+    expect(locks[1]).toBe(locks[0])
+    expect(locks[0]).toMatch(/gate:\n {4}at: "\d{4}-\d\d-\d\d"\n {4}run: "[\da-f-]+"\n {4}verdict: "fail"\n/)
     expect([...lines(mark)].sort()).toEqual(['base', 'beside', 'eval'])
   })
 

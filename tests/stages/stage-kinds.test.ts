@@ -9,12 +9,20 @@ import { stageKinds } from '../../stages/catalogue.ts'
 const ajv = new Ajv2020({ strict: true, useDefaults: true, allowUnionTypes: true })
 ajv.addKeyword({ keyword: 'x-type', schemaType: 'string' })
 
+/** Options whose absence means that nothing is asked for, or that have to be written. */
+const WITHOUT_DEFAULT: Readonly<Record<string, readonly string[]>> = {
+  'lora-train': ['max_steps'],
+  select: ['by', 'where', 'tie', 'at_least'],
+}
+/** What a kind's required options may be set to. */
+const REQUIRED: Readonly<Record<string, JsonObject>> = { select: { by: 'best perplexity' } }
+
 function propertiesOf(kind: StageKind): Readonly<Record<string, JsonObject>> {
   return kind.options['properties'] as unknown as Readonly<Record<string, JsonObject>>
 }
 
 function resolve(kind: StageKind, given: JsonObject = {}): JsonObject {
-  const options: Record<string, Json> = structuredClone(given)
+  const options: Record<string, Json> = { ...REQUIRED[kind.name], ...structuredClone(given) }
   const validate = ajv.compile(kind.options)
   if (!validate(options)) throw new Error(ajv.errorsText(validate.errors))
   return options
@@ -22,7 +30,7 @@ function resolve(kind: StageKind, given: JsonObject = {}): JsonObject {
 
 test('the catalogue has the stage kinds under their own names', () => {
   expect(Object.keys(stageKinds).sort()).toEqual(
-    ['clean', 'eval', 'gate', 'lora-train', 'pretrain', 'split', 'tokenize'].sort(),
+    ['clean', 'eval', 'gate', 'lora-train', 'pretrain', 'select', 'shrink', 'split', 'tokenize'].sort(),
   )
   for (const [name, kind] of Object.entries(stageKinds)) expect(kind.name).toBe(name)
 })
@@ -32,13 +40,15 @@ describe.each(Object.values(stageKinds))('$name', (kind) => {
     expect(kind.options).toMatchObject({ type: 'object', additionalProperties: false })
     for (const [name, schema] of Object.entries(propertiesOf(kind))) {
       expect(schema['description'], name).toMatch(/^[^\n]{8,140}\.$/)
+      if (WITHOUT_DEFAULT[kind.name]?.includes(name)) continue
       expect(schema, name).toHaveProperty('default')
       const validate = ajv.compile({ type: 'object', properties: { [name]: schema } })
       expect(validate({ [name]: schema['default'] }), `${name}: ${ajv.errorsText(validate.errors)}`).toBe(
         true,
       )
     }
-    expect(Object.keys(resolve(kind)).sort()).toEqual(Object.keys(propertiesOf(kind)).sort())
+    const silent = (WITHOUT_DEFAULT[kind.name] ?? []).filter((name) => !(name in (REQUIRED[kind.name] ?? {})))
+    expect([...Object.keys(resolve(kind)), ...silent].sort()).toEqual(Object.keys(propertiesOf(kind)).sort())
     expect(() => resolve(kind, { no_such_option: 1 })).toThrow(/additional/)
   })
 
@@ -72,7 +82,7 @@ describe.each(Object.values(stageKinds))('$name', (kind) => {
       }
       expect(JSON.stringify(step.with)).not.toMatch(/null/)
     }
-    if (kind.name !== 'gate') expect(filled.sort()).toEqual(Object.keys(outputs).sort())
+    if (kind.decides === undefined) expect(filled.sort()).toEqual(Object.keys(outputs).sort())
     expect(kind.steps(options)).toEqual(kind.steps(options))
   })
 })

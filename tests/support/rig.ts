@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Pipeline, PipelineSource, Reference, Stage } from '../../dsl/pipeline.ts'
 import type { Span } from '../../dsl/source.ts'
+import type { Yardstick } from '../../dsl/judge.ts'
 import type { JsonObject } from '../../dsl/stage-signature.ts'
 import { openStores } from '../../engine/environment.ts'
 import type { Environment, FoundSource } from '../../engine/environment.ts'
@@ -115,13 +116,15 @@ export interface Ran extends RunOutcome {
   readonly digests: Readonly<Record<string, string>>
 }
 
-export interface RunChanges extends Partial<Omit<RunRequest, 'environment' | 'pipeline'>> {
+export interface RunChanges extends Partial<Omit<RunRequest, 'environment' | 'pipeline' | 'yardsticks'>> {
   readonly environment?: Partial<Environment>
+  /** The same for every gate. */
+  readonly yardsticks?: Readonly<Record<string, Yardstick>>
   readonly onEvent?: (event: Logged) => void
 }
 
 export async function go(root: string, pipeline: Pipeline, changes: RunChanges = {}): Promise<Ran> {
-  const { environment: different, onEvent, ...request } = changes
+  const { environment: different, onEvent, yardsticks = {}, ...request } = changes
   const environment = environmentAt(root, different)
   const stores = openStores(environment.stateDir)
   const sources: Record<string, FoundSource> = {}
@@ -138,7 +141,7 @@ export async function go(root: string, pipeline: Pipeline, changes: RunChanges =
     sources,
     targets: null,
     forced: new Set(),
-    yardsticks: {},
+    yardsticks: () => yardsticks,
     facts: {},
     capacity: {},
     reasonOf: () => 'test',

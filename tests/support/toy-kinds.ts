@@ -39,6 +39,12 @@ export const toyKinds: Readonly<Record<string, StageKind>> = {
     outputs: () => ({ scores: 'metrics' }),
     steps: (options) => [act(options, { scores: 'scores' })],
   }),
+  choice: kind('choice', {
+    decides: 'select',
+    inputs: { metrics: { ...port('metrics'), many: true }, adapter: { ...port('dataset'), many: true } },
+    outputs: () => ({ adapter: 'dataset', metrics: 'metrics' }),
+    steps: () => [],
+  }),
   gate: kind('gate', {
     decides: 'gate',
     inputs: { metrics: port('metrics') },

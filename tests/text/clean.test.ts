@@ -122,11 +122,46 @@ test('data of which nothing is left is a failure with the counts', async () => {
   expect(failure.message).toBe('cleaning removed all 3 rows: 2 blank, 1 mojibake')
 })
 
-test('other field names are noted, and so is little data', async () => {
-  const ran = await clean([{ question: 'a', answer: 'b', tag: 'x' }])
+test('other field names are noted, what is left out is counted, and so is little data', async () => {
+  const ran = await clean([{ question: 'a', answer: 'b', tag: 'x', list: [1] }])
   expect(ran.notes).toEqual([
     'info: d.jsonl: rows are read as question/answer',
-    'info: d.jsonl: these fields are not used: tag',
+    'info: d.jsonl: these fields are left out: list (1 row); kept are text, numbers, true and false',
     expect.stringMatching(/^warning: only 1 rows are left/),
   ])
+})
+
+test('further fields pass unchanged and take no part in the id', async () => {
+  const plain = await clean([row('问：你好,吗', 'b')])
+  const more = { section: '问：城市,新闻', rank: 1.5, checked: true }
+  const ran = await clean([{ ...(row('问：你好,吗', 'b') as JsonObject), ...more }])
+  expect(await ran.rows('all.jsonl')).toEqual([{ ...(await plain.rows('all.jsonl'))[0], ...more }])
+})
+
+test('of duplicates the fields of the first stay, and rows that said otherwise are counted', async () => {
+  const said = (section: string): Json => ({ prompt: 'a', response: '1', section })
+  const ran = await clean([said('x'), said('y'), said('x'), row('a', '1')])
+  expect(await ran.rows('all.jsonl')).toMatchObject([{ prompt: 'a', section: 'x' }])
+  expect(rule(ran, 'duplicate')).toMatchObject({ rows: 3, removes: true })
+  expect(rule(ran, 'duplicate_fields')).toMatchObject({
+    rows: 2,
+    removes: false,
+    examples: [
+      { row: 'd.jsonl:2', before: '{"section":"y"}', after: '{"section":"x"}' },
+      { row: 'd.jsonl:4', before: '{}', after: '{"section":"x"}' },
+    ],
+  })
+})
+
+test('an id that the schema names is kept; any other is made from what the row says', async () => {
+  const rows = [{ key: 'k-1', article: ' a  b', summary: 's' }]
+  const input = await inputOf({ 'd.jsonl': jsonl(rows) })
+  const fields = { prompt: 'article', response: 'summary' }
+  const idOf = async (schema: object): Promise<string | undefined> => {
+    const ran = await runOp(run, DEFAULTS, { data: { ...input, fields: { ...fields, ...schema } } }, 'data')
+    expect(ran.notes).toEqual([expect.stringMatching(/^warning: only 1 rows/)])
+    return (await ran.rows('all.jsonl'))[0]?.id
+  }
+  expect(await idOf({ id: 'key' })).toBe('k-1')
+  expect(await idOf({})).toMatch(/^[0-9a-f]{12}$/)
 })

@@ -53,16 +53,92 @@ test('fields are found per file', async () => {
   })
   const read = await readRows(input)
   expect(read.splits.get('all')).toEqual([
-    { id: null, prompt: 'p', response: 'r', place: 'a.jsonl:1' },
-    { id: '7', prompt: 'q', response: 'a', place: 'b/b.jsonl:1' },
-    { id: null, prompt: 'i\nn', response: 'o', place: 'c.jsonl:1' },
+    { id: null, prompt: 'p', response: 'r', fields: { source: 'x' }, place: 'a.jsonl:1' },
+    { id: '7', prompt: 'q', response: 'a', fields: {}, place: 'b/b.jsonl:1' },
+    { id: null, prompt: 'i\nn', response: 'o', fields: {}, place: 'c.jsonl:1' },
   ])
   expect(read.files.map((file) => file.mapping)).toEqual([
     'prompt/response',
     'question/answer',
     'instruction/output',
   ])
-  expect(read.files[0]?.ignored).toEqual(['source'])
+})
+
+test('text, numbers, true and false stay with the row; what cannot stay is counted', async () => {
+  const lines = [
+    '{"prompt":"p","response":"r","topic":"a","rank":2,"checked":false,"tags":["x"],"meta":{"a":1},"none":null}',
+    '{"prompt":"p","response":"r","__proto__":"plain","tags":[],"far":1e999}',
+  ]
+  const { splits, files } = await readRows(await inputOf({ 'd.jsonl': lines.join('\n') }))
+  const [first, second] = (splits.get('all') ?? []).map((row) => JSON.stringify(row.fields))
+  expect(first).toBe('{"checked":false,"rank":2,"topic":"a"}')
+  expect(second).toBe('{"__proto__":"plain"}')
+  expect(files[0]?.ignored).toEqual({ far: 1, meta: 1, tags: 2 })
+})
+
+test('names that a row needs for itself cannot be further fields', async () => {
+  const input = await inputOf({ 'd.jsonl': jsonl([{ question: 'q', answer: 'a', prompt: 'x', id: 5 }]) })
+  const { splits, files } = await readRows(input)
+  expect(splits.get('all')).toMatchObject([{ id: null, prompt: 'q', response: 'a', fields: {} }])
+  expect(files[0]?.ignored).toEqual({ prompt: 1 })
+})
+
+const NEWS = { prompt: 'article', response: 'summary' }
+
+test('a schema says which fields are prompt and response, whatever else the row has', async () => {
+  const rows = [{ article: 'a', summary: 's', section: 'sport', prompt: 'x', response: 'y' }]
+  const input = { ...(await inputOf({ 'd.jsonl': jsonl(rows) })), fields: NEWS }
+  const { splits, files } = await readRows(input)
+  expect(splits.get('all')).toMatchObject([
+    { id: null, prompt: 'a', response: 's', fields: { section: 'sport' } },
+  ])
+  expect(files[0]).toMatchObject({ mapping: 'article/summary', ignored: { prompt: 1, response: 1 } })
+})
+
+test('a schema may name the id, which is then a field no more', async () => {
+  const rows = [
+    { key: 'n-1', article: 'a', summary: 's' },
+    { key: 2, article: 'b', summary: 't', id: 'other' },
+  ]
+  const input = { ...(await inputOf({ 'd.jsonl': jsonl(rows) })), fields: { ...NEWS, id: 'key' } }
+  const { splits, files } = await readRows(input)
+  expect(splits.get('all')).toMatchObject([
+    { id: 'n-1', fields: {} },
+    { id: '2', fields: {} },
+  ])
+  expect(files[0]?.ignored).toEqual({ id: 1 })
+})
+
+const news = (more: object): string => jsonl([{ article: 'a', summary: 's', key: 'k', ...more }])
+
+test.each<readonly [string, string, RegExp]>([
+  [
+    'a row without the prompt',
+    `${news({})}{"text":"b","summary":"t","key":"l"}`,
+    /^d\.jsonl:2: no field "article", which the source's schema names; it has "text", "summary", "key"$/,
+  ],
+  ['no fields at all', '{}', /^d\.jsonl:1: no field "article".*; it has no fields$/],
+  [
+    'a prompt that is no text',
+    news({ article: 5 }),
+    /^d\.jsonl:1: "article" must be text, found the number 5$/,
+  ],
+  ['no id', news({ key: undefined }), /^d\.jsonl:1: "key" must be the row's id.*; it is not there$/],
+  ['an empty id', news({ key: '' }), /^d\.jsonl:1: "key" must be the row's id.*; found the string ""$/],
+  ['a nested id', news({ key: ['k'] }), /^d\.jsonl:1: "key" must be the row's id.*; found an array of 1$/],
+  ['an id twice', news({}) + news({ article: 'b' }), /^d\.jsonl:2: the key "k" is that of d\.jsonl:1, too$/],
+])('schema: %s', async (_, text, message) => {
+  const input = await inputOf({ 'd.jsonl': text })
+  const failure = await failureOf(readRows({ ...input, fields: { ...NEWS, id: 'key' } }))
+  expect(failure.kind).toBe('input')
+  expect(failure.message).toMatch(message)
+  expect(failure.help).toBeTruthy()
+})
+
+test('an id that two files of a source share is refused, too', async () => {
+  const input = await inputOf({ 'a.jsonl': news({}), 'b.jsonl': news({ article: 'b' }) })
+  const failure = await failureOf(readRows({ ...input, fields: { ...NEWS, id: 'key' } }))
+  expect(failure.message).toBe('b.jsonl:1: the key "k" is that of a.jsonl:1, too')
 })
 
 test('splits come from the source or from dataset.json', async () => {

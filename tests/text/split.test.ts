@@ -33,6 +33,24 @@ test('any order of the rows gives the same bytes', async () => {
   )
 })
 
+test('further fields stay with their rows, also where rows say the same', async () => {
+  const rows = ROWS.slice(0, 20).flatMap(({ prompt }, i) => [
+    { prompt, response: '同', section: 'b', rank: i },
+    { prompt, response: '同', section: 'a', rank: i },
+  ])
+  const texts = async (given: readonly Json[]): Promise<string> => {
+    const ran = await split(given)
+    return (await ran.text('train.jsonl')) + (await ran.text('test.jsonl'))
+  }
+  const text = await texts(rows)
+  expect(await texts([...rows].reverse())).toBe(text)
+  const written = text.split('\n').filter((line) => line !== '')
+  expect(written.map((line) => (JSON.parse(line) as { rank: number }).rank).sort((a, b) => a - b)).toEqual(
+    rows.map(({ rank }) => rank),
+  )
+  expect(new Set(written.map((line) => (JSON.parse(line) as { id: string }).id)).size).toBe(rows.length)
+})
+
 test('shares are about right, groups stay together, and another seed divides otherwise', async () => {
   const ran = await split(ROWS, { train: 0.6, validation: 0.2, test: 0.2 })
   const [train, validation, test] = await Promise.all(

@@ -95,6 +95,15 @@ test('a row is its prompt, its response and the end token; only the latter two a
   })
 })
 
+test('further fields go with the rows, not into the tokens', async () => {
+  const plain = await tokenize([row('ab', 'xyz')])
+  const ran = await tokenize([{ ...(row('ab', 'xyz') as JsonObject), section: 'sport', rank: 3 }])
+  expect(await ran.rows('all.jsonl')).toEqual([
+    { ...(row('ab', 'xyz') as JsonObject), section: 'sport', rank: 3 },
+  ])
+  expect(await read(ran)).toEqual(await read(plain))
+})
+
 test('loss_on all learns everything that something comes before', async () => {
   const tokens = await read(await tokenize([row('ab', 'x')], { loss_on: 'all' }))
   expect([...tokens.loss]).toEqual([0, 1, 1, 1, 1, 1])

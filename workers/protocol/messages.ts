@@ -11,6 +11,14 @@ export interface InputFiles {
   readonly files: readonly string[]
   /** For a dataset source that names its splits: split -> files. */
   readonly splits?: Readonly<Record<string, readonly string[]>>
+  /** For a dataset source with a schema: the fields that are the row's prompt, response and id. */
+  readonly fields?: RowFields
+}
+
+export interface RowFields {
+  readonly prompt: string
+  readonly response: string
+  readonly id?: string
 }
 
 export interface Job {

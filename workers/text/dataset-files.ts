@@ -4,10 +4,14 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { JsonObject } from '../protocol/json.ts'
 
+/** What a row says of itself besides prompt and response, such as its section or topic; never a name of `Row`. */
+export type Fields = Readonly<Record<string, string | number | boolean>>
+
 export interface Row {
   readonly id: string
   readonly prompt: string
   readonly response: string
+  readonly fields: Fields
 }
 
 /** Writes `<split>.jsonl` for every split, and `dataset.json` with row counts and `about` (which must not say `splits`). */
@@ -23,7 +27,8 @@ export async function writeDataset(
 }
 
 export async function writeRows(path: string, rows: readonly Row[]): Promise<void> {
-  const line = ({ id, prompt, response }: Row): string => `${JSON.stringify({ id, prompt, response })}\n`
+  const line = ({ id, prompt, response, fields }: Row): string =>
+    `${JSON.stringify({ id, prompt, response, ...fields })}\n`
   await writeFile(path, rows.map(line).join(''))
 }
 

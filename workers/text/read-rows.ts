@@ -2,7 +2,8 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { JobError } from '../op.ts'
-import type { InputFiles } from '../protocol/messages.ts'
+import type { InputFiles, RowFields } from '../protocol/messages.ts'
+import type { Fields } from './dataset-files.ts'
 
 /** One row as it was read. */
 export interface RawRow {
@@ -10,6 +11,8 @@ export interface RawRow {
   readonly id: string | null
   readonly prompt: string
   readonly response: string
+  /** What else the row says of itself. */
+  readonly fields: Fields
   /** `file:line`, for messages. */
   readonly place: string
 }
@@ -20,8 +23,8 @@ export interface ReadFile {
   readonly rows: number
   /** The fields that were taken as prompt and response, e.g. `question/answer`. */
   readonly mapping: string
-  /** Fields that nothing reads. */
-  readonly ignored: readonly string[]
+  /** Field that was left out -> in how many rows: nested values, and names that a row needs for itself. */
+  readonly ignored: Readonly<Record<string, number>>
 }
 
 export interface ReadRows {
@@ -33,34 +36,53 @@ export interface ReadRows {
 interface Mapping {
   readonly prompt: string
   readonly response: string
+  readonly id: string
   /** A field that is appended to the prompt where it is present. */
   readonly extra: string | null
+  /** Whether the source's schema says so, and not the first row. */
+  readonly declared: boolean
 }
 
+const guess = (prompt: string, response: string, extra: string | null = null): Mapping => ({
+  prompt,
+  response,
+  id: 'id',
+  extra,
+  declared: false,
+})
+
 const MAPPINGS: readonly Mapping[] = [
-  { prompt: 'prompt', response: 'response', extra: null },
-  { prompt: 'prompt', response: 'completion', extra: null },
-  { prompt: 'question', response: 'answer', extra: null },
-  { prompt: 'instruction', response: 'output', extra: 'input' },
+  guess('prompt', 'response'),
+  guess('prompt', 'completion'),
+  guess('question', 'answer'),
+  guess('instruction', 'output', 'input'),
 ]
+
+/** Names that a written row uses for itself. */
+const OWN_NAMES = ['id', 'prompt', 'response']
 
 const EXAMPLE = '{"prompt": "…", "response": "…"}'
 const HELP =
   'Every line must be one JSON object with text fields prompt and response ' +
   '(or question and answer, or instruction and output).'
 
+const FIX_SCHEMA =
+  'Every row of the source must have the fields that `schema` names; correct the row or the schema.'
+
 /**
- * Reads all rows of an input. Which fields are prompt and response is found per file from its first row, and every
- * other row of that file must have them too.
+ * Reads all rows of an input. Which fields are prompt and response is what the source's schema says; without one it
+ * is found per file from its first row, and every other row of that file must have them too.
  * Throws `JobError('input')` with `file:line` for whatever cannot be read; blank lines are skipped.
  */
 export async function readRows(input: InputFiles): Promise<ReadRows> {
   const splits = new Map<string, RawRow[]>()
   const files: ReadFile[] = []
+  const places = new Map<string, string>()
   for (const [split, names] of await filesOfSplits(input)) {
     const rows: RawRow[] = []
     for (const name of names) {
-      const read = parseRows(name, decode(name, await readBytes(input.dir, name)))
+      const read = parseRows(name, decode(name, await readBytes(input.dir, name)), input.fields)
+      if (input.fields?.id !== undefined) refuseSameIds(read.rows, input.fields.id, places)
       rows.push(...read.rows)
       files.push({ file: name, split, rows: read.rows.length, mapping: read.mapping, ignored: read.ignored })
     }
@@ -143,13 +165,14 @@ function firstBadByte(bytes: Uint8Array): number {
 interface ParsedFile {
   readonly rows: readonly RawRow[]
   readonly mapping: string
-  readonly ignored: readonly string[]
+  readonly ignored: Readonly<Record<string, number>>
 }
 
-function parseRows(file: string, text: string): ParsedFile {
+function parseRows(file: string, text: string, declared: RowFields | undefined): ParsedFile {
   const rows: RawRow[] = []
-  const ignored = new Set<string>()
-  let mapping: Mapping | null = null
+  const ignored = new Map<string, number>()
+  let mapping: Mapping | null =
+    declared === undefined ? null : { id: 'id', ...declared, extra: null, declared: true }
   for (const [index, line] of text.split(/\r\n|\n|\r/).entries()) {
     if (line.trim() === '') continue
     const place = `${file}:${index + 1}`
@@ -159,20 +182,73 @@ function parseRows(file: string, text: string): ParsedFile {
     const response = textOf(place, value, mapping.response, mapping)
     const extra =
       mapping.extra !== null && mapping.extra in value ? textOf(place, value, mapping.extra, mapping) : ''
-    const id = typeof value['id'] === 'string' && value['id'] !== '' ? value['id'] : null
-    rows.push({ id, prompt: extra === '' ? prompt : `${prompt}\n${extra}`, response, place })
-    for (const key of Object.keys(value)) {
-      if (![mapping.prompt, mapping.response, mapping.extra, 'id'].includes(key)) ignored.add(key)
-    }
+    const id = declared?.id === undefined ? idOf(value) : declaredId(place, value, declared.id)
+    const { fields, left } = otherFields(value, mapping)
+    for (const name of left) ignored.set(name, (ignored.get(name) ?? 0) + 1)
+    rows.push({ id, prompt: extra === '' ? prompt : `${prompt}\n${extra}`, response, fields, place })
   }
   return {
     rows,
     mapping: mapping ? `${mapping.prompt}/${mapping.response}` : 'none',
-    ignored: [...ignored].sort(),
+    ignored: Object.fromEntries([...ignored].sort(byName)),
   }
 }
 
-function parseLine(place: string, line: string): Readonly<Record<string, unknown>> {
+/** Rows made by a stage have ids; others may. */
+function idOf(value: JsonRow): string | null {
+  return typeof value['id'] === 'string' && value['id'] !== '' ? value['id'] : null
+}
+
+function declaredId(place: string, value: JsonRow, key: string): string {
+  const id = value[key]
+  if (typeof id === 'string' && id !== '') return id
+  if (typeof id === 'number' && Number.isFinite(id)) return String(id)
+  const what = id === undefined ? 'it is not there' : `found ${describe(id)}`
+  throw new JobError(
+    'input',
+    `${place}: "${key}" must be the row's id, a text or a number; ${what}`,
+    FIX_SCHEMA,
+  )
+}
+
+/** Scores of two runs are paired by id, so an id that the user vouches for must be one row's. */
+function refuseSameIds(rows: readonly RawRow[], key: string, places: Map<string, string>): void {
+  for (const { id, place } of rows) {
+    const first = places.get(id ?? '')
+    if (first !== undefined) {
+      throw new JobError(
+        'input',
+        `${place}: the ${key} ${JSON.stringify(id)} is that of ${first}, too`,
+        'Give every row an id of its own, or leave `id` out of the schema: rows are then named by what they say.',
+      )
+    }
+    places.set(id ?? '', place)
+  }
+}
+
+/** The fields that stay with the row, sorted by name, and the names of those that cannot. A null says nothing. */
+function otherFields(value: JsonRow, mapping: Mapping): { fields: Fields; left: readonly string[] } {
+  const read = [mapping.prompt, mapping.response, mapping.extra, mapping.id]
+  const others = Object.entries(value).filter(([name, item]) => !read.includes(name) && item !== null)
+  const stays = ([name, item]: readonly [string, unknown]): boolean =>
+    isPlain(item) && !OWN_NAMES.includes(name)
+  return {
+    fields: Object.fromEntries(others.filter(stays).sort(byName)) as Fields,
+    left: others.filter((entry) => !stays(entry)).map(([name]) => name),
+  }
+}
+
+function isPlain(value: unknown): value is Fields[string] {
+  return typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value)
+}
+
+function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+type JsonRow = Readonly<Record<string, unknown>>
+
+function parseLine(place: string, line: string): JsonRow {
   let value: unknown
   try {
     value = JSON.parse(line)
@@ -197,7 +273,7 @@ function parseLine(place: string, line: string): Readonly<Record<string, unknown
   return value
 }
 
-function findMapping(place: string, value: Readonly<Record<string, unknown>>): Mapping {
+function findMapping(place: string, value: JsonRow): Mapping {
   const mapping = MAPPINGS.find((candidate) => candidate.prompt in value && candidate.response in value)
   if (mapping) return mapping
   const keys = Object.keys(value)
@@ -206,23 +282,27 @@ function findMapping(place: string, value: Readonly<Record<string, unknown>>): M
   throw new JobError('input', `${place}: expected the fields "prompt" and "response", found ${found}`, HELP)
 }
 
-function textOf(
-  place: string,
-  value: Readonly<Record<string, unknown>>,
-  key: string,
-  mapping: Mapping,
-): string {
+function textOf(place: string, value: JsonRow, key: string, mapping: Mapping): string {
   const field = value[key]
   if (typeof field === 'string') return field
-  if (field === undefined) {
-    const pair = `${mapping.prompt}/${mapping.response}`
+  if (field !== undefined) {
+    throw new JobError('input', `${place}: "${key}" must be text, found ${describe(field)}`, HELP)
+  }
+  const pair = `${mapping.prompt}/${mapping.response}`
+  if (mapping.declared) {
+    const names = Object.keys(value)
+    const has = names.length === 0 ? 'no fields' : names.map((name) => JSON.stringify(name)).join(', ')
     throw new JobError(
       'input',
-      `${place}: no field "${key}", which the first row of this file has (its rows are read as ${pair})`,
-      'Give every row of a file the same fields, or put the other rows in another file.',
+      `${place}: no field "${key}", which the source's schema names; it has ${has}`,
+      FIX_SCHEMA,
     )
   }
-  throw new JobError('input', `${place}: "${key}" must be text, found ${describe(field)}`, HELP)
+  throw new JobError(
+    'input',
+    `${place}: no field "${key}", which the first row of this file has (its rows are read as ${pair})`,
+    'Give every row of a file the same fields, or put the other rows in another file.',
+  )
 }
 
 function describe(value: unknown): string {
@@ -232,6 +312,6 @@ function describe(value: unknown): string {
   return `the ${typeof value} ${JSON.stringify(value)}`
 }
 
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+function isRecord(value: unknown): value is JsonRow {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

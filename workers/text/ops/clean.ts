@@ -39,11 +39,15 @@ export const run: Op = async (context) => {
   if (!input || !output) throw new Error('clean needs an input and an output named data')
   const read = await readRows(input)
   for (const file of read.files) {
-    if (file.mapping !== 'prompt/response') {
+    if (file.mapping !== 'prompt/response' && input.fields === undefined) {
       context.note('info', `${file.file}: rows are read as ${file.mapping}`)
     }
-    if (file.ignored.length > 0) {
-      context.note('info', `${file.file}: these fields are not used: ${file.ignored.join(', ')}`)
+    const left = Object.entries(file.ignored).map(([name, count]) => `${name} (${countRows(count)})`)
+    if (left.length > 0) {
+      context.note(
+        'info',
+        `${file.file}: these fields are left out: ${left.join(', ')}; kept are text, numbers, true and false`,
+      )
     }
   }
   await context.checkpoint()
@@ -71,11 +75,18 @@ export const run: Op = async (context) => {
   context.progress(total, total, 'rows')
 
   const name = rowNamer()
+  // Ids that the user vouches for stay; others are of the text as it was before cleaning.
+  const own = input.fields?.id !== undefined
   const splits = new Map<string, readonly Row[]>()
   for (const [split, rows] of kept) {
     splits.set(
       split,
-      rows.map(({ prompt, response }) => ({ id: name(sameText(prompt), response), prompt, response })),
+      rows.map(({ id, prompt, response, fields }) => ({
+        id: own && id !== null ? id : name(sameText(prompt), response),
+        prompt,
+        response,
+        fields,
+      })),
     )
   }
   const left = [...splits.values()].reduce((sum, rows) => sum + rows.length, 0)
@@ -165,13 +176,16 @@ function rowFixer(
   }
 }
 
-/** The rules that compare rows, over all splits: what an earlier split has is not repeated in a later one. */
+/**
+ * The rules that compare rows, over all splits: what an earlier split has is not repeated in a later one.
+ * Rows are the same by prompt and response; of the same rows the first one's fields are kept.
+ */
 function dropRepeated(
   splits: ReadonlyMap<string, readonly RawRow[]>,
   options: CleanOptions,
   ledger: Ledger,
 ): ReadonlyMap<string, readonly RawRow[]> {
-  const answers = new Map<string, Set<string>>()
+  const answers = new Map<string, Map<string, RawRow>>()
   const unique = new Map<string, RawRow[]>()
   const first = new Map<string, RawRow>()
   for (const [split, rows] of splits) {
@@ -179,13 +193,16 @@ function dropRepeated(
     for (const row of rows) {
       const key = sameText(row.prompt)
       const answer = sameText(row.response)
-      const known = answers.get(key) ?? new Set<string>()
+      const known = answers.get(key) ?? new Map<string, RawRow>()
       answers.set(key, known)
-      if (known.has(answer) && options.drop.includes('duplicate')) {
+      const same = known.get(answer)
+      if (same !== undefined && options.drop.includes('duplicate')) {
         ledger.removed('duplicate', row.place, row.prompt)
+        const [lost, stays] = [row, same].map(({ fields }) => JSON.stringify(fields))
+        if (lost !== stays) ledger.changed('duplicate_fields', row.place, lost ?? '', stays ?? '')
         continue
       }
-      known.add(answer)
+      if (same === undefined) known.set(answer, row)
       if (!first.has(key)) first.set(key, row)
       kept.push(row)
     }
@@ -220,4 +237,8 @@ function dropRepeated(
     )
   }
   return result
+}
+
+function countRows(count: number): string {
+  return count === 1 ? '1 row' : `${count} rows`
 }

@@ -42,11 +42,13 @@ export const run: Op = async (context) => {
     id: row.id ?? name(sameText(row.prompt), row.response),
     prompt: row.prompt,
     response: row.response,
+    fields: row.fields,
   })
   const undivided = read.splits.size === 1 ? read.splits.get('all') : undefined
   const rows = new Map<string, readonly Row[]>()
   if (undivided) {
-    for (const [split, members] of divide(undivided.map(named), options)) rows.set(split, members)
+    for (const [split, members] of divide(inFixedOrder(undivided).map(named), options))
+      rows.set(split, members)
   } else {
     context.note('info', `the data is divided already (${[...read.splits.keys()].join(', ')}) and stays so`)
     for (const [split, members] of read.splits) rows.set(split, members.map(named))
@@ -67,6 +69,12 @@ export const run: Op = async (context) => {
   await writeDataset(output, rows, { made_by: madeBy, groups_also_in_train: leaks })
   const counts = Object.fromEntries([...rows].map(([split, members]) => [split, members.length]))
   return { rows: counts, groups_also_in_train: leaks }
+}
+
+/** Rows that say the same are told apart by number only, so that their fields must not come in the file's order. */
+function inFixedOrder(rows: readonly RawRow[]): readonly RawRow[] {
+  const keyed = rows.map((row) => ({ row, key: JSON.stringify(row.fields) }))
+  return keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)).map(({ row }) => row)
 }
 
 /** Rows of each wanted split, sorted by id: the same rows in another order give the same bytes. */

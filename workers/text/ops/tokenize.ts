@@ -44,10 +44,11 @@ export const run: Op = async (context) => {
   const splits: Record<string, { rows: number; tokens: number; supervised: number; truncated: number }> = {}
   let done = 0
   for (const [split, raw] of read.splits) {
-    const rows = raw.map(({ id, prompt, response }) => ({
+    const rows = raw.map(({ id, prompt, response, fields }) => ({
       id: id ?? name(sameText(prompt), response),
       prompt,
       response,
+      fields,
     }))
     refuseEndTokens(rows, tokenizer.eos.text)
     const encoded = await encodeRows(rows, template, tokenizer, context, (count) => {

@@ -1,0 +1,127 @@
+/** `sluice lock`: does the lock say what the file says, and how two versions of it become one. */
+import { existsSync, readFileSync } from 'node:fs'
+import { join, relative, resolve } from 'node:path'
+import { LockError, lockText, parseLock, writeLock } from '../../engine/lock-file.ts'
+import type { Lock } from '../../engine/lock-file.ts'
+import { conflictSides, unmixed } from '../../engine/lock/conflict.ts'
+import type { Sides } from '../../engine/lock/conflict.ts'
+import { mergeLocks } from '../../engine/lock/merge.ts'
+import { resolveLock } from '../../engine/lock/resolve.ts'
+import type { Resolved } from '../../engine/lock/resolve.ts'
+import { staleness } from '../../engine/lock/stale.ts'
+import { writeAtomic } from '../../engine/store/atomic.ts'
+import { unmergedVersions } from '../git.ts'
+import type { Command } from '../options.ts'
+import { Usage } from '../options.ts'
+import { openPipeline } from '../project.ts'
+import { staleText } from '../reports/stale.ts'
+
+/** As for `plan --check`. */
+const STALE = 10
+/** What git takes for "this file still has conflicts". */
+const CONFLICT = 1
+
+export async function lockCommand(command: Command, buildDir: string): Promise<number> {
+  const asked = ['check', 'resolve', 'merge'].filter((name) => command.flags[name] === true)
+  if (asked.length !== 1)
+    throw new Usage(
+      'lock wants one of --check, --resolve, --merge\n  help: sluice lock --check   (exit 10 if the lock is stale)',
+      true,
+    )
+  if (command.flags['merge'] === true) return mergeCommand(command)
+  if (command.args.length > 0)
+    throw new Usage(`lock takes no ${command.args[0] ?? ''}\n  help: sluice lock --help`, true)
+  return command.flags['check'] === true ? checkCommand(command, buildDir) : resolveCommand(command, buildDir)
+}
+
+async function checkCommand(command: Command, buildDir: string): Promise<number> {
+  const opened = await openPipeline(command, buildDir)
+  const shown = relative(opened.root, opened.lockPath)
+  const stale = opened.lock === null ? null : staleness(opened, opened.lock)
+  if (command.flags['json'] === true) {
+    const found = (stale ?? []).map((each) => ({ ...each, text: staleText([each]).trim() }))
+    const json = {
+      lock: opened.lock === null ? null : shown,
+      stale: stale === null || found.length > 0,
+      found,
+    }
+    process.stdout.write(
+      `${JSON.stringify(json, (name, value: unknown) => (name === 'span' ? undefined : value), 2)}\n`,
+    )
+  } else if (stale === null) process.stdout.write(`there is no ${shown}: sluice run writes it\n`)
+  else if (stale.length === 0) process.stdout.write(`${shown} says what ${opened.file} says\n`)
+  else process.stdout.write(`${shown} is stale; sluice run brings it up to date\n\n${staleText(stale)}\n`)
+  return stale === null || stale.length > 0 ? STALE : 0
+}
+
+async function resolveCommand(command: Command, buildDir: string): Promise<number> {
+  const opened = await openPipeline(command, buildDir, { lock: 'unread' })
+  const { lockPath, root } = opened
+  const shown = relative(root, lockPath)
+  if (!existsSync(lockPath)) throw new Usage(`there is no ${shown}\n  help: sluice run`, true)
+  const sides = sidesOf(root, shown)
+  const resolved = resolveLock(sides, opened, opened.stores)
+  writeLock(lockPath, resolved.lock)
+  process.stdout.write(`${resolvedText(shown, resolved)}\n`)
+  return 0
+}
+
+/** Both versions of a conflict; a lock without one is its only side. */
+function sidesOf(root: string, shown: string): readonly Lock[] {
+  const text = readFileSync(join(root, shown), 'utf8')
+  const marked = conflictSides(text)
+  if (marked === null) return [parseLock(text, shown)]
+  const parse = ({ ours, theirs }: Sides): readonly Lock[] => [
+    parseLock(ours, `${shown} (ours)`),
+    parseLock(theirs, `${shown} (theirs)`),
+  ]
+  const whole = unmergedVersions(root, shown)
+  return whole === null ? unmixed(parse(marked)) : parse(whole)
+}
+
+function resolvedText(shown: string, { lock, kept, refilled, dropped }: Resolved): string {
+  const line = (names: readonly string[], words: string) =>
+    names.length === 0 ? [] : [`  ${words}: ${names.join(', ')}`]
+  const complete = dropped.length === 0 && Object.keys(lock['gates'] ?? {}).length > 0
+  return [
+    `${shown} holds what fits the merged file`,
+    ...line(kept, 'kept'),
+    ...line(refilled, 'found in the cache'),
+    ...line(dropped, 'left to the next run'),
+    complete ? `next: git add ${shown}` : `next: sluice run, then git add ${shown}`,
+  ].join('\n')
+}
+
+/** `%O %A %B` of a merge driver: the result goes over `%A`. A version that cannot be read leaves the conflict to people. */
+function mergeCommand(command: Command): number {
+  const [base, ours, theirs, ...rest] = command.args
+  if (base === undefined || ours === undefined || theirs === undefined || rest.length > 0)
+    throw new Usage(
+      "lock --merge is called by git\n  help: git config merge.sluice-lock.driver 'npx sluice lock --merge %O %A %B'",
+      true,
+    )
+  const read = (path: string) => parseLock(readFileSync(resolve(path), 'utf8'), path)
+  try {
+    const { lock, dropped } = mergeLocks(readBase(base), read(ours), read(theirs))
+    writeAtomic(resolve(ours), lockText(lock))
+    if (dropped.length > 0)
+      process.stderr.write(
+        `the lock is merged; both sides made ${dropped.join(', ')} anew, so the next sluice run fills them in (what it has cached costs nothing)\n`,
+      )
+    return 0
+  } catch (error) {
+    if (!(error instanceof LockError)) throw error
+    process.stderr.write(`${error.message}\n`)
+    return CONFLICT
+  }
+}
+
+/** The common ancestor of criss-cross merges can hold conflict markers itself; nothing is then known of it. */
+function readBase(path: string): Lock {
+  try {
+    return parseLock(readFileSync(resolve(path), 'utf8'), path)
+  } catch (error) {
+    if (error instanceof LockError) return {}
+    throw error
+  }
+}

@@ -1,0 +1,83 @@
+/** The gates of a pipeline, judged on the metrics that this machine has; nothing runs. */
+import type { Verdict } from '../dsl/judge.ts'
+import type { Stage } from '../dsl/pipeline.ts'
+import { judgeGate, metricsPort, readMetrics } from '../engine/run/gate.ts'
+import type { Result } from '../engine/store/results.ts'
+import { yardsticksOf } from './baseline.ts'
+import { Usage } from './options.ts'
+import { planOf } from './project.ts'
+import type { Opened } from './project.ts'
+
+export interface JudgedGate {
+  readonly stage: Stage
+  readonly verdict: Verdict
+  /** Where an operand comes from (`eval`, `main@4c2`) -> the ruler it was measured by. */
+  readonly rulers: Readonly<Record<string, string>>
+}
+
+export interface Judged {
+  readonly gates: readonly JudgedGate[]
+  readonly exitCode: number
+  /** Stage -> its result, for all that is up to date. */
+  readonly results: ReadonlyMap<string, Result>
+  /** Stages that measure, but have not for the file as it is. */
+  readonly unmeasured: readonly string[]
+}
+
+export async function judgeNow(opened: Opened): Promise<Judged> {
+  const gated = opened.pipeline.stages.filter((stage) => stage.gate !== null)
+  if (gated.length === 0) throw new Usage(`${opened.file} has no gate`, true)
+  const results = upToDate(opened)
+  const resultOf = (name: string) => results.get(name) ?? null
+  const rulers = rulersOf(opened, results)
+  const yardsticks = await yardsticksOf(opened)
+  const gates = gated.map((stage) => {
+    const others = stage.gate === null ? {} : yardsticks(stage.gate)
+    const known = Object.values(others).flatMap((each) =>
+      'missing' in each || each.ruler === null ? [] : [[each.origin, each.ruler] as const],
+    )
+    const { pipeline, environment, stores } = opened
+    const world = { stages: pipeline.stages, kinds: environment.kinds, resultOf, blobs: stores.blobs }
+    const verdict = judgeGate(stage, { ...world, yardsticks: others })
+    return { stage, verdict, rulers: { ...rulers, ...Object.fromEntries(known) } }
+  })
+  return {
+    gates,
+    exitCode: exitCodeOf(gates.map(({ verdict }) => verdict)),
+    results,
+    unmeasured: opened.pipeline.stages.flatMap((stage) =>
+      metricsPort(stage) !== null && !results.has(stage.name) ? [stage.name] : [],
+    ),
+  }
+}
+
+/** One that failed wins over one that is undecided. */
+export function exitCodeOf(verdicts: readonly Verdict[]): number {
+  const kinds = verdicts.map(({ verdict }) => verdict)
+  return kinds.includes('fail') ? 3 : kinds.includes('undecided') ? 4 : 0
+}
+
+/** Stage -> the ruler by which it was measured. */
+export function rulersOf(
+  opened: Opened,
+  results: ReadonlyMap<string, Result>,
+): Readonly<Record<string, string>> {
+  const rulers = opened.pipeline.stages.flatMap((stage) => {
+    const port = metricsPort(stage)
+    const artifact = port === null ? undefined : results.get(stage.name)?.outputs[port]
+    const metrics = artifact === undefined ? null : readMetrics(artifact, opened.stores.blobs)
+    return metrics === null || 'missing' in metrics ? [] : [[stage.name, metrics.ruler] as const]
+  })
+  return Object.fromEntries(rulers)
+}
+
+/** The results of all stages that would not run, and of choices that are made already. */
+export function upToDate(opened: Opened): ReadonlyMap<string, Result> {
+  return new Map(
+    planOf(opened, new Set()).flatMap((entry) =>
+      (entry.type === 'cached' || entry.type === 'choose') && entry.result !== null
+        ? [[entry.stage.name, entry.result] as const]
+        : [],
+    ),
+  )
+}
