@@ -32,7 +32,7 @@ export interface ServerSettings {
 }
 
 /** Between two keystrokes of a fast typist; shorter would check texts that nobody has looked at. */
-const PAUSE_MS = 30
+const PAUSE_MS = 20
 
 interface Open {
   readonly view: View

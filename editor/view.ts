@@ -98,7 +98,7 @@ export class View {
     return this.compiled().diagnostics
   }
 
-  /** The pipeline of the last text that was checked and had no mistake. */
+  /** Of the last text that was checked and had no mistake: there is no time for that between two keystrokes. */
   get pipeline(): Pipeline | null {
     return this.checked?.value ?? this.remembered.pipeline
   }

@@ -1,10 +1,14 @@
 /** `sluice init`: a pipeline that validates and runs as it is, with a little data to replace. */
 import { existsSync, mkdirSync, readFileSync, appendFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
+import { schemaText } from '../../editor/schema.ts'
+import { stageKinds } from '../../stages/catalogue.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
 import { stringFlag } from '../project.ts'
 
+/** For editors that know JSON Schema and not `sluice lsp`. */
+const SCHEMA = 'schema/pipeline.schema.json'
 const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
 
 export function initCommand(command: Command): number {
@@ -19,11 +23,12 @@ export function initCommand(command: Command): number {
     [`pipelines/${name}.pipeline.yaml`]: pipelineText(name),
     [`data/${name}.jsonl`]: sampleRows(),
     [`data/${name}-handbook.txt`]: sampleCorpus(),
+    [SCHEMA]: schemaText(stageKinds, 'en'),
     'sluice.config.yaml':
       '# This folder is the root of a sluice project; paths in pipeline files start here.\nversion: 1\n',
   }
   const taken = Object.keys(files).filter(
-    (path) => path !== 'sluice.config.yaml' && existsSync(join(root, path)),
+    (path) => path !== 'sluice.config.yaml' && path !== SCHEMA && existsSync(join(root, path)),
   )
   if (taken.length > 0)
     throw new Usage(
@@ -49,7 +54,8 @@ function ignoreState(path: string): void {
 }
 
 function pipelineText(name: string): string {
-  return `version: 1
+  return `# yaml-language-server: $schema=../${SCHEMA}
+version: 1
 name: ${name}
 description: Answers questions from a small handbook. Replace the two files in data/ with your own.
 
