@@ -161,6 +161,11 @@ export const VERBS: Readonly<Record<string, Verb>> = {
       sort: { type: 'string', value: 'METRIC', help: 'with --all: the best first' },
     },
   },
+  report: {
+    usage: 'report',
+    help: 'the verdict, what changed against main and which answers got worse, for a pull request',
+    flags: { md: { type: 'boolean', help: 'as Markdown on stdout, short enough for a comment' } },
+  },
   runs: { usage: 'runs', help: 'the runs on this machine, newest first', flags: { json: JSON_FLAG } },
   diff: {
     usage: 'diff <a> [b]',
