@@ -34,6 +34,8 @@ async function dispatch(command: Command, buildDir: string): Promise<number> {
       return (await import('./commands/plan.ts')).whyCommand(command, buildDir)
     case 'validate':
       return (await import('./commands/validate.ts')).validateCommand(command, buildDir)
+    case 'fmt':
+      return (await import('./commands/fmt.ts')).fmtCommand(command, buildDir)
     case 'gate':
       return (await import('./commands/gate.ts')).gateCommand(command, buildDir)
     case 'baseline':
@@ -60,6 +62,10 @@ async function dispatch(command: Command, buildDir: string): Promise<number> {
       return (await import('./commands/doctor.ts')).doctorCommand(command, buildDir)
     case 'init':
       return (await import('./commands/init.ts')).initCommand(command)
+    case 'schema':
+      return (await import('./commands/schema.ts')).schemaCommand(command)
+    case 'lsp':
+      return (await import('./commands/lsp.ts')).lspCommand(buildDir)
     case 'explain':
       return (await import('./commands/explain.ts')).explainCommand(command)
     default:

@@ -55,6 +55,10 @@ export const VERBS: Readonly<Record<string, Verb>> = {
       param: PARAM,
       force: FORCE,
       json: JSON_FLAG,
+      smoke: {
+        type: 'boolean',
+        help: 'a rehearsal in seconds: every stage on a tiny model, apart from all real results',
+      },
       locked: {
         type: 'boolean',
         help: 'refuse if the lock does not say what the file says; leave it as it is',
@@ -87,6 +91,14 @@ export const VERBS: Readonly<Record<string, Verb>> = {
       format: FORMAT,
       json: { type: 'boolean', help: 'the same as --format json' },
       strict: { type: 'boolean', help: 'warnings fail, too' },
+    },
+  },
+  fmt: {
+    usage: 'fmt [file...]',
+    help: 'write pipeline files in the one layout',
+    flags: {
+      check: { type: 'boolean', help: 'write nothing; exit 10 if something would change' },
+      fix: { type: 'boolean', help: 'put right what can only mean one thing, too' },
     },
   },
   gate: {
@@ -182,6 +194,12 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     help: 'write a pipeline that validates and runs, with sample data',
     flags: {},
   },
+  schema: {
+    usage: 'schema',
+    help: 'the JSON Schema of pipeline files, for editors',
+    flags: { out: { type: 'string', value: 'FILE', help: 'write it to FILE' } },
+  },
+  lsp: { usage: 'lsp', help: 'the language server for editors, on stdin and stdout', flags: {} },
   explain: {
     usage: 'explain <code|stage|metric>',
     help: 'what a message, a stage kind or a metric means',

@@ -18,6 +18,7 @@ import { readMatrix } from './read-matrix.ts'
 import type { RunSettings } from './read-settings.ts'
 import { readYaml } from './read-yaml.ts'
 import { readSelection } from './selections.ts'
+import { rehearsal } from './rehearsal.ts'
 import { secretsIn } from './secrets.ts'
 import { slipBehind } from './slips.ts'
 import { isSlug } from './slug.ts'
@@ -82,20 +83,15 @@ function build(source: Source, kinds: Kinds, options: CompileOptions, out: Diagn
   const stages = assemble({ drafts, wiring, gates, values, defaults: file.defaults }, out)
   if (stages === null) return null
   return {
-    name: file.name,
+    // A rehearsal leaves the results, locks and logs of the real thing alone.
+    name: options.smoke === true ? `${file.name}.smoke` : file.name,
     description: file.description,
     source,
     params: params.values,
     sources: Object.fromEntries(file.sources.map((each) => [each.name, each])),
-    stages: options.smoke === true ? stages.map((stage) => rehearsal(stage, kinds)) : stages,
+    stages: options.smoke === true ? rehearsal(stages, file.sources, kinds) : stages,
     notify: file.notify,
   }
-}
-
-/** The stage with options that carry it through its motions in seconds. */
-function rehearsal(stage: Stage, kinds: Kinds): Stage {
-  const smoke = own(kinds, stage.uses)?.smoke
-  return smoke === undefined ? stage : { ...stage, with: smoke(stage.with) }
 }
 
 function flowNames(file: Declarations): readonly string[] {

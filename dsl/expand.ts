@@ -40,6 +40,19 @@ interface Instance {
   readonly at: ReadonlyMap<string, number>
 }
 
+/** All instances of a stage. */
+interface Family {
+  readonly instances: readonly Instance[]
+  /** The one at the point of an instance that follows these matrices and perhaps more. */
+  readonly at: (other: Instance) => Instance | undefined
+}
+
+function familyOf(matrices: readonly string[], instances: readonly Instance[]): Family {
+  const place = (instance: Instance): string => matrices.map((matrix) => instance.at.get(matrix)).join(' ')
+  const byPlace = new Map(instances.map((instance) => [place(instance), instance]))
+  return { instances, at: (other) => byPlace.get(place(other)) }
+}
+
 /** Which matrices each stage follows, its own last; a port that takes many ends them. */
 export function followedMatrices(
   scope: Pick<ExpandScope, 'drafts' | 'wiring' | 'order'>,
@@ -66,15 +79,16 @@ export function expand(
   out: Diagnostic[],
 ): readonly Stage[] | null {
   const before = out.length
-  const instances = new Map<string, readonly Instance[]>()
+  const families = new Map<string, Family>()
   const stages: Stage[] = []
   for (const name of scope.order) {
     const draft = scope.drafts.get(name)
     if (draft === undefined) continue
-    const mine = instancesOf(draft, followed.get(name) ?? [], scope, out)
+    const matrices = followed.get(name) ?? []
+    const mine = instancesOf(draft, matrices, scope, out)
     if (mine === null) return null
-    instances.set(name, mine)
-    for (const instance of mine) stages.push(stageOf(draft, instance, instances, scope, out))
+    families.set(name, familyOf(matrices, mine))
+    for (const instance of mine) stages.push(stageOf(draft, instance, families, scope, out))
   }
   return out.slice(before).some((each) => each.severity === 'error') ? null : stages
 }
@@ -122,7 +136,7 @@ function instancesOf(
 function stageOf(
   draft: Draft,
   instance: Instance,
-  instances: ReadonlyMap<string, readonly Instance[]>,
+  families: ReadonlyMap<string, Family>,
   scope: ExpandScope,
   out: Diagnostic[],
 ): Stage {
@@ -135,22 +149,20 @@ function stageOf(
   for (const [port, { reference }] of Object.entries(scope.wiring.inputs.get(draft.name) ?? {})) {
     if (reference.type === 'source') inputs.push([port, reference])
     else if (own(kind.inputs, port)?.many === true)
-      for (const each of instances.get(reference.stage) ?? [])
+      for (const each of families.get(reference.stage)?.instances ?? [])
         inputs.push([
           each.label === '' ? port : `${port}[${each.label}]`,
           { type: 'stage', stage: each.name, port: reference.port },
         ])
     else {
-      const from = (instances.get(reference.stage) ?? []).find((each) =>
-        [...each.at].every(([matrix, index]) => instance.at.get(matrix) === index),
-      )
+      const from = families.get(reference.stage)?.at(instance)
       inputs.push([port, { type: 'stage', stage: from?.name ?? reference.stage, port: reference.port }])
     }
   }
   const read = new Set(inputs.map(([, each]) => (each.type === 'stage' ? each.stage : '')))
-  const when = conditionOf(draft, values, instances, scope, out)
+  const when = conditionOf(draft, values, families, scope, out)
   const after = [...(decided?.after ?? []), ...(when?.asks ?? [])]
-    .flatMap((name) => (instances.get(name) ?? []).map((each) => each.name))
+    .flatMap((name) => (families.get(name)?.instances ?? []).map((each) => each.name))
     .filter((name) => !read.has(name))
   const { matrix } = draft
   return {
@@ -219,7 +231,7 @@ export function pushNew(found: readonly Diagnostic[], out: Diagnostic[]): void {
 function conditionOf(
   draft: Draft,
   values: ValueScope,
-  instances: ReadonlyMap<string, readonly Instance[]>,
+  families: ReadonlyMap<string, Family>,
   scope: ExpandScope,
   out: Diagnostic[],
 ): Condition | null {
@@ -228,7 +240,7 @@ function conditionOf(
   const found: Diagnostic[] = []
   // A swept stage has no one fate to ask for.
   const single = [...scope.drafts.values()].filter(
-    (each) => each.name !== draft.name && (instances.get(each.name)?.length ?? 1) === 1,
+    (each) => each.name !== draft.name && (families.get(each.name)?.instances.length ?? 1) === 1,
   )
   const askable = new Map(
     single.map((each): [string, 'gate' | 'stage'] => [

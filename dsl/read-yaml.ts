@@ -126,7 +126,12 @@ class Reader {
         const at = items[split]?.range?.[0] ?? start
         const whole = wholeExpression(this.source.text, at)
         this.out.push(
-          textProblems.splitExpression(spanAt(this.source, at, at + firstPart(whole)), null, whole),
+          textProblems.splitExpression(
+            spanAt(this.source, at, at + firstPart(whole)),
+            spanAt(this.source, at, at + whole.length),
+            null,
+            whole,
+          ),
         )
         return { type: 'poison', span }
       }
@@ -184,7 +189,9 @@ class Reader {
         const at = value.range?.[0] ?? keyStart
         const whole = wholeExpression(this.source.text, at)
         const span = spanAt(this.source, at, at + firstPart(whole))
-        this.out.push(textProblems.splitExpression(span, name, whole))
+        this.out.push(
+          textProblems.splitExpression(span, spanAt(this.source, at, at + whole.length), name, whole),
+        )
         entries.push({ key: name, keySpan, value: { type: 'poison', span } })
         swallow = true
         continue
@@ -286,7 +293,7 @@ function syntaxProblem(source: Source, error: YAMLError, lineStart: number): Dia
   const tab = /^ *\t/.exec(line)
   if (error.code === 'TAB_AS_INDENT' || tab !== null) {
     const index = Math.max(0, line.indexOf('\t'))
-    return textProblems.tabIndent(at(index, index + 1))
+    return textProblems.tabIndent(at(index, index + 1), tabsIn(source, lineStart + index))
   }
   const flow = /^(\s*flow:\s*)(\[.*?)\s*(?:#.*)?$/.exec(line)
   if (flow?.[1] !== undefined && flow[2] !== undefined)
@@ -317,6 +324,16 @@ function syntaxProblem(source: Source, error: YAMLError, lineStart: number): Dia
   const inLine = start >= lineStart && start < lineEnd && source.text.slice(start, end).trim() !== ''
   const place = inLine ? spanAt(source, start, end) : at(Math.max(first, 0), line.length)
   return textProblems.notYaml(place, error.code, error.message)
+}
+
+/** Tabs that begin a line, and those at an offset. */
+function tabsIn(source: Source, at: number): readonly Span[] {
+  const runs = [...source.text.matchAll(/^\t+/gm)].map(({ index, 0: run }) =>
+    spanAt(source, index, index + run.length),
+  )
+  if (runs.some(({ start, end }) => start <= at && at < end)) return runs
+  const run = /^\t+/.exec(source.text.slice(at))?.[0].length ?? 0
+  return [...runs, spanAt(source, at, at + run)]
 }
 
 /** The first bracket or quote before an error that its own line does not close although the next line goes on outside. */

@@ -45,30 +45,35 @@ export function sumBleuStats(rows: readonly BleuStats[]): BleuStats {
   return sums
 }
 
-function score(sums: BleuStats, effectiveOrder: boolean): number {
+function score(sums: ArrayLike<number>, effectiveOrder: boolean): number {
   const outputLength = sums[0]!
   const referenceLength = sums[1]!
-  const matches = sums.slice(2, 2 + ORDERS)
-  const totals = sums.slice(2 + ORDERS)
-  if (matches.every((count) => count === 0)) return 0
+  let anyMatch = 0
+  for (let order = 0; order < ORDERS; order++) anyMatch += sums[2 + order]!
+  if (anyMatch === 0) return 0
   let smoothing = 1
   let logs = 0
   let orders = 0
-  for (; orders < ORDERS && totals[orders]! > 0; orders++) {
-    const matched = matches[orders]!
+  for (; orders < ORDERS && !(sums[2 + ORDERS + orders]! <= 0); orders++) {
+    const matched = sums[2 + orders]!
     // Each further order without a match gets half the credit of the one before.
     if (matched === 0) smoothing *= 2
-    logs += Math.log((matched === 0 ? 1 / smoothing : matched) / totals[orders]!)
+    logs += Math.log((matched === 0 ? 1 / smoothing : matched) / sums[2 + ORDERS + orders]!)
   }
   // An order that the outputs are too short for counts as a precision of zero, unless the caller lets it go.
   if (orders < ORDERS && !effectiveOrder) return 0
-  const brevity = outputLength < referenceLength ? Math.exp(1 - referenceLength / outputLength) : 1
+  const brevity = outputLength >= referenceLength ? 1 : Math.exp(1 - referenceLength / outputLength)
   return brevity * Math.exp(logs / orders)
 }
 
-/** Corpus BLEU, 0..1 (sacreBLEU's value divided by 100). No rows, or no match at all, give 0. */
+/** Corpus BLEU of summed statistics, 0..1 (sacreBLEU's value divided by 100). No match at all gives 0. */
+export function bleuOfSums(sums: ArrayLike<number>): number {
+  return score(sums, false)
+}
+
+/** Corpus BLEU of rows; no rows give 0. */
 export function corpusBleu(rows: readonly BleuStats[]): number {
-  return score(sumBleuStats(rows), false)
+  return bleuOfSums(sumBleuStats(rows))
 }
 
 /** BLEU of one row, 0..1, over the orders that the output is long enough for. For looking at rows, not for gates. */

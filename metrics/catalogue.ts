@@ -1,16 +1,10 @@
 /** Every metric by name: which way is better, what it needs, and its value from per-row statistics. */
-import { bleuSignature, corpusBleu } from './bleu.ts'
+import { bleuOfSums, bleuSignature } from './bleu.ts'
 import type { BleuTokenizer } from './bleu-tokenizers.ts'
-import { EXACT_MATCH_SIGNATURE, meanExactMatch } from './exact-match.ts'
+import { EXACT_MATCH_SIGNATURE } from './exact-match.ts'
 import { NEIGHBOUR_SIGNATURE } from './neighbour.ts'
-import {
-  BITS_PER_BYTE_SIGNATURE,
-  bitsPerByte,
-  type LossRow,
-  perplexity,
-  PERPLEXITY_SIGNATURE,
-} from './perplexity.ts'
-import { meanRougeL, ROUGE_L_SIGNATURE } from './rouge-l.ts'
+import { BITS_PER_BYTE_SIGNATURE, bitsPerByte, perplexity, PERPLEXITY_SIGNATURE } from './perplexity.ts'
+import { ROUGE_L_SIGNATURE } from './rouge-l.ts'
 
 export type MetricName =
   'perplexity' | 'bits_per_byte' | 'bleu' | 'rouge_l' | 'exact_match' | 'neighbour_bleu' | 'neighbour_exact'
@@ -24,17 +18,19 @@ export interface Metric {
   readonly from: 'scores' | 'samples' | 'neighbour'
   readonly columns: readonly string[]
   readonly signature: (tokenizer: BleuTokenizer) => string
-  /** The metric of these rows, which may be a resample. NaN or Infinity where it is not defined. */
-  readonly value: (rows: readonly RowStatistics[]) => number
+  /**
+   * The metric of a set of rows, from the sums of their columns and their number. Nothing else of the rows matters,
+   * so that slices and resamples need no look at texts. NaN or Infinity where the metric is not defined.
+   */
+  readonly ofSums: (sums: ArrayLike<number>, rows: number) => number
 }
 
 const BLEU_NAMES = ['output_length', 'reference_length']
   .concat([1, 2, 3, 4].map((order) => `matches_${order}`))
   .concat([1, 2, 3, 4].map((order) => `total_${order}`))
 
-const first = (rows: readonly RowStatistics[]) => rows.map((row) => row[0] ?? NaN)
-const losses = (rows: readonly RowStatistics[], field: 'tokens' | 'bytes'): readonly LossRow[] =>
-  rows.map(([nll, size]) => ({ tokens: 0, bytes: 0, nll: nll ?? NaN, [field]: size ?? NaN }))
+/** The plain mean of the only column. NaN without rows. */
+const mean = (sums: ArrayLike<number>, rows: number): number => sums[0]! / rows
 
 export const METRICS: Readonly<Record<MetricName, Metric>> = {
   perplexity: {
@@ -42,49 +38,49 @@ export const METRICS: Readonly<Record<MetricName, Metric>> = {
     from: 'scores',
     columns: ['nll', 'tokens'],
     signature: () => PERPLEXITY_SIGNATURE,
-    value: (rows) => perplexity(losses(rows, 'tokens')),
+    ofSums: (sums) => perplexity(sums[0]!, sums[1]!),
   },
   bits_per_byte: {
     direction: 'lower',
     from: 'scores',
     columns: ['nll', 'bytes'],
     signature: () => BITS_PER_BYTE_SIGNATURE,
-    value: (rows) => bitsPerByte(losses(rows, 'bytes')),
+    ofSums: (sums) => bitsPerByte(sums[0]!, sums[1]!),
   },
   bleu: {
     direction: 'higher',
     from: 'samples',
     columns: BLEU_NAMES,
     signature: bleuSignature,
-    value: corpusBleu,
+    ofSums: bleuOfSums,
   },
   rouge_l: {
     direction: 'higher',
     from: 'samples',
     columns: ['f1'],
     signature: () => ROUGE_L_SIGNATURE,
-    value: (rows) => meanRougeL(first(rows)),
+    ofSums: mean,
   },
   exact_match: {
     direction: 'higher',
     from: 'samples',
     columns: ['match'],
     signature: () => EXACT_MATCH_SIGNATURE,
-    value: (rows) => meanExactMatch(first(rows)),
+    ofSums: mean,
   },
   neighbour_bleu: {
     direction: 'higher',
     from: 'neighbour',
     columns: BLEU_NAMES,
     signature: (tokenizer) => `${bleuSignature(tokenizer)}|by:${NEIGHBOUR_SIGNATURE}`,
-    value: corpusBleu,
+    ofSums: bleuOfSums,
   },
   neighbour_exact: {
     direction: 'higher',
     from: 'neighbour',
     columns: ['match'],
     signature: () => `${EXACT_MATCH_SIGNATURE}|by:${NEIGHBOUR_SIGNATURE}`,
-    value: (rows) => meanExactMatch(first(rows)),
+    ofSums: mean,
   },
 }
 
@@ -92,4 +88,16 @@ export const METRIC_NAMES = Object.keys(METRICS) as readonly MetricName[]
 
 export function isMetricName(name: string): name is MetricName {
   return Object.hasOwn(METRICS, name)
+}
+
+/** The metric of these rows. A number that is not there, as JSON writes NaN, makes the metric NaN. */
+export function valueOf(metric: Metric, rows: readonly RowStatistics[]): number {
+  const sums = metric.columns.map((_, column) => rows.reduce((sum, row) => sum + numberAt(row, column), 0))
+  return metric.ofSums(sums, rows.length)
+}
+
+/** Statistics as they come back from a file: `null` is what JSON makes of NaN, and must not count as zero. */
+export function numberAt(row: RowStatistics, column: number): number {
+  const value: unknown = row[column]
+  return typeof value === 'number' ? value : NaN
 }

@@ -6,8 +6,3 @@ export const EXACT_MATCH_SIGNATURE = 'trim|case:mixed|unicode:as-is'
 export function exactMatch(output: string, reference: string): 0 | 1 {
   return output.trim() === reference.trim() ? 1 : 0
 }
-
-/** The share of rows that match, 0..1. NaN without rows. */
-export function meanExactMatch(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length
-}

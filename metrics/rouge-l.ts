@@ -36,8 +36,3 @@ export function rougeL(output: string, reference: string): number {
   // 2PR/(P+R) with P = common/ours and R = common/theirs, without the division by zero.
   return (2 * commonSubsequence(ours, theirs)) / (ours.length + theirs.length)
 }
-
-/** The plain mean of per-row values. NaN without rows. */
-export function meanRougeL(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length
-}

@@ -6,10 +6,21 @@ import { gate } from './gate.ts'
 import { loraTrain } from './lora-train.ts'
 import { pretrain } from './pretrain.ts'
 import { select } from './select.ts'
+import { shrink } from './shrink.ts'
 import { split } from './split.ts'
 import { tokenize } from './tokenize.ts'
 
-const kinds: readonly StageKind[] = [pretrain, clean, split, tokenize, loraTrain, evaluate, select, gate]
+const kinds: readonly StageKind[] = [
+  pretrain,
+  clean,
+  split,
+  tokenize,
+  loraTrain,
+  evaluate,
+  select,
+  shrink,
+  gate,
+]
 
 export const stageKinds: Readonly<Record<string, StageKind>> = Object.fromEntries(
   kinds.map((kind) => [kind.name, kind]),

@@ -36,8 +36,11 @@ const METRICS: Readonly<Record<string, MetricSchema>> = {
 const FROM_SCORES: readonly string[] = ['perplexity', 'bits_per_byte']
 
 function wanted(options: JsonObject): readonly string[] {
-  const names = options['metrics']
-  return Array.isArray(names) ? names.filter((name) => typeof name === 'string') : []
+  return textsOf(options['metrics'])
+}
+
+function textsOf(value: JsonObject[string] | undefined): readonly string[] {
+  return Array.isArray(value) ? value.filter((each) => typeof each === 'string') : []
 }
 
 function steps(options: JsonObject): readonly Step[] {
@@ -61,6 +64,7 @@ function steps(options: JsonObject): readonly Step[] {
       bleu_tokenizer: options['bleu_tokenizer'] ?? null,
       split,
       max_new_tokens: options['max_new_tokens'] ?? null,
+      slices: options['slices'] ?? [],
     },
     inputs: {
       ...(scored ? { scores: 'step:score.scores' } : {}),
@@ -109,6 +113,13 @@ export const evaluate: StageKind = {
         default: 128,
         description: 'Longest answer, in tokens; a longer one is cut off and counted.',
       },
+      slices: {
+        type: 'array',
+        uniqueItems: true,
+        items: { type: 'string', minLength: 1 },
+        default: [],
+        description: 'Fields of the rows, such as `section`: each of their values is measured apart, too.',
+      },
     },
   },
   inputs: {
@@ -126,5 +137,6 @@ export const evaluate: StageKind = {
     return Object.fromEntries(Object.entries(METRICS).filter(([name]) => names.includes(name)))
   },
   measurable: METRICS,
+  slices: (options) => textsOf(options['slices']),
   steps,
 }

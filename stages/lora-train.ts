@@ -74,6 +74,12 @@ export const loraTrain: StageKind = {
         default: 3,
         description: 'How often the whole train split is seen.',
       },
+      max_steps: {
+        type: 'integer',
+        minimum: 1,
+        maximum: 10000000,
+        description: 'Most optimizer steps; training ends there even if epochs are left.',
+      },
       batch_size: {
         type: 'integer',
         minimum: 1,
@@ -118,7 +124,7 @@ export const loraTrain: StageKind = {
   outputs: () => ({ adapter: 'adapter', training: 'report' }),
   live: TRAINING_LIVE,
   facts: TRAINING_FACTS,
-  smoke: (options) => ({ ...options, epochs: 1 }),
+  smoke: (options) => ({ ...options, epochs: 1, max_steps: 2 }),
   steps: (options) => [
     {
       op: 'lora-train',

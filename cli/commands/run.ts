@@ -63,7 +63,10 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
       signal: stop.signal,
     })
     report.end()
+    const program = command.flags['json'] === true || events !== null
+    if (smoke && !program) return rehearsed(outcome, command)
     sumUp(opened, outcome, command, events !== null)
+    if (smoke) return codeOfRehearsal(outcome)
     if (locked !== null) tellDrift(outcome, locked)
     announce(judgedIn(opened, outcome), {
       root: opened.root,
@@ -77,6 +80,25 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
     process.off('SIGINT', interrupt)
     process.off('SIGTERM', interrupt)
   }
+}
+
+/** The verdict on a model that learned nothing says nothing; that the gate could be judged does. */
+function codeOfRehearsal({ exitCode }: RunOutcome): number {
+  return [3, 4].includes(exitCode) ? 0 : exitCode
+}
+
+function rehearsed(outcome: RunOutcome, command: Command): number {
+  const code = codeOfRehearsal(outcome)
+  sayFailures(outcome, painter(useColor(process.stderr, command)))
+  const stages = [...outcome.state.stages.values()]
+  const worked = stages.filter(({ status }) => ['done', 'cached', 'chosen', 'judged'].includes(status)).length
+  const took = duration(outcome.state.durationMs ?? 0)
+  process.stdout.write(
+    code === 0
+      ? `rehearsal: ${String(worked)} stages work, ${took}; verdicts do not count, as the model learned nothing\n`
+      : `rehearsal: ${String(worked)} of ${String(stages.length)} stages work, ${took}, exit ${String(code)}\n`,
+  )
+  return code
 }
 
 async function tellOthers(opened: Opened, outcome: RunOutcome): Promise<void> {
@@ -169,6 +191,15 @@ export function reportFor(
   }
 }
 
+function sayFailures(outcome: RunOutcome, paint: Paint): void {
+  for (const { name, failure } of outcome.state.stages.values()) {
+    if (failure === null || failure.cause === 'cancelled') continue
+    const log = failure.log === null ? '' : `\n  log: ${failure.log} (sluice logs ${name})`
+    const help = failure.help === null ? '' : `\n  help: ${failure.help}`
+    process.stderr.write(`\n${paint('red', `${name} failed`)}: ${failure.message}${help}${log}\n`)
+  }
+}
+
 function sumUp(opened: Opened, outcome: RunOutcome, command: Command, quiet: boolean): void {
   if (command.flags['json'] === true) {
     process.stdout.write(`${JSON.stringify(outcomeJson(opened, outcome), null, 2)}\n`)
@@ -176,16 +207,7 @@ function sumUp(opened: Opened, outcome: RunOutcome, command: Command, quiet: boo
   }
   if (quiet) return
   const paint = painter(useColor(process.stdout, command))
-  const failures = [...outcome.state.stages.values()].filter(
-    ({ failure }) => failure !== null && failure.cause !== 'cancelled',
-  )
-  for (const { name, failure } of failures) {
-    const log = failure?.log == null ? '' : `\n  log: ${failure.log} (sluice logs ${name})`
-    const help = failure?.help == null ? '' : `\n  help: ${failure.help}`
-    process.stderr.write(
-      `\n${painter(useColor(process.stderr, command))('red', `${name} failed`)}: ${failure?.message ?? ''}${help}${log}\n`,
-    )
-  }
+  sayFailures(outcome, painter(useColor(process.stderr, command)))
   const columns = metricsColumns(opened, outcome)
   const parts: string[] = []
   if (columns.length > 0) parts.push(metricsText(columns, paint))

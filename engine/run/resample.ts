@@ -1,5 +1,7 @@
 /** Draws the test rows again and again, the same rows for both sides, from the statistics that eval keeps per row. */
-import type { Resamples, Scores } from '../../dsl/judge.ts'
+import type { Scores } from '../../dsl/judge.ts'
+import { resample } from '../../metrics/bootstrap.ts'
+import type { Series } from '../../metrics/bootstrap.ts'
 import { isMetricName, METRICS } from '../../metrics/catalogue.ts'
 import type { MetricName, RowStatistics } from '../../metrics/catalogue.ts'
 import type { Artifact } from '../artifact.ts'
@@ -19,7 +21,7 @@ export function resampler(
   blobs: BlobStore,
 ): NonNullable<Scores['resample']> {
   return (names) => {
-    const sides: { name: string; metric: MetricName; rows: readonly RowStatistics[] }[] = []
+    const sides: (Series & { readonly name: string })[] = []
     let ids: readonly string[] | null = null
     for (const name of names) {
       const [first = '', second] = name.split('.')
@@ -33,33 +35,13 @@ export function resampler(
       const rows = aligned(found, ids)
       if (rows === null)
         return { missing: `${name} was not measured on the same rows, so they cannot be paired` }
-      sides.push({ name, metric, rows })
+      sides.push({ name, metric: METRICS[metric], rows })
     }
     if (ids === null || ids.length === 0) return { missing: 'there are no rows to draw' }
-    return drawAgain(ids.length, sides)
+    const drawn = resample(sides, { seed: SEED, resamples: DRAWS })
+    const values = sides.map(({ name }, index) => [name, drawn[index] ?? new Float64Array()] as const)
+    return { rows: ids.length, values: Object.fromEntries(values) }
   }
-}
-
-function drawAgain(
-  rows: number,
-  sides: readonly {
-    readonly name: string
-    readonly metric: MetricName
-    readonly rows: readonly RowStatistics[]
-  }[],
-): Resamples {
-  const random = generator(SEED)
-  const values = Object.fromEntries(sides.map(({ name }) => [name, new Float64Array(DRAWS)]))
-  const chosen = new Int32Array(rows)
-  for (let draw = 0; draw < DRAWS; draw++) {
-    for (let i = 0; i < rows; i++) chosen[i] = Math.floor(random() * rows)
-    for (const { name, metric, rows: all } of sides) {
-      const drawn = Array.from(chosen, (row) => all[row] ?? [])
-      const into = values[name]
-      if (into !== undefined) into[draw] = METRICS[metric].value(drawn)
-    }
-  }
-  return { rows, values }
 }
 
 function rowsOf(artifact: Artifact, metric: MetricName, blobs: BlobStore): RowsOfMetric | null {
@@ -88,14 +70,4 @@ function aligned(
   if (at.size !== ids.length) return null
   const rows = ids.map((id) => statistics[at.get(id) ?? -1])
   return rows.every((row) => row !== undefined) ? rows : null
-}
-
-function generator(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x9e3779b9) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 16), 0x21f0aaad)
-    mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a2d97)
-    return ((mixed ^ (mixed >>> 15)) >>> 0) / 2 ** 32
-  }
 }

@@ -57,13 +57,13 @@ export function compareRows(
       missing: `rows cannot be compared by ${wanted ?? 'any metric'}; both sides have: ${both.join(', ') || 'none'}`,
     }
   }
-  const { direction, value } = METRICS[metric]
+  const { direction, ofSums } = METRICS[metric]
   const answers = { before: readAnswers(before.samples, blobs), after: readAnswers(after.samples, blobs) }
   const rows = [...young.rows].flatMap(([id, { row, statistics }]): readonly RowChange[] => {
     const theirs = old.rows.get(id)?.statistics[metric]
     const ours = statistics[metric]
     if (theirs === undefined || ours === undefined) return []
-    const [a, b] = [value([theirs]), value([ours])]
+    const [a, b] = [ofSums(theirs, 1), ofSums(ours, 1)]
     const text = answers.after.get(id) ?? answers.before.get(id)
     return [
       {

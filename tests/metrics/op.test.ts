@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { bleuStats, corpusBleu } from '../../metrics/bleu.ts'
-import { METRIC_NAMES, METRICS, type MetricName } from '../../metrics/catalogue.ts'
+import { METRIC_NAMES, METRICS, type MetricName, valueOf } from '../../metrics/catalogue.ts'
 import { JobError, type OpContext } from '../../workers/op.ts'
 import type { JsonObject } from '../../workers/protocol/json.ts'
 import { run } from '../../workers/text/ops/metrics.ts'
@@ -58,7 +58,12 @@ interface Written {
     string,
     { value: number | null; direction: string; signature: string; n: number; note?: string }
   >
+  readonly slices?: Slices
 }
+type Slices = Record<
+  string,
+  Record<string, { rows: number; metrics: Record<string, { value: number | null; n: number }> }>
+>
 
 let runs = 0
 async function measure(files: Files, options: JsonObject = {}) {
@@ -89,7 +94,13 @@ async function measure(files: Files, options: JsonObject = {}) {
     notes,
     ...metrics,
     lines: rows.map(
-      (row) => JSON.parse(row) as { id: string; neighbour?: string; statistics: Record<string, number[]> },
+      (row) =>
+        JSON.parse(row) as {
+          id: string
+          fields?: Record<string, string>
+          neighbour?: string
+          statistics: Record<string, number[]>
+        },
     ),
   }
 }
@@ -119,7 +130,7 @@ test('row statistics give the written values again', async () => {
   for (const name of METRIC_NAMES) {
     const statistics = kept.map((row) => row.statistics[name]!)
     expect(statistics.every((row) => row.length === METRICS[name].columns.length)).toBe(true)
-    expect(METRICS[name].value(statistics)).toBe(metrics[name]?.value)
+    expect(valueOf(METRICS[name], statistics)).toBe(metrics[name]?.value)
   }
 })
 
@@ -160,6 +171,139 @@ test('another tokenizer of the model matters to perplexity only', async () => {
   }
   const metrics: MetricName[] = ['bits_per_byte', 'bleu']
   expect((await measure(tokenizer, { metrics })).ruler).toBe((await measure(usual(), { metrics })).ruler)
+})
+
+/** Rows with these fields; scores and samples to match. */
+function filesWith(fields: readonly object[]): Files {
+  const rows = fields.map((more, index) => ({ ...TEST[index % 2]!, id: `r${index}`, ...more }))
+  const scores = rows.map(({ id }, index) => ({ id, nll: 1 + index, tokens: 4, bytes: 40 }))
+  const samples = rows.map(({ id, response }, index) => ({
+    id,
+    reference: response,
+    output: OUTPUTS[(index >> 1) % 2]!,
+  }))
+  return {
+    tokens: { 'test.jsonl': lines(rows), 'train.jsonl': lines(TRAIN), 'tokens.json': JSON.stringify(header) },
+    scores: { 'rows.jsonl': lines(scores) },
+    samples: { 'samples.jsonl': lines(samples) },
+  }
+}
+
+test('slices: the rows of each value are measured apart, from the statistics that rows.jsonl keeps', async () => {
+  const fields = [
+    { section: 'sport', length: 10, checked: true },
+    { section: 'arts', length: 10, checked: false },
+    { section: 'sport', length: '10' },
+    { section: 'arts', length: 2.5 },
+    { section: '__proto__' },
+    {},
+  ]
+  const options = { slices: ['section', 'length', 'checked'] }
+  const { slices, lines: kept, metrics } = await measure(filesWith(fields), options)
+  const counts = (field: string) =>
+    Object.entries(slices?.[field] ?? {}).map(([value, slice]) => [value, slice.rows])
+  expect(counts('section')).toEqual([
+    ['(none)', 1],
+    ['__proto__', 1],
+    ['arts', 2],
+    ['sport', 2],
+  ])
+  expect(counts('length')).toEqual([
+    ['10', 3],
+    ['(none)', 2],
+    ['2.5', 1],
+  ])
+  expect(counts('checked')).toEqual([
+    ['(none)', 4],
+    ['false', 1],
+    ['true', 1],
+  ])
+  expect(kept.map((row) => row.fields)).toEqual([
+    { section: 'sport', length: '10', checked: 'true' },
+    { section: 'arts', length: '10', checked: 'false' },
+    { section: 'sport', length: '10' },
+    { section: 'arts', length: '2.5' },
+    JSON.parse('{"section":"__proto__"}'),
+    {},
+  ])
+  for (const [field, groups] of Object.entries(slices ?? {})) {
+    for (const [value, slice] of Object.entries(groups)) {
+      const own = kept.filter((row) => (row.fields?.[field] ?? '(none)') === value)
+      expect(Object.keys(slice.metrics)).toEqual(METRIC_NAMES)
+      for (const name of METRIC_NAMES) {
+        const wanted = valueOf(
+          METRICS[name],
+          own.map((row) => row.statistics[name]!),
+        )
+        expect(slice.metrics[name], `${field} ${value} ${name}`).toEqual({ value: wanted, n: slice.rows })
+      }
+    }
+  }
+  const perplexities = Object.values(slices?.['section'] ?? {}).map(
+    ({ metrics: own }) => own['perplexity']?.value,
+  )
+  expect(new Set(perplexities).size).toBe(4)
+  expect((await measure(filesWith(fields))).metrics).toEqual(metrics)
+})
+
+test('without slices nothing of them is written, and the ruler is what it was before there were any', async () => {
+  const { slices, lines: kept, ruler } = await measure(filesWith([{ section: 'sport' }, {}]))
+  expect(slices).toBeUndefined()
+  expect(kept[0]).not.toHaveProperty('fields')
+  const plain = await measure(filesWith([{}, {}]))
+  expect(plain.ruler).toBe(ruler)
+  expect((await measure(usual())).ruler).toBe(
+    'efe6ef3f60ba6aeb7e30ddba3ccb34f4e11bd61c92daf8ad481cc5253071605c',
+  )
+})
+
+test('the ruler covers the sliced fields and which row is in which slice', async () => {
+  const rows = [
+    { section: 'sport', page: 1 },
+    { section: 'arts', page: 2 },
+  ]
+  const ruler = async (fields: readonly object[], slices: readonly string[]): Promise<string> =>
+    (await measure(filesWith(fields), { slices })).ruler
+  const rulers = [
+    await ruler(rows, []),
+    await ruler(rows, ['section']),
+    await ruler(rows, ['section', 'page']),
+    await ruler([...rows].reverse(), ['section']),
+    await ruler([rows[0]!, {}], ['section']),
+  ]
+  expect(new Set(rulers).size).toBe(rulers.length)
+  expect(await ruler(rows, ['page', 'section'])).toBe(rulers[2])
+  expect(await ruler([rows[0]!, { ...rows[1], page: 3 }], ['section'])).toBe(rulers[1])
+})
+
+test('slices that make no sense are named with the field', async () => {
+  const many = (count: number): Files =>
+    filesWith(Array.from({ length: count }, (_, index) => ({ topic: index })))
+  const errors = [
+    [await failure(usual(), { slices: ['section'] }), 'no row of the split `test` has a field `section`'],
+    [
+      await failure(usual(), { slices: ['constructor'] }),
+      'no row of the split `test` has a field `constructor`',
+    ],
+    [await failure(many(51), { slices: ['topic'] }), '`topic` has 51 values in the split `test`; at most 50'],
+  ] as const
+  for (const [error, words] of errors) {
+    expect(error).toBeInstanceOf(JobError)
+    expect((error as JobError).message).toContain(words)
+    expect((error as JobError).help).not.toBeNull()
+  }
+  const most = await measure(many(50), { slices: ['topic'] })
+  expect(Object.keys(most.slices?.['topic'] ?? {})).toHaveLength(50)
+})
+
+test('a slice with a broken loss has no value, the others have', async () => {
+  const files = filesWith([{ section: 'sport' }, { section: 'arts' }])
+  files['scores'] = {
+    'rows.jsonl': '{"id":"r0","nll":null,"tokens":4,"bytes":48}\n{"id":"r1","nll":2,"tokens":4,"bytes":48}\n',
+  }
+  const { slices } = await measure(files, { slices: ['section'] })
+  expect(slices?.['section']?.['sport']?.metrics['perplexity']).toEqual({ value: null, n: 1 })
+  expect(slices?.['section']?.['arts']?.metrics['perplexity']?.value).toBeCloseTo(Math.exp(0.5), 12)
 })
 
 test('asks only for the inputs that the metrics need', async () => {

@@ -1,27 +1,59 @@
+/** The small metrics by hand: perplexity, means, exact match, the neighbour. */
 import { describe, expect, test } from 'vitest'
-import { pairedBootstrap } from '../../metrics/bootstrap.ts'
-import { exactMatch, meanExactMatch } from '../../metrics/exact-match.ts'
+import { METRIC_NAMES, METRICS, valueOf } from '../../metrics/catalogue.ts'
+import { exactMatch } from '../../metrics/exact-match.ts'
 import { neighbourSearch } from '../../metrics/neighbour.ts'
-import { bitsPerByte, perplexity } from '../../metrics/perplexity.ts'
+
+const { perplexity, bits_per_byte: bitsPerByte, exact_match: exact, rouge_l: rougeL, bleu } = METRICS
 
 describe('perplexity', () => {
   test('weights tokens, not rows', () => {
-    const rows = [
-      { nll: 10 * Math.log(2), tokens: 10, bytes: 30 },
-      { nll: Math.log(1024), tokens: 1, bytes: 10 },
-    ]
     // 20 bits over 11 tokens and 40 bytes; the mean of the rows' perplexities would be 513.
-    expect(perplexity(rows)).toBeCloseTo(2 ** (20 / 11), 12)
-    expect(bitsPerByte(rows)).toBeCloseTo(0.5, 12)
+    const [first, second] = [10 * Math.log(2), Math.log(1024)]
+    expect(
+      valueOf(perplexity, [
+        [first, 10],
+        [second, 1],
+      ]),
+    ).toBeCloseTo(2 ** (20 / 11), 12)
+    expect(
+      valueOf(bitsPerByte, [
+        [first, 30],
+        [second, 10],
+      ]),
+    ).toBeCloseTo(0.5, 12)
   })
   test('a uniform guess over k tokens is k', () => {
-    expect(perplexity([{ nll: 7 * Math.log(50), tokens: 7, bytes: 1 }])).toBeCloseTo(50, 10)
+    expect(valueOf(perplexity, [[7 * Math.log(50), 7]])).toBeCloseTo(50, 10)
   })
   test('is not a number without tokens, bytes or a loss', () => {
-    expect(perplexity([])).toBeNaN()
-    expect(bitsPerByte([{ nll: 1, tokens: 1, bytes: 0 }])).toBeNaN()
-    expect(perplexity([{ nll: NaN, tokens: 1, bytes: 1 }])).toBeNaN()
+    expect(valueOf(perplexity, [])).toBeNaN()
+    expect(valueOf(bitsPerByte, [[1, 0]])).toBeNaN()
+    expect(
+      valueOf(perplexity, [
+        [NaN, 1],
+        [1, 1],
+      ]),
+    ).toBeNaN()
   })
+})
+
+test('means are plain, and without rows they are not a number', () => {
+  expect(valueOf(exact, [[1], [0], [0], [1]])).toBe(0.5)
+  expect(valueOf(rougeL, [[1], [0.5]])).toBe(0.75)
+  expect(valueOf(exact, [])).toBeNaN()
+})
+
+test('a number that is missing in a row makes the metric not a number, never a zero', () => {
+  for (const name of METRIC_NAMES) {
+    const metric = METRICS[name]
+    const whole = metric.columns.map(() => 1)
+    expect(valueOf(metric, [whole, whole]), name).not.toBeNaN()
+    // What JSON makes of NaN.
+    const torn = JSON.parse(JSON.stringify([NaN, ...whole.slice(1)])) as number[]
+    expect(valueOf(metric, [whole, torn]), name).toBeNaN()
+  }
+  expect(valueOf(bleu, [METRICS.bleu.columns.map(() => NaN)])).toBeNaN()
 })
 
 test('exact match forgives blanks at the ends and nothing else', () => {
@@ -29,7 +61,6 @@ test('exact match forgives blanks at the ends and nothing else', () => {
   expect(exactMatch('好的.', '好的。')).toBe(0)
   expect(exactMatch('Yes', 'yes')).toBe(0)
   expect(exactMatch('ＡＢ', 'AB')).toBe(0)
-  expect(meanExactMatch([1, 0, 0, 1])).toBe(0.5)
 })
 
 describe('neighbour', () => {
@@ -72,43 +103,5 @@ describe('neighbour', () => {
       { id: '2', prompt: 'ax', response: '' },
     ])('a')
     expect(weak?.similarity).toBeCloseTo(1 / Math.sqrt(1 + 2 * idf ** 2), 12)
-  })
-})
-
-describe('paired bootstrap', () => {
-  const mean = (rows: readonly number[]) => rows.reduce((sum, value) => sum + value, 0) / rows.length
-  const theirs = Array.from({ length: 80 }, (_, index) => (index * 37) % 10)
-  const options = { seed: 42, resamples: 1000 }
-  test('is the same for the same seed and not for another', () => {
-    const ours = theirs.map((value, index) => value + (index % 3) - 0.9)
-    expect(pairedBootstrap(ours, theirs, mean, options)).toEqual(pairedBootstrap(ours, theirs, mean, options))
-    expect(pairedBootstrap(ours, theirs, mean, { ...options, seed: 43 })).not.toEqual(
-      pairedBootstrap(ours, theirs, mean, options),
-    )
-  })
-  test('a constant gain is certain because rows are paired', () => {
-    const { difference, interval, p } = pairedBootstrap(
-      theirs.map((value) => value + 0.01),
-      theirs,
-      mean,
-      options,
-    )
-    expect(difference).toBeCloseTo(0.01, 12)
-    expect(interval[0]).toBeCloseTo(0.01, 12)
-    expect(interval[1]).toBeCloseTo(0.01, 12)
-    expect(p).toBe(1 / 1001)
-  })
-  test('the interval is as wide as theory says', () => {
-    const ours = theirs.map((value, index) => value + (index % 2 === 0 ? 1 : -1))
-    const { interval, p } = pairedBootstrap(ours, theirs, mean, { seed: 1, resamples: 4000 })
-    // Standard error 1/sqrt(80); 1.96 of it is 0.219.
-    expect(interval[0]).toBeCloseTo(-0.219, 1)
-    expect(interval[1]).toBeCloseTo(0.219, 1)
-    expect(p).toBeGreaterThan(0.4)
-    expect(p).toBeLessThan(0.65)
-  })
-  test('refuses rows that cannot be paired', () => {
-    expect(() => pairedBootstrap([1], [1, 2], mean, options)).toThrow('1 against 2')
-    expect(() => pairedBootstrap([], [], mean, options)).toThrow(RangeError)
   })
 })

@@ -11,6 +11,7 @@ ajv.addKeyword({ keyword: 'x-type', schemaType: 'string' })
 
 /** Options whose absence means that nothing is asked for, or that have to be written. */
 const WITHOUT_DEFAULT: Readonly<Record<string, readonly string[]>> = {
+  'lora-train': ['max_steps'],
   select: ['by', 'where', 'tie', 'at_least'],
 }
 /** What a kind's required options may be set to. */
@@ -29,7 +30,7 @@ function resolve(kind: StageKind, given: JsonObject = {}): JsonObject {
 
 test('the catalogue has the stage kinds under their own names', () => {
   expect(Object.keys(stageKinds).sort()).toEqual(
-    ['clean', 'eval', 'gate', 'lora-train', 'pretrain', 'select', 'split', 'tokenize'].sort(),
+    ['clean', 'eval', 'gate', 'lora-train', 'pretrain', 'select', 'shrink', 'split', 'tokenize'].sort(),
   )
   for (const [name, kind] of Object.entries(stageKinds)) expect(kind.name).toBe(name)
 })

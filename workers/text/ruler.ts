@@ -9,6 +9,8 @@ export interface Ruler {
   /** Metric -> what it depends on besides the rows. */
   readonly metrics: JsonObject
   readonly decoding: JsonObject
+  /** Absent where nothing is sliced, so that rulers from before there were slices stay what they are. */
+  readonly slices?: JsonObject
 }
 
 /** JSON with sorted keys and no blanks, so that the digest does not depend on the order of writing. */
@@ -25,6 +27,7 @@ function canonical(value: Json): string {
  */
 export function rulerDigest(ruler: Ruler): string {
   const rows = ruler.rows.map(({ id, prompt, reference }) => [id, prompt, reference])
-  const text = canonical({ split: ruler.split, rows, metrics: ruler.metrics, decoding: ruler.decoding })
+  const { split, metrics, decoding, slices } = ruler
+  const text = canonical({ split, rows, metrics, decoding, ...(slices === undefined ? {} : { slices }) })
   return createHash('sha256').update(text).digest('hex')
 }

@@ -66,7 +66,10 @@ export async function run(context: OpContext): Promise<JsonObject> {
       name: textOption(options, 'schedule', SCHEDULES, 'cosine'),
       lr: numberOption(options, 'lr'),
       warmup: numberOption(options, 'warmup'),
-      steps: Math.ceil(stepsPerEpoch * numberOption(options, 'epochs')),
+      steps: Math.min(
+        Math.ceil(stepsPerEpoch * numberOption(options, 'epochs')),
+        numberOption(options, 'max_steps', Infinity),
+      ),
     },
     beta2: 0.999,
     weightDecay: numberOption(options, 'weight_decay'),

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { bleuStats } from '../../../metrics/bleu.ts'
 import { BLEU_TOKENIZERS, type BleuTokenizer } from '../../../metrics/bleu-tokenizers.ts'
-import { isMetricName, METRICS, METRIC_NAMES, type MetricName } from '../../../metrics/catalogue.ts'
+import { isMetricName, METRICS, METRIC_NAMES, type MetricName, valueOf } from '../../../metrics/catalogue.ts'
 import { exactMatch } from '../../../metrics/exact-match.ts'
 import { neighbourSearch, type NeighbourRow } from '../../../metrics/neighbour.ts'
 import { rougeL } from '../../../metrics/rouge-l.ts'
@@ -11,12 +11,15 @@ import { JobError, type Op, type OpContext } from '../../op.ts'
 import type { JsonObject } from '../../protocol/json.ts'
 import type { InputFiles } from '../../protocol/messages.ts'
 import { rulerDigest } from '../ruler.ts'
+import { type DataRow, fieldTexts, sliceRows, sliceRuler, slicesJson } from '../slices.ts'
 
 interface Settings {
   readonly metrics: readonly MetricName[]
   readonly tokenizer: BleuTokenizer
   readonly split: string
   readonly maxNewTokens: number
+  /** Row fields by whose values the rows are measured apart, too. */
+  readonly slices: readonly string[]
 }
 
 /** What a row's statistics are taken from; a part is absent if no metric needs it. */
@@ -29,7 +32,7 @@ interface Evidence {
 }
 
 function settingsOf(options: JsonObject): Settings {
-  const { metrics, bleu_tokenizer: tokenizer, split, max_new_tokens: maxNewTokens } = options
+  const { metrics, bleu_tokenizer: tokenizer, split, max_new_tokens: maxNewTokens, slices } = options
   if (!Array.isArray(metrics) || metrics.length === 0) {
     throw new JobError('input', 'no metrics are asked for', `list at least one of ${METRIC_NAMES.join(', ')}`)
   }
@@ -48,7 +51,8 @@ function settingsOf(options: JsonObject): Settings {
   if (typeof split !== 'string' || typeof maxNewTokens !== 'number') {
     throw new TypeError('metrics: `split` must be a text and `max_new_tokens` a number')
   }
-  return { metrics: [...new Set(names)], tokenizer: known, split, maxNewTokens }
+  const fields = Array.isArray(slices) ? slices.filter((field) => typeof field === 'string') : []
+  return { metrics: [...new Set(names)], tokenizer: known, split, maxNewTokens, slices: fields }
 }
 
 /** Objects of a JSON-lines file. A line that is no object is an error that names file and line. */
@@ -79,17 +83,22 @@ function requireText(row: JsonObject, field: string, file: string): string {
   throw new JobError('input', `${file}: row ${JSON.stringify(row['id'] ?? null)} has no text \`${field}\``)
 }
 
-async function readDataRows(tokens: InputFiles, split: string): Promise<readonly NeighbourRow[]> {
+async function readDataRows(
+  tokens: InputFiles,
+  split: string,
+  slices: readonly string[],
+): Promise<readonly DataRow[]> {
   const file = `${split}.jsonl`
   const rows = await readRows(tokens, file)
   return rows.map((row) => ({
     id: requireText(row, 'id', file),
     prompt: requireText(row, 'prompt', file),
     response: requireText(row, 'response', file),
+    fields: fieldTexts(row, slices),
   }))
 }
 
-async function readSplit(tokens: InputFiles, split: string): Promise<readonly NeighbourRow[]> {
+async function readSplit(tokens: InputFiles, { split, slices }: Settings): Promise<readonly DataRow[]> {
   const names = tokens.files.filter((file) => /^[^/]+\.jsonl$/u.test(file)).map((file) => file.slice(0, -6))
   if (!names.includes(split)) {
     throw new JobError(
@@ -98,7 +107,7 @@ async function readSplit(tokens: InputFiles, split: string): Promise<readonly Ne
       names.length === 0 ? 'the tokens have no splits at all' : `the tokens have: ${names.join(', ')}`,
     )
   }
-  const rows = await readDataRows(tokens, split)
+  const rows = await readDataRows(tokens, split, slices)
   if (rows.length > 0) return rows
   throw new JobError(
     'input',
@@ -150,7 +159,7 @@ function statistics(name: MetricName, row: Evidence, tokenizer: BleuTokenizer): 
 async function openNeighbours(tokens: InputFiles, split: string) {
   if (split === 'train') return 'the split is the training data, where each row is its own neighbour'
   if (!tokens.files.includes('train.jsonl')) return 'there is no split `train` to look up'
-  const rows = await readDataRows(tokens, 'train')
+  const rows = await readDataRows(tokens, 'train', [])
   return rows.length === 0 ? 'the split `train` is empty' : neighbourSearch(rows)
 }
 
@@ -167,7 +176,8 @@ async function tokenSettings(tokens: InputFiles, names: readonly MetricName[]): 
  *
  * Inputs: `tokens` (always), `scores` (for perplexity and bits per byte), `samples` (for BLEU, ROUGE-L, exact
  * match). Output `metrics`: `metrics.json` with the ruler and every value, and `rows.jsonl` with each row's
- * statistics, `{id, neighbour?, statistics: {<metric>: [..]}}`, from which `METRICS[name].value` gives the same values.
+ * statistics, `{id, fields?, neighbour?, statistics: {<metric>: [..]}}`, from which `valueOf` gives the same values.
+ * With `slices`, metrics.json has the metrics of the rows of each value of these fields, too, and a row its `fields`.
  * A value that is not a finite number is written as null and explained by a note.
  */
 export const run: Op = async (context) => {
@@ -179,7 +189,8 @@ export const run: Op = async (context) => {
   const output = context.outputs['metrics']
   if (output === undefined) throw new Error('metrics: the output `metrics` is missing')
 
-  const rows = await readSplit(tokens, split)
+  const rows = await readSplit(tokens, settings)
+  const slices = sliceRows(rows, settings.slices, split)
   const scores = needs('scores')
     ? await readAligned(requireInput(context, 'scores'), 'rows.jsonl', rows)
     : null
@@ -217,7 +228,8 @@ export const run: Op = async (context) => {
       byMetric.get(name)!.push(numbers)
     }
     const found = neighbour === undefined ? {} : { neighbour: neighbour?.id ?? null }
-    lines.push(`${JSON.stringify({ id: row.id, ...found, statistics: kept })}\n`)
+    const fields = slices.size === 0 ? {} : { fields: Object.fromEntries(row.fields) }
+    lines.push(`${JSON.stringify({ id: row.id, ...fields, ...found, statistics: kept })}\n`)
     context.progress(index + 1, rows.length, 'rows')
   }
 
@@ -227,7 +239,7 @@ export const run: Op = async (context) => {
   for (const name of names) {
     const metric = METRICS[name]
     const statisticsOfRows = byMetric.get(name)!
-    const value = statisticsOfRows.length === 0 ? NaN : metric.value(statisticsOfRows)
+    const value = statisticsOfRows.length === 0 ? NaN : valueOf(metric, statisticsOfRows)
     const finite = Number.isFinite(value) ? value : null
     const broken = statisticsOfRows.filter((numbers) => !numbers.every(Number.isFinite)).length
     const why =
@@ -254,11 +266,13 @@ export const run: Op = async (context) => {
     rows: rows.map(({ id, prompt, response }) => ({ id, prompt, reference: response })),
     metrics: { signatures, tokens: await tokenSettings(tokens, names) },
     decoding: needs('samples') ? { method: 'greedy', max_new_tokens: settings.maxNewTokens } : {},
+    ...(slices.size === 0 ? {} : { slices: sliceRuler(slices, rows) }),
   })
+  const apart = slices.size === 0 ? {} : { slices: slicesJson(slices, byMetric) }
   await writeFile(join(output, 'rows.jsonl'), lines.join(''))
   await writeFile(
     join(output, 'metrics.json'),
-    `${JSON.stringify({ format: 1, ruler, split, rows: rows.length, metrics: written }, null, 2)}\n`,
+    `${JSON.stringify({ format: 1, ruler, split, rows: rows.length, metrics: written, ...apart }, null, 2)}\n`,
   )
   return { rows: rows.length, split, ruler, ...summary }
 }
