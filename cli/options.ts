@@ -191,8 +191,8 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   doctor: { usage: 'doctor', help: 'is this machine ready', flags: { json: JSON_FLAG } },
   init: {
     usage: 'init [name]',
-    help: 'write a pipeline that validates and runs, with sample data',
-    flags: {},
+    help: 'write a pipeline that validates and runs, with sample data and a CI workflow',
+    flags: { yes: { type: 'boolean', help: 'ask nothing' } },
   },
   schema: {
     usage: 'schema',
