@@ -18,8 +18,8 @@ export interface GraphContext {
 export interface SharedValues {
   /** Token positions within their text, int64 [rows, length]. */
   readonly positions: string
-  /** 0 where attention is allowed, -1e30 elsewhere; [rows, 1, (heads / kvHeads) · length, length]. */
-  readonly mask: string
+  /** Per block of queries: 0 where attention is allowed, -1e30 elsewhere; [rows, 1, (heads / kvHeads) · size, end]. */
+  readonly masks: readonly string[]
   /** Tables [length, headDim / 2]. */
   readonly cos: string
   readonly sin: string
