@@ -22,6 +22,7 @@ import type { Artifact, Digest } from '../artifact.ts'
 import type { Environment, FoundSource, Stores } from '../environment.ts'
 import type { Manifest } from '../plan/manifest.ts'
 import type { Step } from '../stage-kind.ts'
+import { writeAtomic } from '../store/atomic.ts'
 import type { Result } from '../store/results.ts'
 import type { JobOutcome } from '../worker/session.ts'
 import type { WorkerPool } from '../worker/pool.ts'
@@ -31,8 +32,8 @@ import type { Owner } from './owner.ts'
 import type { Slots } from './slots.ts'
 import { inUserWords } from './user-words.ts'
 
-/** A staging folder without its owner's name is left alone this long: its owner may be writing it. */
-const NAMELESS_MS = 60_000
+/** Folder beside the staged attempts: who owns which. */
+const OWNERS = 'owners'
 
 export type StageInput =
   | { readonly type: 'source'; readonly found: FoundSource }
@@ -76,7 +77,9 @@ export async function tryStage(
   const { stage, key } = attempt
   const { environment, stores } = tools
   const folder = join(environment.stateDir, 'runs', attempt.run, stage.name, String(attempt.number))
-  const staging = join(environment.stateDir, 'staging', key.slice('sha256:'.length), randomUUID())
+  const id = randomUUID()
+  const staging = join(environment.stateDir, 'staging', key.slice('sha256:'.length), id)
+  const owner = join(environment.stateDir, 'staging', OWNERS, `${id}.json`)
   const log = relative(environment.root, folder)
   const began = performance.now()
   const clock = new Clock(stage.timeoutMs)
@@ -84,8 +87,9 @@ export async function tryStage(
   const limited = AbortSignal.any([signal, clock.signal, watcher.signal])
   try {
     mkdirSync(folder, { recursive: true })
+    // Before the folder, so that a folder without an owner is always a dead one's.
+    writeAtomic(owner, JSON.stringify(thisProcess()))
     mkdirSync(staging, { recursive: true })
-    writeFileSync(join(staging, 'owner.json'), JSON.stringify(thisProcess()))
     const made = await runSteps(attempt, tools, { folder, staging, watcher }, clock, limited)
     if (made.type === 'failed') {
       // A worker that is stopped may say so, fail or be killed; why it was stopped is what counts.
@@ -140,6 +144,7 @@ export async function tryStage(
     // On a read-only disk there is nothing to tidy, and nothing worth hiding the first error for.
     try {
       rmSync(staging, { recursive: true, force: true })
+      rmSync(owner, { force: true })
     } catch {
       // Recovery sweeps it at the next start.
     }
@@ -368,26 +373,37 @@ export function machineFailure(
 export function sweepStaging(stateDir: string): void {
   const root = join(stateDir, 'staging')
   if (!statSync(root, { throwIfNoEntry: false })?.isDirectory()) return
-  const staged = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory())
-  for (const { name: key } of staged) {
-    for (const id of readdirSync(join(root, key))) {
-      const dir = join(root, key, id)
-      let owner: Owner | null = null
-      try {
-        owner = JSON.parse(readFileSync(join(dir, 'owner.json'), 'utf8')) as Owner
-      } catch {
-        // Killed before it wrote its name, or just about to.
-      }
-      const dead =
-        owner === null
-          ? Date.now() - (statSync(dir, { throwIfNoEntry: false })?.mtimeMs ?? 0) > NAMELESS_MS
-          : !isAlive(owner)
-      if (dead) rmSync(dir, { recursive: true, force: true })
-    }
+  const alive = new Set<string>()
+  const owners = join(root, OWNERS)
+  const records = existsSync(owners) ? readdirSync(owners).filter((name) => name.endsWith('.json')) : []
+  // Folders first: an attempt that begins meanwhile has its record before its folder.
+  const folders = readdirSync(root, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && entry.name !== OWNERS)
+    .flatMap(({ name: key }) => readdirSync(join(root, key)).map((id) => ({ key, id })))
+  for (const record of existsSync(owners) ? readdirSync(owners) : []) {
+    if (!record.endsWith('.json')) continue
+    if (ownerLives(join(owners, record))) alive.add(record.slice(0, -'.json'.length))
+  }
+  for (const { key, id } of folders) {
+    if (alive.has(id)) continue
+    rmSync(join(root, key, id), { recursive: true, force: true })
+    rmSync(join(owners, `${id}.json`), { force: true })
     try {
       rmdirSync(join(root, key))
     } catch {
       // A living run has something in it.
     }
+  }
+  // Records of the dead whose folder was never made.
+  for (const record of records)
+    if (!alive.has(record.slice(0, -'.json'.length))) rmSync(join(owners, record), { force: true })
+}
+
+function ownerLives(record: string): boolean {
+  try {
+    return isAlive(JSON.parse(readFileSync(record, 'utf8')) as Owner)
+  } catch {
+    // Gone meanwhile, so its attempt has ended.
+    return false
   }
 }

@@ -106,15 +106,16 @@ export const run: Op = async (context) => {
     )
   }
   const report: JsonObject = {
+    rows: left,
+    dropped: total - left,
     rows_in: total,
-    rows_out: left,
     rules: ledger.report(),
     terms: Object.fromEntries([...terms].sort(([a], [b]) => (a < b ? -1 : 1))),
     sources: read.files.map(({ file, split, rows, mapping }) => ({ file, split, rows, mapping })),
   }
   await writeDataset(output, splits, { made_by: { op: 'clean' } })
   await writeFile(join(output, 'clean.json'), `${JSON.stringify({ format: 1, ...report }, null, 2)}\n`)
-  return { rows: left, dropped: total - left, ...report }
+  return report
 }
 
 /** The rules that look at one row; null is a row to drop. */
