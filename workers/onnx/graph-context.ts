@@ -30,3 +30,8 @@ export interface SharedValues {
 export function layerTensor(layer: number, path: string): string {
   return `model.layers.${layer}.${path}.weight`
 }
+
+/** The transpose of a matrix. */
+export function turn(graph: GraphBuilder, value: string, outputs: readonly string[] | number = 1): string {
+  return graph.node('Transpose', [value], { attributes: { perm: [1, 0] }, outputs })[0]!
+}
