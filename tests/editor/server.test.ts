@@ -58,14 +58,31 @@ describe('a file in an editor', () => {
     const { stdout } = await project.sluice('validate', '--json', FILE)
     const said = JSON.parse(stdout) as readonly {
       code: string
-      range: { start: { line: number; column: number } }
+      message: string
+      range: { start: { line: number; col: number }; end: { line: number; col: number } }
     }[]
     expect(said.length).toBeGreaterThanOrEqual(3)
     const editor = await editing(text)
     const problems = await editor.problems()
-    expect(
-      problems.map(({ code, range }) => [code, range.start.line + 1, range.start.character + 1]),
-    ).toEqual(said.map(({ code, range }) => [code, range.start.line, range.start.column]))
+    const places = problems.map(({ code, range: { start, end } }) => [
+      code,
+      [start.line + 1, start.character + 1],
+      [end.line + 1, end.character + 1],
+    ])
+    expect(places).toEqual(
+      said.map(({ code, range: { start, end } }) => [code, [start.line, start.col], [end.line, end.col]]),
+    )
+    for (const [i, { message }] of problems.entries()) expect(message).toContain(said[i]?.message)
+    await editor.close()
+  })
+
+  test('that includes what only the rows can tell', async () => {
+    project.write('data/zh.jsonl', '{"prompt": "问", "response": "答案在这里"}\n'.repeat(5))
+    const text = GOOD.replace('data/*.jsonl', 'data/zh.jsonl').replaceAll(', bleu_tokenizer: zh', '')
+    const editor = await editing(text)
+    const problems = await editor.problems()
+    expect(problems.map(({ code }) => code)).toEqual(['W206', 'W206', 'W206'])
+    expect(problems[0]?.severity).toBe(2)
     await editor.close()
   })
 
@@ -214,7 +231,7 @@ describe('a conversation', () => {
     editor.apply([
       {
         range: { start: { line: 0, character: 0 }, end: { line: 0, character: 0 } },
-        newText: `# ${'x'.repeat(1_100_000)}\n`,
+        newText: `# ${'x'.repeat(110_000)}\n`,
       },
     ])
     const [problem] = await editor.problems()
