@@ -3,7 +3,10 @@ import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { catalogue } from '../dsl/catalogue.ts'
+import type { Diagnostic } from '../dsl/diagnostic.ts'
+import { adviceOn, sourcesToSample, type Facts as WorldFacts } from '../dsl/facts.ts'
 import { own } from '../dsl/own.ts'
+import type { Pipeline } from '../dsl/pipeline.ts'
 import { LANGUAGES, type Language } from '../dsl/words.ts'
 import { NO_FACTS, type Facts, type Scores, type StageFact } from '../editor/facts.ts'
 import type { World } from '../editor/server.ts'
@@ -11,6 +14,7 @@ import { readLock } from '../engine/lock-file.ts'
 import { readLog, runIds } from '../engine/run/log.ts'
 import { fold, newRun, type StageState } from '../engine/run/state.ts'
 import { explanation } from './commands/explain.ts'
+import { gatherFacts } from './facts.ts'
 import { languageOf } from './language.ts'
 import { rootAbove } from './project.ts'
 
@@ -21,6 +25,7 @@ const MOST_RUNS = 30
 
 export function editorWorld(buildDir: string, environment: NodeJS.ProcessEnv): World {
   const known = new Map<string, { readonly at: number; readonly facts: Facts }>()
+  const sampled: Sampled = new Map()
   return {
     pathOf: (uri, languageId) => {
       const path = pathIn(uri)
@@ -35,6 +40,7 @@ export function editorWorld(buildDir: string, environment: NodeJS.ProcessEnv): W
       known.set(uri, { at: performance.now(), facts })
       return facts
     },
+    advice: (uri, pipeline) => adviceFor(uri, pipeline, sampled),
     explained: (_, code, language) => explainedAt(buildDir, code, language),
     language: (locale) => {
       const wish = environment['SLUICE_LANG']?.toLowerCase()
@@ -64,6 +70,25 @@ function factsOf(uri: string): Facts {
     scores: quietly(() => scoresIn(path.replace(/\.ya?ml$/, '.lock'))) ?? {},
     states: quietly(() => lastStates(join(rootAbove(dirname(path)), '.sluice'), name)) ?? {},
   }
+}
+
+/** Pipeline file and its sources -> what a look at them said, and when. */
+type Sampled = Map<string, { readonly at: number; readonly facts: WorldFacts }>
+
+/** Rows change seldom; they are not read at every keystroke. */
+const SAMPLE_FRESH_MS = 10_000
+
+async function adviceFor(uri: string, pipeline: Pipeline, sampled: Sampled): Promise<readonly Diagnostic[]> {
+  const path = pathIn(uri)
+  const names = sourcesToSample(pipeline)
+  if (path === null || names.length === 0) return []
+  const key = JSON.stringify([uri, names.map((name) => pipeline.sources[name]?.from)])
+  let known = sampled.get(key)
+  if (known === undefined || performance.now() - known.at > SAMPLE_FRESH_MS) {
+    known = { facts: await gatherFacts(pipeline, rootAbove(dirname(path))), at: performance.now() }
+    sampled.set(key, known)
+  }
+  return adviceOn(pipeline, known.facts)
 }
 
 /** A hover shows what there is; what is damaged has its message in the command that needs it. */

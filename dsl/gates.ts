@@ -3,6 +3,7 @@ import type { Diagnostic } from './diagnostic.ts'
 import { checkTypes, type CheckScope, type Space } from './expression/check-types.ts'
 import { parseExpression } from './expression/parse.ts'
 import { namesIn, type Expression } from './expression/syntax.ts'
+import { keyNames } from './keys.ts'
 import type { Check, Gate, Reference } from './pipeline.ts'
 import * as checkProblems from './problems/checks.ts'
 import * as graphProblems from './problems/graph.ts'
@@ -207,7 +208,7 @@ function checkScope(
   }
 }
 
-const CHECK_KEYS = ['require', 'warn', 'name', 'why']
+const CHECK_KEYS = keyNames('check')
 
 function readCheck(
   item: Node,

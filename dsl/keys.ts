@@ -1,4 +1,5 @@
 /** Every key of the file language: where it may stand, what it means in a line, and the form of its value. */
+import { NOTIFY_EVENTS } from './pipeline.ts'
 import { ARTIFACT_TYPES, type JsonObject } from './stage-signature.ts'
 import type { Words } from './words.ts'
 
@@ -23,6 +24,8 @@ const key = (en: string, zh: string, schema: JsonObject, more: Omit<Key, 'doc' |
 })
 const is = (name: string): JsonObject => ({ $ref: `#/definitions/${name}` })
 const oneOrMore = (item: JsonObject): JsonObject => ({ anyOf: [item, { type: 'array', items: item }] })
+
+const field: JsonObject = { type: 'string', minLength: 1 }
 
 const settings: Keys = {
   cache: key(
@@ -171,10 +174,20 @@ export const KEYS = {
       is('from'),
       { required: true },
     ),
+    schema: key(
+      'Which fields of a row are the prompt and the response, where they have other names.',
+      '每行里哪个字段是问题、哪个是回答（字段名不叫 prompt、response 时写）。',
+      is('schema'),
+    ),
     optional: key('Whether the pipeline can do without it.', '没有它行不行。', {
       type: 'boolean',
       default: false,
     }),
+  },
+  schema: {
+    input: key('The field that holds the prompt.', '放问题的字段。', field, { required: true }),
+    output: key('The field that holds the response.', '放回答的字段。', field, { required: true }),
+    id: key('The field that tells rows apart.', '区分各行的字段。', field),
   },
   param: {
     default: key('Its value unless -p says otherwise.', '默认值，可以用 -p 覆盖。', {}, { required: true }),
@@ -237,12 +250,7 @@ export const KEYS = {
     ),
   },
   notification: {
-    on: key(
-      'Events to tell of.',
-      '哪些事件。',
-      oneOrMore({ enum: ['run.failed', 'gate.failed', 'gate.undecided', 'gate.passed', 'waiting'] }),
-      { required: true },
-    ),
+    on: key('Events to tell of.', '哪些事件。', oneOrMore({ enum: [...NOTIFY_EVENTS] }), { required: true }),
     webhook: key(
       'Where to POST, as env:NAME: the address is a secret.',
       'POST 到哪里，写 env:名字：地址本身就是密钥。',
@@ -271,4 +279,11 @@ export type Place = keyof typeof KEYS
 /** The keys that may stand at a place. */
 export function keysAt(place: Place): Keys {
   return KEYS[place]
+}
+
+/** Their names, in the order in which messages list them; of a stage perhaps only those of gates or of work. */
+export function keyNames(place: Place, only?: Key['only']): readonly string[] {
+  return Object.entries(keysAt(place)).flatMap(([name, entry]) =>
+    only === undefined || entry.only === only ? [name] : [],
+  )
 }

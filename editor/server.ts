@@ -1,5 +1,6 @@
 /** The language server without its pipes: messages in, messages out; it looks at the world through `World` alone. */
-import type { CompileOptions } from '../dsl/pipeline.ts'
+import type { Diagnostic } from '../dsl/diagnostic.ts'
+import type { CompileOptions, Pipeline } from '../dsl/pipeline.ts'
 import { inLanguage, type Language, type Words } from '../dsl/words.ts'
 import { completionsAt } from './completion.ts'
 import { changed, TextDocument, type Change } from './document.ts'
@@ -17,6 +18,8 @@ export interface World {
   /** The file as `sluice validate` would call it; null for a text that is no pipeline file. */
   readonly pathOf: (uri: string, languageId: string) => string | null
   readonly facts: (uri: string) => Facts
+  /** What can only be said with a look at the files of the sources. */
+  readonly advice: (uri: string, pipeline: Pipeline) => Promise<readonly Diagnostic[]>
   /** Where the explanation of a code can be opened, if anywhere. */
   readonly explained: (uri: string, code: string, language: Language) => string | null
   /** Which language the user reads, given what the editor says of it. */
@@ -32,7 +35,7 @@ export interface ServerSettings {
 }
 
 /** Between two keystrokes of a fast typist; shorter would check texts that nobody has looked at. */
-const PAUSE_MS = 30
+const PAUSE_MS = 20
 
 interface Open {
   readonly view: View
@@ -243,13 +246,17 @@ export class LanguageServer {
   private show(view: View): void {
     const { uri } = view.document
     this.open.get(uri)?.forget()
-    const forget = this.world.later(PAUSE_MS, () => this.check(view))
+    const forget = this.world.later(PAUSE_MS, () => void this.check(view))
     this.open.set(uri, { view, forget })
   }
 
-  private check(view: View): void {
+  private async check(view: View): Promise<void> {
     const { uri, version } = view.document
     try {
+      const { current } = view
+      if (current !== null) view.advise(await this.world.advice(uri, current))
+      // Somebody may have typed on meanwhile.
+      if (this.open.get(uri)?.view !== view) return
       this.publish(uri, version, problemsOf(view, this.language, this.explained(view)))
     } catch (error) {
       this.log(`checking ${uri}: ${(error as Error).stack ?? (error as Error).message}`)

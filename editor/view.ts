@@ -16,8 +16,8 @@ interface Remembered {
   readonly pipeline: Pipeline | null
 }
 
-/** The longest text that is read; one typed by people is a hundred times shorter. */
-export const MOST_CHARACTERS = 1_000_000
+/** The longest text that is read between two keystrokes: well over a thousand stages. */
+export const MOST_CHARACTERS = 100_000
 
 export class View {
   readonly document: TextDocument
@@ -30,6 +30,7 @@ export class View {
   private checked: Checked<Pipeline> | undefined
   private readOutline: Outline | undefined
   private readMentions: readonly Mention[] | undefined
+  private advice: readonly Diagnostic[] = []
 
   /** `path` is the file's path as `sluice validate` shows it. `before` is the view of the text before this one. */
   constructor(
@@ -93,19 +94,28 @@ export class View {
     return this.readMentions
   }
 
-  /** Exactly what `sluice validate` says. */
+  /** Exactly what `sluice validate` says, as far as the world was asked. */
   get diagnostics(): readonly Diagnostic[] {
-    return this.compiled().diagnostics
+    const { diagnostics } = this.compiled()
+    const start = ({ primary }: Diagnostic): number => primary.span.start
+    return this.advice.length === 0
+      ? diagnostics
+      : [...diagnostics, ...this.advice].sort((a, b) => start(a) - start(b))
   }
 
-  /** The pipeline of the last text that was checked and had no mistake. */
+  /** The pipeline of this very text, to ask the world about; null after a mistake. */
+  get current(): Pipeline | null {
+    return this.compiled().value ?? null
+  }
+
+  /** What the world has to say of the pipeline. */
+  advise(advice: readonly Diagnostic[]): void {
+    this.advice = advice
+  }
+
+  /** Of the last text that was checked and had no mistake: there is no time for that between two keystrokes. */
   get pipeline(): Pipeline | null {
     return this.checked?.value ?? this.remembered.pipeline
-  }
-
-  /** Whether this very text is without errors. */
-  get sound(): boolean {
-    return this.compiled().value !== undefined
   }
 
   private compiled(): Checked<Pipeline> {

@@ -1,11 +1,15 @@
 /** `sluice init`: a pipeline that validates and runs as it is, with a little data to replace. */
 import { existsSync, mkdirSync, readFileSync, appendFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
+import { schemaText } from '../../editor/schema.ts'
+import { stageKinds } from '../../stages/catalogue.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
 import { defaultBranch, fetchCommand, HISTORY_DEPTH } from '../git.ts'
 import { stringFlag } from '../project.ts'
 
+/** For editors that know JSON Schema and not `sluice lsp`. */
+const SCHEMA = 'schema/pipeline.schema.json'
 const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
 
 export function initCommand(command: Command): number {
@@ -20,6 +24,7 @@ export function initCommand(command: Command): number {
     [`pipelines/${name}.pipeline.yaml`]: pipelineText(name),
     [`data/${name}.jsonl`]: sampleRows(),
     [`data/${name}-handbook.txt`]: sampleCorpus(),
+    [SCHEMA]: schemaText(stageKinds, 'en'),
     'sluice.config.yaml':
       '# This folder is the root of a sluice project; paths in pipeline files start here.\nversion: 1\n',
     [`.github/workflows/${name}.yml`]: workflowText(name, branchOf(root)),
@@ -119,7 +124,8 @@ jobs:
 }
 
 function pipelineText(name: string): string {
-  return `version: 1
+  return `# yaml-language-server: $schema=../${SCHEMA}
+version: 1
 name: ${name}
 description: Answers questions from a small handbook. Replace the two files in data/ with your own.
 

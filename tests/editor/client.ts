@@ -65,6 +65,13 @@ export class Editor {
     this.child.stdin?.write(bytes)
   }
 
+  /** What is written meanwhile arrives in one piece. */
+  atOnce(write: () => void): void {
+    this.child.stdin?.cork()
+    write()
+    this.child.stdin?.uncork()
+  }
+
   notify(method: string, params: unknown = {}): void {
     this.write(frame({ jsonrpc: '2.0', method, params }))
   }
@@ -168,11 +175,9 @@ export class Editor {
   }
 
   async complete(marked: string): Promise<readonly CompletionItem[]> {
-    const { items } = await this.request<{ items: readonly CompletionItem[] }>(
-      'textDocument/completion',
-      this.at(marked),
-    )
-    return items
+    type Items = readonly CompletionItem[]
+    const found = await this.request<Items | { items: Items }>('textDocument/completion', this.at(marked))
+    return 'items' in found ? found.items : found
   }
 
   hover(marked: string): Promise<Hover | null> {

@@ -78,7 +78,7 @@ export function completed(piece: string, marked: string, text = GOOD, facts = NO
   const change = edited(piece, marked, text)
   const before = viewOf(text)
   // As it happens when the typist pauses.
-  void before.diagnostics
+  const { diagnostics: _ } = before
   const view = viewOf(change.text, FILE, before)
   const items = completionsAt({ view, facts, language: 'en' }, change.offset)
   const find = (label: string) => {
@@ -111,5 +111,7 @@ export function hovered(
   }: { facts?: Facts; language?: Language; text?: string } = {},
 ): string | null {
   const change = edited(piece, marked, text)
-  return hoverAt({ view: viewOf(change.text), facts, language }, change.offset)?.contents.value ?? null
+  const view = viewOf(change.text)
+  const { diagnostics: _ } = view
+  return hoverAt({ view, facts, language }, change.offset)?.contents.value ?? null
 }

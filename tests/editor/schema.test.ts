@@ -173,6 +173,26 @@ describe('what may not', () => {
   })
 })
 
+describe('the words', () => {
+  const stage = (key: string): string => `${HEAD}${FLOW}stages:\n${GATE}  eval: { ${key} }\n`
+  const table: readonly (readonly [string, string, unknown])[] = [
+    ['cache', stage('cache: qqq'), KEYS.defaults['cache']],
+    ['causes', stage('retry: { on: [qqq] }'), KEYS.retry.on],
+    ['events', `${HEAD}${FLOW}notify: [{ on: [qqq], run: x }]\n`, KEYS.notification.on],
+    ['types of sources', `${HEAD}${FLOW}sources: { x: { type: qqq, from: m } }\n`, KEYS.source.type],
+    ['types of parameters', `${HEAD}${FLOW}params: { x: { default: 1, type: qqq } }\n`, KEYS.param.type],
+  ]
+  it.each(table)('for %s are those that the compiler takes', (_, text, key) => {
+    const { diagnostics } = compile({ path: 't', text }, stageKinds)
+    const help = diagnostics.find((each) => each.code === 'E121')?.help[0]
+    const words = inLanguage(help ?? '', 'en')
+      .replace(/^.*?: /, '')
+      .split(' ')
+    expect(words.length).toBeGreaterThan(2)
+    expect(/"enum":\[(.*?)\]/.exec(JSON.stringify(key))?.[1]).toBe(words.map((word) => `"${word}"`).join(','))
+  })
+})
+
 describe('the keys', () => {
   const known = (text: string): readonly string[] => {
     const { diagnostics } = compile({ path: 't', text }, stageKinds)
