@@ -133,8 +133,11 @@ export function answersText(
     .join('\n\n')
 }
 
+/** A model may say anything, codes that move the cursor included. */
 function oneLine(text: string): string {
-  return text === '' ? '(nothing)' : text.replaceAll('\n', ' ⏎ ')
+  return text === ''
+    ? '(nothing)'
+    : text.replaceAll('\n', ' ⏎ ').replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '·')
 }
 
 export function valueText(value: Json | null): string {

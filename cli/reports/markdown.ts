@@ -17,7 +17,10 @@ export function inline(text: string): string {
 export function code(text: string): string {
   const longest = Math.max(0, ...[...text.matchAll(/`+/g)].map(([run]) => run.length))
   const fence = '`'.repeat(longest + 1)
-  const plain = text.replaceAll(/\s*\n\s*/g, ' ⏎ ').replaceAll('|', '\\|')
+  const plain = text
+    .replaceAll(/\s*\n\s*/g, ' ⏎ ')
+    .replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '·')
+    .replaceAll('|', '\\|')
   if (plain === '') return '*empty*'
   return plain.startsWith('`') || plain.endsWith('`')
     ? `${fence} ${plain} ${fence}`

@@ -1,5 +1,5 @@
 /** Two measurements of the same test rows, row by row: which answers became better, which worse. */
-import { isMetricName, METRICS } from '../../metrics/catalogue.ts'
+import { isMetricName, METRICS, valueOf } from '../../metrics/catalogue.ts'
 import type { MetricName, RowStatistics } from '../../metrics/catalogue.ts'
 import type { Artifact, Digest } from '../artifact.ts'
 import type { BlobStore } from '../store/blobs.ts'
@@ -37,7 +37,7 @@ export interface RowsCompared {
 /** What says most of a single answer first; corpus metrics such as BLEU are rough on one row. */
 const BY_ROW: readonly MetricName[] = ['rouge_l', 'exact_match', 'bleu', 'perplexity', 'bits_per_byte']
 
-/** @param wanted the metric to compare by; null takes the first that both sides have */
+/** @param wanted the metric to compare by; null takes the first that both sides have and by which a row moved */
 export function compareRows(
   before: Measurement,
   after: Measurement,
@@ -48,22 +48,32 @@ export function compareRows(
   const young = readRows(after.metrics, blobs)
   if ('missing' in old) return old
   if ('missing' in young) return young
-  const metric = BY_ROW.find(
-    (name) => (wanted === null || name === wanted) && old.metrics.has(name) && young.metrics.has(name),
-  )
-  if (metric === undefined) {
-    const both = BY_ROW.filter((name) => old.metrics.has(name) && young.metrics.has(name))
-    return {
-      missing: `rows cannot be compared by ${wanted ?? 'any metric'}; both sides have: ${both.join(', ') || 'none'}`,
-    }
-  }
-  const { direction, ofSums } = METRICS[metric]
+  const both = BY_ROW.filter((name) => old.metrics.has(name) && young.metrics.has(name))
   const answers = { before: readAnswers(before.samples, blobs), after: readAnswers(after.samples, blobs) }
+  const compared = both
+    .filter((name) => wanted === null || name === wanted)
+    .map((name) => changesBy(name, old, young, answers))
+  // A metric by which no row moved says nothing where another one does.
+  const telling = compared.find(({ rows }) => rows.some(({ gain }) => gain !== 0)) ?? compared[0]
+  if (telling !== undefined) return telling
+  return {
+    missing: `rows cannot be compared by ${wanted ?? 'any metric'}; both sides have: ${both.join(', ') || 'none'}`,
+  }
+}
+
+interface Answers {
+  readonly before: ReadonlyMap<string, Answer>
+  readonly after: ReadonlyMap<string, Answer>
+}
+
+function changesBy(metric: MetricName, old: Rows, young: Rows, answers: Answers): RowsCompared {
+  const { direction } = METRICS[metric]
+  const value = (row: RowStatistics) => valueOf(METRICS[metric], [row])
   const rows = [...young.rows].flatMap(([id, { row, statistics }]): readonly RowChange[] => {
     const theirs = old.rows.get(id)?.statistics[metric]
     const ours = statistics[metric]
     if (theirs === undefined || ours === undefined) return []
-    const [a, b] = [ofSums(theirs, 1), ofSums(ours, 1)]
+    const [a, b] = [value(theirs), value(ours)]
     const text = answers.after.get(id) ?? answers.before.get(id)
     return [
       {

@@ -137,6 +137,7 @@ describe('Markdown', () => {
     expect(code('`a')).toBe('`` `a ``')
     expect(code('a\nb|c')).toBe('`a ⏎ b\\|c`')
     expect(code('')).toBe('*empty*')
+    expect(code('\u001b[2Jx')).toBe('`·[2Jx`')
     expect(shortened('答案很长', 3)).toBe('答案…')
   })
 })
@@ -221,6 +222,8 @@ describe('diff', () => {
       '  main       旧 2',
       '  7f3a       (nothing)',
     ])
+    const nasty = { ...row(1, 0, 1), answers: { before: '\u001b[2J', after: 'a\nb' } }
+    expect(answersText([nasty], 'bleu', { before: 'x', after: 'y' }, plain)).toMatch(/ ·\[2J\n.* a ⏎ b$/)
   })
 })
 

@@ -7,11 +7,13 @@ import { blessingPath, findMain, mainYardstick } from '../../cli/baseline.ts'
 import type { Main } from '../../cli/baseline.ts'
 import { defaultBranch, fileAt, unmergedVersions, versionsOf } from '../../cli/git.ts'
 import { pastLocks, rejudge } from '../../cli/looking-back.ts'
+import type { PastLock } from '../../cli/looking-back.ts'
 import { historyText } from '../../cli/reports/what-if.ts'
 import { painter } from '../../cli/reports/style.ts'
 import { lockText } from '../../engine/lock-file.ts'
 import type { Lock } from '../../engine/lock-file.ts'
 import { blessingText, identityOf } from '../../engine/lock/blessing.ts'
+import { BlobStore } from '../../engine/store/blobs.ts'
 import { gateWith } from '../dsl/gate-fixture.ts'
 import { newRoot } from '../support/rig.ts'
 
@@ -256,7 +258,7 @@ describe('the past judged again', () => {
   const runs = pastLocks({ root: repository.root, lockPath: join(repository.root, LOCK) }, 20)
   const again = (check: string, most = 20) => {
     const gate = gateWith([check])
-    return { gate, rejudged: rejudge(gate, 'gate', gate.checks, runs, most) }
+    return { gate, rejudged: rejudge({ gate, name: 'gate', checks: gate.checks, store: null }, runs, most) }
   }
 
   test('a commit that changes no score is no run', () => {
@@ -304,6 +306,41 @@ describe('the past judged again', () => {
     const [newest] = again('bleu > main.bleu').rejudged
     expect(newest?.now.checks[0]?.reason).toMatch(/different ruler/)
     expect(again('bleu >= 0.9', 2).rejudged).toHaveLength(2)
+  })
+
+  test('significance needs the rows of that day: found in the store, else undecided', () => {
+    const blobs = new BlobStore(newRoot())
+    const measured = (hits: number) => {
+      const dir = newRoot()
+      const rows = Array.from({ length: 40 }, (_, i) => ({
+        id: String(i),
+        statistics: { exact_match: [i < hits ? 1 : 0] },
+      }))
+      writeFileSync(join(dir, 'rows.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
+      return blobs.takeTree(dir).digest
+    }
+    const past = (commit: string, hits: number, tree: string): PastLock => ({
+      commit,
+      at: '2026-11-04',
+      run: null,
+      lock: {
+        gates: { gate: { verdict: 'pass' } },
+        scores: { eval: { ruler: 'r', rows: 40, exact_match: hits / 40 } },
+        stages: { eval: { 'out.metrics': tree } },
+      },
+    })
+    const [low, high] = [measured(10), measured(30)]
+    const gate = gateWith(['exact_match > main.exact_match with p < 0.05'])
+    const ask = (newest: string) => {
+      const runs = [past('new', 30, newest), past('old', 10, low)]
+      const store = { blobs, portOf: () => 'metrics' }
+      return rejudge({ gate, name: 'gate', checks: gate.checks, store }, runs, 1)[0]?.now
+    }
+    expect(ask(high)?.verdict).toBe('pass')
+    expect(ask('sha256:00')).toMatchObject({
+      verdict: 'undecided',
+      checks: [{ reason: 'the rows behind exact_match are not in this store' }],
+    })
   })
 
   test('nothing to judge is said', () => {

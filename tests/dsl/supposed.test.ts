@@ -55,7 +55,7 @@ describe('strengthOf', () => {
       'main.bleu',
       'main.rouge_l',
     ]
-    const check = `${names.map((name) => `${name} >= 0.1`).join(' and ')}`
+    const check = names.map((name) => `${name} >= 0.1`).join(' and ')
     expect(strength(check)?.strength).toBe('fails')
   })
 })

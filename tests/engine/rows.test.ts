@@ -70,6 +70,17 @@ describe('compareRows', () => {
     ])
   })
 
+  test('takes another metric where no row moved by the first', () => {
+    const still = {
+      metrics: kept({
+        'rows.jsonl': jsonl([{ id: 'a', statistics: { rouge_l: [0.6], perplexity: [9, 5] } }]),
+      }),
+      samples: null,
+    }
+    const compared = compareRows(before, still, blobs, null)
+    expect('missing' in compared ? null : compared.metric).toBe('perplexity')
+  })
+
   test('what is not here is said: rows, metric, answers', () => {
     const gone = { metrics: 'sha256:00' as Digest, samples: null }
     expect(compareRows(gone, after, blobs, null)).toEqual({
