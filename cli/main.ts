@@ -52,6 +52,8 @@ async function dispatch(command: Command, buildDir: string): Promise<number> {
       return command.flags['all'] === true
         ? (await import('./commands/runs.ts')).allMetricsCommand(command, buildDir)
         : (await import('./commands/look.ts')).metricsCommand(command, buildDir)
+    case 'report':
+      return (await import('./commands/report.ts')).reportCommand(command, buildDir)
     case 'runs':
       return (await import('./commands/runs.ts')).runsCommand(command, buildDir)
     case 'diff':

@@ -173,6 +173,11 @@ export const VERBS: Readonly<Record<string, Verb>> = {
       sort: { type: 'string', value: 'METRIC', help: 'with --all: the best first' },
     },
   },
+  report: {
+    usage: 'report',
+    help: 'the verdict, what changed against main and which answers got worse, for a pull request',
+    flags: { md: { type: 'boolean', help: 'as Markdown on stdout, short enough for a comment' } },
+  },
   runs: { usage: 'runs', help: 'the runs on this machine, newest first', flags: { json: JSON_FLAG } },
   diff: {
     usage: 'diff <a> [b]',
@@ -186,8 +191,8 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   doctor: { usage: 'doctor', help: 'is this machine ready', flags: { json: JSON_FLAG } },
   init: {
     usage: 'init [name]',
-    help: 'write a pipeline that validates and runs, with sample data',
-    flags: {},
+    help: 'write a pipeline that validates and runs, with sample data and a CI workflow',
+    flags: { yes: { type: 'boolean', help: 'ask nothing' } },
   },
   schema: {
     usage: 'schema',

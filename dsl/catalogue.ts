@@ -389,6 +389,15 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
       '类型决定谁能读它：预训练用的文本和用来评判的数据行要分开。',
     ),
   ),
+  E123: entry(
+    words('A source is an address instead of files.', '来源写的是地址，不是文件。'),
+    'model: hf:THUDM/chatglm3-6b',
+    'model: models/chatglm3-6b/*',
+    words(
+      'A name on a hub can mean other bytes tomorrow; files are known by their content.',
+      '模型库里的名字明天可能指向别的内容；文件则按内容认。',
+    ),
+  ),
   E127: entry(
     words('A function does not exist or gets the wrong arguments.', '没有这个函数，或者参数不对。'),
     '=maxx(1, 2)',

@@ -33,8 +33,7 @@ export function fixText(
     if (next === undefined) break
     const tried = applyFix(text, next.fix)
     const after = check(tried)
-    const broken = isReadable(text) && !isReadable(tried)
-    if (tried === text || broken || isWorse(after, left)) {
+    if (tried === text || isWorse(after, left) || (isReadable(text) && breaks(tried, after, left))) {
       refused.add(nameOf(next.fix))
       continue
     }
@@ -69,7 +68,14 @@ export function applyFix(text: string, { edits }: Fix): string {
 
 /** A rename can meet a key that is there already. */
 function isWorse(after: readonly Diagnostic[], before: readonly Diagnostic[]): boolean {
-  const count = (all: readonly Diagnostic[], code: string): number =>
-    all.filter((each) => each.code === code).length
-  return ['E004', 'E013'].some((code) => count(after, code) > count(before, code))
+  return count(after, 'E004') > count(before, 'E004') || count(after, 'E013') > count(before, 'E013')
+}
+
+/** A sign can make something else of a text that YAML could read. */
+function breaks(text: string, after: readonly Diagnostic[], before: readonly Diagnostic[]): boolean {
+  return !isReadable(text) || count(after, 'E008') > count(before, 'E008')
+}
+
+function count(all: readonly Diagnostic[], code: string): number {
+  return all.filter((each) => each.code === code).length
 }

@@ -307,20 +307,28 @@ function readSchema(
 
 const SPLIT_NAME = /^[a-z][a-z0-9_-]*$/
 
+/** Whether a text can be a path or pattern; says what it is otherwise. */
+function isPath(text: TextNode, out: Diagnostic[]): boolean {
+  const problem =
+    text.value.trim() === ''
+      ? graphProblems.emptyPath(text.span)
+      : /^[a-z][a-z0-9]*:/i.test(text.value)
+        ? graphProblems.addressAsPath(text.span, text.value)
+        : null
+  if (problem !== null) out.push(problem)
+  return problem === null
+}
+
 function readFrom(node: Node, what: string, out: Diagnostic[]): PipelineSource['from'] | null {
   if (node.type !== 'map') {
     const text = textNode(node, what, out)
-    if (text !== null && text.value.trim() === '') {
-      out.push(graphProblems.emptyPath(text.span))
-      return null
-    }
-    return text?.value ?? null
+    return text === null || !isPath(text, out) ? null : text.value
   }
   const splits: [string, string][] = []
   for (const entry of node.entries) {
     if (!SPLIT_NAME.test(entry.key)) out.push(textProblems.badName(entry.keySpan, entry.key, 'split'))
     const path = textNode(entry.value, entry.key, out)
-    if (path !== null) splits.push([entry.key, path.value])
+    if (path !== null && isPath(path, out)) splits.push([entry.key, path.value])
   }
   return splits.length === node.entries.length && splits.length > 0 ? Object.fromEntries(splits) : null
 }

@@ -76,8 +76,8 @@ function rowsLine({ rows, before, after }: Diff): string {
   const { worse, better, same } = sorted(rows)
   const left = rows.unpaired === 0 ? '' : ` · ${String(rows.unpaired)} only on one side`
   const counts = `${String(same.length)} same · ${String(better.length)} better · ${String(worse.length)} worse`
-  const see = worse.length > 0 ? `   sluice diff ${wordOf(before)} ${wordOf(after)} --rows worse` : ''
-  return `  rows by ${rows.metric}: ${counts}${left}${see.trimEnd()}`
+  const words = ['sluice diff', wordOf(before), wordOf(after), '--rows worse'].filter((word) => word !== '')
+  return `  rows by ${rows.metric}: ${counts}${left}${worse.length > 0 ? `   ${words.join(' ')}` : ''}`
 }
 
 /** What the user would type for a column's head. */

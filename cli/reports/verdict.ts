@@ -75,7 +75,7 @@ export function outcomeText(check: Check | undefined, judged: JudgedCheck): stri
       ? `${value} ${explanation.sign} ${limit}`
       : judged.operands.map(operandText).join(', ')
   const more = extraText(judged, explanation, false)
-  return more === '' ? sides : `${sides}, ${more}`
+  return more === '' ? sides : `${sides}${more.startsWith('(') ? ' ' : ', '}${more}`
 }
 
 /** `pipelines/x.pipeline.yaml:46`. */

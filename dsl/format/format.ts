@@ -15,7 +15,7 @@ export function formatText(text: string): string {
   const laid = layOut(unix)
   if (laid === null || !says(laid, before)) return text
   const ordered = inOrder(laid)
-  return says(ordered, before) ? ordered : laid
+  return ordered === laid || says(ordered, before) ? ordered : laid
 }
 
 interface Meaning {

@@ -457,7 +457,7 @@ export function tooLong(span: Span): Diagnostic {
     'E010',
     words('the file is too long', '文件太长'),
     span,
-    words('a pipeline file has at most 1 MiB', '流水线文件最多 1 MiB'),
+    words('a pipeline file has at most 256 KiB and 20 000 values', '流水线文件最多 256 KiB、20 000 个值'),
     { help: [words('data belongs in files of its own', '数据要放在单独的文件里')] },
   )
 }

@@ -1,7 +1,7 @@
 /**
  * Makes the summariser's two input files from the hand-written stories next to this script:
  *
- *   news.jsonl   what an archive of a local newspaper looks like: 360 articles with their one-sentence summaries and
+ *   news.jsonl   what an archive of a local newspaper looks like: 480 articles with their one-sentence summaries and
  *                the section they were printed in, and 22 rows more that should not be there
  *   town.txt     a chronicle of the same made-up town, plain text, on which the small base model is pretrained
  *
