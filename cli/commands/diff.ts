@@ -77,7 +77,7 @@ export function diffOf(opened: Opened, before: Snapshot, after: Snapshot, by: st
 }
 
 /** The rows of what the first gate judges. */
-function rowsOf(opened: Opened, before: Snapshot, after: Snapshot, by: string | null): Diff['rows'] {
+export function rowsOf(opened: Opened, before: Snapshot, after: Snapshot, by: string | null): Diff['rows'] {
   const { pipeline, stores } = opened
   const judged = pipeline.stages.find(({ gate }) => gate !== null)?.gate?.judged
   if (judged === undefined) return { missing: 'no gate says which answers count' }

@@ -16,6 +16,7 @@ import { shortened } from '../reports/markdown.ts'
 import { painter, useColor } from '../reports/style.ts'
 import { distinctTexts, verdictText } from '../reports/verdict.ts'
 import { presentSnapshot } from '../snapshot.ts'
+import { rowsOf } from './diff.ts'
 
 export async function gateCommand(command: Command, buildDir: string): Promise<number> {
   const [action, ...rest] = command.args
@@ -61,8 +62,8 @@ async function tellWorst(opened: Opened): Promise<void> {
   if (!opened.pipeline.stages.some(({ gate }) => gate !== null && namesMain(gate))) return
   const main = await findMain(opened)
   if (main.lock === null) return
-  const { diffOf } = await import('./diff.ts')
-  const { rows } = diffOf(opened, { name: main.origin, lock: main.lock }, presentSnapshot(opened), null)
+  const before = { name: main.origin, lock: main.lock }
+  const rows = rowsOf(opened, before, presentSnapshot(opened), null)
   const worse = 'missing' in rows ? [] : sorted(rows).worse.slice(0, WORST_SHOWN)
   if (worse.length === 0) return
   const words = worse.map(({ row, prompt, before, after }) => {
