@@ -5,7 +5,7 @@ import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
-const SOURCE_FOLDERS = ['cli', 'dsl', 'engine', 'metrics', 'stages', 'workers']
+const SOURCE_FOLDERS = ['cli', 'dsl', 'editor', 'engine', 'metrics', 'stages', 'workers']
 /** Native packages, and the ones with files of their own to find at run time, are not bundled. */
 const EXTERNAL = ['onnxruntime-node', 'tokenizers', 'esbuild']
 

@@ -58,7 +58,10 @@ export function exitCodeOf(verdicts: readonly Verdict[]): number {
 }
 
 /** Stage -> the ruler by which it was measured. */
-function rulersOf(opened: Opened, results: ReadonlyMap<string, Result>): Readonly<Record<string, string>> {
+export function rulersOf(
+  opened: Opened,
+  results: ReadonlyMap<string, Result>,
+): Readonly<Record<string, string>> {
   const rulers = opened.pipeline.stages.flatMap((stage) => {
     const port = metricsPort(stage)
     const artifact = port === null ? undefined : results.get(stage.name)?.outputs[port]

@@ -4,8 +4,11 @@ import { judge } from '../dsl/judge.ts'
 import type { Scores, Verdict, Yardstick } from '../dsl/judge.ts'
 import type { Check, Gate } from '../dsl/pipeline.ts'
 import { canonicalJson } from '../engine/artifact.ts'
+import type { Artifact, Digest } from '../engine/artifact.ts'
 import type { Lock } from '../engine/lock-file.ts'
 import { hasPassed, runOf } from '../engine/lock/settle.ts'
+import { resampler } from '../engine/run/resample.ts'
+import type { BlobStore } from '../engine/store/blobs.ts'
 import { lockIn, scoresIn } from './baseline.ts'
 import type { Place } from './baseline.ts'
 import { versionsOf } from './git.ts'
@@ -16,6 +19,16 @@ export interface PastLock {
   readonly at: string
   readonly run: string | null
   readonly lock: Lock
+}
+
+/** What the past is asked. */
+export interface Question {
+  readonly gate: Gate
+  readonly name: string
+  /** Checks of the gate, or others in their place. */
+  readonly checks: readonly Check[]
+  /** For checks `with p`: the rows of earlier runs, as far as this machine has them. Null: not even looked for. */
+  readonly store: { readonly blobs: BlobStore; readonly portOf: (stage: string) => string | null } | null
 }
 
 export interface Rejudged {
@@ -51,9 +64,7 @@ export function pastLocks(place: Place, most: number): readonly PastLock[] {
  * before it: what it would have been compared with on its day.
  */
 export function rejudge(
-  gate: Gate,
-  name: string,
-  checks: readonly Check[],
+  { gate, name, checks, store }: Question,
   runs: readonly PastLock[],
   most: number,
 ): readonly Rejudged[] {
@@ -63,14 +74,16 @@ export function rejudge(
     return {
       past,
       was: typeof was === 'string' ? was : null,
-      now: judge({ ...gate, checks }, scoresAt(past, older, gate)),
+      now: judge({ ...gate, checks }, scoresAt(past, older, gate, store)),
     }
   })
 }
 
-function scoresAt(past: PastLock, older: readonly PastLock[], gate: Gate): Scores {
+function scoresAt(past: PastLock, older: readonly PastLock[], gate: Gate, store: Question['store']): Scores {
   const of = (lock: Lock, stage: string, origin: string): Yardstick =>
-    scoresIn(lock, stage, origin) ?? { missing: `${past.commit} has no scores of ${stage}` }
+    scoresIn(lock, stage, origin, store?.portOf(stage) ?? null) ?? {
+      missing: `${past.commit} has no scores of ${stage}`,
+    }
   const before = older.find(({ lock }) => hasPassed(lock))
   const [last] = older
   const spaces: Record<string, Yardstick> = {
@@ -85,9 +98,13 @@ function scoresAt(past: PastLock, older: readonly PastLock[], gate: Gate): Score
   }
   for (const stage of Object.keys(past.lock['scores'] ?? {})) spaces[stage] = of(past.lock, stage, stage)
   if (gate.baseline !== null) spaces['baseline'] = of(past.lock, gate.baseline, gate.baseline)
-  const judged = of(past.lock, gate.judged, past.commit)
-  return {
-    judged: 'missing' in judged ? { ruler: '', origin: past.commit, values: {} } : judged,
-    spaces,
+  const measured = of(past.lock, gate.judged, past.commit)
+  const judged = 'missing' in measured ? { ruler: '', origin: past.commit, values: {} } : measured
+  if (store === null) return { judged, spaces }
+  const artifactOf = (space: string | null): Artifact | null => {
+    const scores = space === null ? judged : spaces[space]
+    if (scores === undefined || 'missing' in scores || scores.artifact === undefined) return null
+    return { type: 'metrics', tree: scores.artifact as Digest, bytes: 0 }
   }
+  return { judged, spaces, resample: resampler(artifactOf, store.blobs) }
 }

@@ -4,7 +4,7 @@ import { availableParallelism, totalmem } from 'node:os'
 import { statfsSync } from 'node:fs'
 import type { ConditionFacts } from '../dsl/condition-facts.ts'
 import type { Stage } from '../dsl/pipeline.ts'
-import { claimsOf } from '../engine/run/run.ts'
+import { claimsOf } from '../engine/run/tries.ts'
 
 /** Amounts of `cpu`, `gpu`, `memory` and `vram` (bytes). Refuses a pipeline that claims more than there is. */
 export function capacityOf(stages: readonly Stage[], folder: string): Readonly<Record<string, number>> {

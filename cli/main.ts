@@ -1,6 +1,7 @@
 /** argv -> exit code. The only place that turns what went wrong into words on stderr. */
 import { Usage, parseCommand } from './options.ts'
 import type { Command } from './options.ts'
+import { usedCompiler } from './warmth.ts'
 
 /** Runs one command; `buildDir` is where the workers and the notes of the build lie. */
 export async function main(argv: readonly string[], buildDir: string): Promise<number> {
@@ -19,6 +20,11 @@ export async function main(argv: readonly string[], buildDir: string): Promise<n
   }
 }
 
+/** For the launcher: whether the code cache of this run holds the compiler. */
+export function holdsCompiler(): boolean {
+  return usedCompiler()
+}
+
 async function dispatch(command: Command, buildDir: string): Promise<number> {
   switch (command.verb) {
     case 'version': {
@@ -34,8 +40,12 @@ async function dispatch(command: Command, buildDir: string): Promise<number> {
       return (await import('./commands/plan.ts')).whyCommand(command, buildDir)
     case 'validate':
       return (await import('./commands/validate.ts')).validateCommand(command, buildDir)
+    case 'fmt':
+      return (await import('./commands/fmt.ts')).fmtCommand(command, buildDir)
     case 'gate':
       return (await import('./commands/gate.ts')).gateCommand(command, buildDir)
+    case 'baseline':
+      return (await import('./commands/baseline.ts')).baselineCommand(command, buildDir)
     case 'lock':
       return (await import('./commands/lock.ts')).lockCommand(command, buildDir)
     case 'graph':
@@ -45,11 +55,23 @@ async function dispatch(command: Command, buildDir: string): Promise<number> {
     case 'logs':
       return (await import('./commands/look.ts')).logsCommand(command, buildDir)
     case 'metrics':
-      return (await import('./commands/look.ts')).metricsCommand(command, buildDir)
+      return command.flags['all'] === true
+        ? (await import('./commands/runs.ts')).allMetricsCommand(command, buildDir)
+        : (await import('./commands/look.ts')).metricsCommand(command, buildDir)
+    case 'report':
+      return (await import('./commands/report.ts')).reportCommand(command, buildDir)
+    case 'runs':
+      return (await import('./commands/runs.ts')).runsCommand(command, buildDir)
+    case 'diff':
+      return (await import('./commands/diff.ts')).diffCommand(command, buildDir)
     case 'doctor':
       return (await import('./commands/doctor.ts')).doctorCommand(command, buildDir)
     case 'init':
       return (await import('./commands/init.ts')).initCommand(command)
+    case 'schema':
+      return (await import('./commands/schema.ts')).schemaCommand(command)
+    case 'lsp':
+      return (await import('./commands/lsp.ts')).lspCommand(buildDir)
     case 'explain':
       return (await import('./commands/explain.ts')).explainCommand(command)
     default:

@@ -93,6 +93,14 @@ export const VERBS: Readonly<Record<string, Verb>> = {
       strict: { type: 'boolean', help: 'warnings fail, too' },
     },
   },
+  fmt: {
+    usage: 'fmt [file...]',
+    help: 'write pipeline files in the one layout',
+    flags: {
+      check: { type: 'boolean', help: 'write nothing; exit 10 if something would change' },
+      fix: { type: 'boolean', help: 'put right what can only mean one thing, too' },
+    },
+  },
   gate: {
     usage: 'gate [verify FILE]',
     help: 'judge the gates on the metrics that exist, on made-up ones or on the past',
@@ -120,6 +128,20 @@ export const VERBS: Readonly<Record<string, Verb>> = {
       },
     },
   },
+  baseline: {
+    usage: 'baseline [show|set|rescore]',
+    help: "where main's numbers come from; bless a run; measure main by the present ruler",
+    flags: {
+      json: JSON_FLAG,
+      run: {
+        type: 'string',
+        value: 'ID',
+        help: 'with set: this run (or last) is main until another one passes there',
+      },
+      lock: { type: 'string', value: 'REV', help: 'with set: the lock of this git revision' },
+      why: { type: 'string', value: 'TEXT', help: 'with set: the reason, for the reviewers' },
+    },
+  },
   lock: {
     usage: 'lock',
     help: 'compare the lock with the file, or make one of two versions',
@@ -144,15 +166,40 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   logs: { usage: 'logs <stage>', help: "what a stage's workers printed in its last attempt", flags: {} },
   metrics: {
     usage: 'metrics',
-    help: 'the measured values of all stages that measure',
-    flags: { json: JSON_FLAG },
+    help: 'the measured values of all stages that measure, or of all runs',
+    flags: {
+      json: JSON_FLAG,
+      all: { type: 'boolean', help: 'a table of all runs on this machine' },
+      sort: { type: 'string', value: 'METRIC', help: 'with --all: the best first' },
+    },
+  },
+  report: {
+    usage: 'report',
+    help: 'the verdict, what changed against main and which answers got worse, for a pull request',
+    flags: { md: { type: 'boolean', help: 'as Markdown on stdout, short enough for a comment' } },
+  },
+  runs: { usage: 'runs', help: 'the runs on this machine, newest first', flags: { json: JSON_FLAG } },
+  diff: {
+    usage: 'diff <a> [b]',
+    help: 'two of main, last, a run, a git revision, or the file as it is, side by side',
+    flags: {
+      json: JSON_FLAG,
+      rows: { type: 'string', value: 'WHICH', help: 'show answers: worse, better, or rows by number or id' },
+      by: { type: 'string', value: 'METRIC', help: 'judge single rows by this metric' },
+    },
   },
   doctor: { usage: 'doctor', help: 'is this machine ready', flags: { json: JSON_FLAG } },
   init: {
     usage: 'init [name]',
-    help: 'write a pipeline that validates and runs, with sample data',
-    flags: {},
+    help: 'write a pipeline that validates and runs, with sample data and a CI workflow',
+    flags: { yes: { type: 'boolean', help: 'ask nothing' } },
   },
+  schema: {
+    usage: 'schema',
+    help: 'the JSON Schema of pipeline files, for editors',
+    flags: { out: { type: 'string', value: 'FILE', help: 'write it to FILE' } },
+  },
+  lsp: { usage: 'lsp', help: 'the language server for editors, on stdin and stdout', flags: {} },
   explain: {
     usage: 'explain <code|stage|metric>',
     help: 'what a message, a stage kind or a metric means',

@@ -17,6 +17,7 @@ import { adviceOn } from '../dsl/facts.ts'
 import type { Pipeline } from '../dsl/pipeline.ts'
 import * as textProblems from '../dsl/problems/text.ts'
 import * as problems from '../dsl/problems/world.ts'
+import type { Source } from '../dsl/source.ts'
 import type { Json, JsonObject } from '../dsl/stage-signature.ts'
 import { digestOf } from '../engine/artifact.ts'
 import type { Environment, FoundSource, Stores } from '../engine/environment.ts'
@@ -34,6 +35,7 @@ import { gatherFacts } from './facts.ts'
 import type { Command } from './options.ts'
 import { Usage } from './options.ts'
 import { formatOf, sayDiagnostics } from './say.ts'
+import { noteCompiler } from './warmth.ts'
 
 /** Notes of the build: what the ops' code is, for the keys. */
 export interface Build {
@@ -177,6 +179,7 @@ async function compileText(project: Project, build: Build, options: FileOptions)
     }
   }
   const { compile } = await import('../dsl/compile.ts')
+  noteCompiler()
   const { value, diagnostics } = compile(source, stageKinds, { ...options, env })
   const compiled = { pipeline: value ?? null, diagnostics }
   if (value !== undefined) keep(kept, serialize(compiled))
@@ -191,17 +194,26 @@ function environmentFor(text: string): Readonly<Record<string, string | undefine
   return Object.fromEntries(named.map((name) => [name, process.env[name]]))
 }
 
-/** The file's text; of a file that is far too long only as much as it takes to say so. */
-export function readPipeline(project: Project): ReturnType<typeof decode> {
+/** The file's text, or what stands in the way of reading it. */
+export interface ReadPipeline {
+  readonly source: Source
+  readonly problem: Diagnostic | null
+  /** As UTF-8, a byte order mark and all. */
+  readonly bytes: string
+}
+
+/** Of a file that is far too long only as much is read as it takes to say so. */
+export function readPipeline(project: Project): ReadPipeline {
   const path = join(project.root, project.file)
   const stat = statSync(path, { throwIfNoEntry: false })
   if (stat === undefined) throw new Usage(`there is no file ${project.file}`, true)
   if (!stat.isFile()) throw new Usage(`${project.file} is not a file`, true)
   if (stat.size > MOST_BYTES) {
     const source = { path: project.file, text: '' }
-    return { source, problem: textProblems.tooLong({ source, start: 0, end: 0 }) }
+    return { source, problem: textProblems.tooLong({ source, start: 0, end: 0 }), bytes: '' }
   }
-  return decode(project.file, readFileSync(path))
+  const bytes = readFileSync(path)
+  return { ...decode(project.file, bytes), bytes: bytes.toString() }
 }
 
 function keep(path: string, bytes: Buffer): void {

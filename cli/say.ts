@@ -82,7 +82,7 @@ function textOf(diagnostics: readonly Diagnostic[], command: Command, language: 
 }
 
 /** GitHub wants paths from its checkout, ours begin at the project, which may be a folder in it. */
-function fromRepository(root: string, path: string): string {
+export function fromRepository(root: string, path: string): string {
   const workspace = process.env['GITHUB_WORKSPACE']
   if (workspace === undefined || workspace === '') return path
   const place = relative(resolve(workspace), resolve(root, path)).replaceAll('\\', '/')

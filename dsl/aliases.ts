@@ -70,7 +70,6 @@ export const OPTION_ALIASES: Readonly<Record<string, Alias>> = {
   vocab_size: alias('vocab', 'Transformers'),
   max_position_embeddings: alias('context', 'Transformers'),
   block_size: alias('context', 'nanoGPT'),
-  max_steps: alias('steps', 'Transformers'),
   max_iters: alias('steps', 'nanoGPT'),
 }
 

@@ -389,6 +389,15 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
       '类型决定谁能读它：预训练用的文本和用来评判的数据行要分开。',
     ),
   ),
+  E123: entry(
+    words('A source is an address instead of files.', '来源写的是地址，不是文件。'),
+    'model: hf:THUDM/chatglm3-6b',
+    'model: models/chatglm3-6b/*',
+    words(
+      'A name on a hub can mean other bytes tomorrow; files are known by their content.',
+      '模型库里的名字明天可能指向别的内容；文件则按内容认。',
+    ),
+  ),
   E127: entry(
     words('A function does not exist or gets the wrong arguments.', '没有这个函数，或者参数不对。'),
     '=maxx(1, 2)',
@@ -775,5 +784,14 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
     '- size(weights) <= 20MB',
     '- size(adapter) <= 20MB',
     words('What is not read has no size to judge.', '没有读取的东西，没有大小可裁定。'),
+  ),
+  E230: entry(
+    words('A gate does not say what its own test expects.', 'gate 的结论与它自己的测试不符。'),
+    '- { given: { bleu: 0.2 }, expect: pass }      # bleu >= 0.30',
+    '- { given: { bleu: 0.2 }, expect: fail }',
+    words(
+      'A gate that has never been seen to block is decoration; its tests show, without a model, that it does.',
+      '从没拦住过任何东西的 gate 只是摆设；gate 测试不用模型就能证明它拦得住。',
+    ),
   ),
 }

@@ -10,7 +10,7 @@ import type { TextNode } from './read-file.ts'
 import type { Json, JsonObject } from './stage-signature.ts'
 
 /** What a run knows of itself, with an example of each type. */
-const RUN_NAMES: JsonObject = {
+export const RUN_NAMES: JsonObject = {
   'run.branch': 'main',
   'run.tag': 'v1',
   'run.event': 'push',
@@ -19,8 +19,8 @@ const RUN_NAMES: JsonObject = {
 }
 
 /** What may have become of a stage or gate by the time it is asked for. */
-const STAGE_STATES = ['done', 'ran', 'cached', 'failed', 'skipped'] as const
-const GATE_STATES = ['passed', 'failed', 'undecided', 'skipped'] as const
+export const STAGE_STATES = ['done', 'ran', 'cached', 'failed', 'skipped'] as const
+export const GATE_STATES = ['passed', 'failed', 'undecided', 'skipped'] as const
 
 /** Null after a mistake. `stages` maps every stage that may be asked for to whether it is a gate. */
 export function readCondition(

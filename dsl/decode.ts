@@ -5,7 +5,7 @@ import type { Source } from './source.ts'
 import { spanAt } from './tree.ts'
 
 /** Far more than any pipeline needs; beyond it nobody has to wait for a parser to find out. */
-export const MOST_BYTES = 2 ** 20
+export const MOST_BYTES = 2 ** 18
 
 /**
  * Text for every input, so that a message can show its place. A byte order mark is not part of the text.

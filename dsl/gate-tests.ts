@@ -50,6 +50,27 @@ export function runGateTests(tests: readonly GateTest[], pipeline: Pipeline): re
   })
 }
 
+/** The tests that do not hold, as problems of the file that they stand in. */
+export function brokenTests(outcomes: readonly GateTestOutcome[]): readonly Diagnostic[] {
+  return outcomes
+    .filter(({ holds }) => !holds)
+    .map(({ test: { gate, expect, because, span }, verdict }) => {
+      const decisive = verdict.checks.filter(({ level, outcome }) =>
+        level === 'require' && verdict.verdict === 'fail'
+          ? outcome === 'fail'
+          : level === 'require' && outcome === 'unknown',
+      )
+      const checks = verdict.verdict === 'pass' ? [] : decisive.map(({ text }) => text)
+      return problems.gateTestFails(span, {
+        gate,
+        expected: expect,
+        verdict: verdict.verdict,
+        because,
+        checks,
+      })
+    })
+}
+
 function gatesOf(pipeline: Pipeline): ReadonlyMap<string, Gate> {
   return new Map(pipeline.stages.flatMap(({ name, gate }) => (gate === null ? [] : [[name, gate] as const])))
 }

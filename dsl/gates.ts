@@ -3,6 +3,7 @@ import type { Diagnostic } from './diagnostic.ts'
 import { checkTypes, type CheckScope, type Space } from './expression/check-types.ts'
 import { parseExpression } from './expression/parse.ts'
 import { namesIn, type Expression } from './expression/syntax.ts'
+import { keyNames } from './keys.ts'
 import type { Check, Gate, Reference } from './pipeline.ts'
 import * as checkProblems from './problems/checks.ts'
 import * as graphProblems from './problems/graph.ts'
@@ -152,7 +153,7 @@ const seconds = (en: string, zh: string): MetricSchema => ({
 })
 
 /** What the whole pipeline took, cached stages included: the time in which each was made. */
-const TOTAL: Space = {
+export const TOTAL: Space = {
   stage: 'total',
   metrics: {
     duration: seconds('Time of all stages', '全部阶段的用时'),
@@ -207,7 +208,7 @@ function checkScope(
   }
 }
 
-const CHECK_KEYS = ['require', 'warn', 'name', 'why']
+const CHECK_KEYS = keyNames('check')
 
 function readCheck(
   item: Node,

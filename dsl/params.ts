@@ -1,5 +1,6 @@
 /** Reads `params:` and lays the values of `-p name=value` over the defaults. */
 import type { Diagnostic } from './diagnostic.ts'
+import { keyNames } from './keys.ts'
 import { own } from './own.ts'
 import * as textProblems from './problems/text.ts'
 import * as valueProblems from './problems/values.ts'
@@ -18,7 +19,7 @@ export interface Params {
 
 const PARAM_TYPES = ['int', 'number', 'text', 'bool'] as const
 type ParamType = (typeof PARAM_TYPES)[number]
-const PARAM_KEYS = ['default', 'type', 'range', 'enum', 'description']
+const PARAM_KEYS = keyNames('param')
 
 interface Declaration {
   readonly value: Json

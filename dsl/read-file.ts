@@ -1,6 +1,7 @@
 /** The file's keys as typed declarations; refuses every key that is not of the language. */
 import type { Diagnostic } from './diagnostic.ts'
 import { parseFlow, type Flow } from './expression/parse.ts'
+import { keyNames } from './keys.ts'
 import * as checkProblems from './problems/checks.ts'
 import * as graphProblems from './problems/graph.ts'
 import * as textProblems from './problems/text.ts'
@@ -13,7 +14,7 @@ import { ARTIFACT_TYPES } from './stage-signature.ts'
 import { didYouMean } from './spelling.ts'
 import type { Notification, PipelineSource, SourceSchema } from './pipeline.ts'
 import { conditionStartsWithSign, gateIsNotRun, oddWatch, whenNeedsText } from './problems/run-settings.ts'
-import { NO_SETTINGS, readNotify, readSettings, SETTING_KEYS, type RunSettings } from './read-settings.ts'
+import { NO_SETTINGS, readNotify, readSettings, type RunSettings } from './read-settings.ts'
 import {
   entryOf,
   isPoisoned,
@@ -68,36 +69,14 @@ export interface Declarations {
   readonly poisoned: boolean
 }
 
-const TOP_KEYS = [
-  'version',
-  'name',
-  'description',
-  'params',
-  'model',
-  'data',
-  'sources',
-  'flow',
-  'stages',
-  'defaults',
-  'notify',
-]
+const TOP_KEYS = keyNames('pipeline')
 const TOP_LATER = ['workers']
-const GATE_KEYS = ['metrics', 'baseline', 'checks', 'budget']
-const STAGE_KEYS = [
-  'uses',
-  'inputs',
-  'with',
-  'needs',
-  'when',
-  'matrix',
-  'watch',
-  ...SETTING_KEYS,
-  ...GATE_KEYS,
-]
+const GATE_KEYS = keyNames('stage', 'gate')
+const STAGE_KEYS = keyNames('stage')
 const STAGE_LATER = ['worker']
 /** Keys that say how a stage is run, which a gate is not. */
-const NOT_FOR_GATES = ['matrix', 'watch', ...SETTING_KEYS]
-const SOURCE_KEYS = ['type', 'from', 'schema', 'optional']
+const NOT_FOR_GATES = keyNames('stage', 'work')
+const SOURCE_KEYS = keyNames('source')
 
 export function readFile(root: MapNode, out: Diagnostic[]): Declarations {
   const poisonedKeys = knownKeys(root, TOP_KEYS, TOP_LATER, 'pipeline', out)
@@ -114,7 +93,7 @@ export function readFile(root: MapNode, out: Diagnostic[]): Declarations {
   const stagesPoisoned = get('stages') !== undefined && stagesNode === null
   const broken = out.length > before
   const defaults = mapOf(get('defaults'), 'defaults', out)
-  if (defaults !== null) knownKeys(defaults, SETTING_KEYS, STAGE_LATER, 'defaults', out)
+  if (defaults !== null) knownKeys(defaults, keyNames('defaults'), STAGE_LATER, 'defaults', out)
   const fallback = defaults === null ? NO_SETTINGS : readSettings(defaults, NO_SETTINGS, out)
   if (fallback.cacheOff !== null) out.push(graphProblems.cacheOff(fallback.cacheOff, null))
   const stages = (stagesNode?.entries ?? []).map((entry) => readStage(entry, fallback, out))
@@ -328,20 +307,28 @@ function readSchema(
 
 const SPLIT_NAME = /^[a-z][a-z0-9_-]*$/
 
+/** Whether a text can be a path or pattern; says what it is otherwise. */
+function isPath(text: TextNode, out: Diagnostic[]): boolean {
+  const problem =
+    text.value.trim() === ''
+      ? graphProblems.emptyPath(text.span)
+      : /^[a-z][a-z0-9]*:/i.test(text.value)
+        ? graphProblems.addressAsPath(text.span, text.value)
+        : null
+  if (problem !== null) out.push(problem)
+  return problem === null
+}
+
 function readFrom(node: Node, what: string, out: Diagnostic[]): PipelineSource['from'] | null {
   if (node.type !== 'map') {
     const text = textNode(node, what, out)
-    if (text !== null && text.value.trim() === '') {
-      out.push(graphProblems.emptyPath(text.span))
-      return null
-    }
-    return text?.value ?? null
+    return text === null || !isPath(text, out) ? null : text.value
   }
   const splits: [string, string][] = []
   for (const entry of node.entries) {
     if (!SPLIT_NAME.test(entry.key)) out.push(textProblems.badName(entry.keySpan, entry.key, 'split'))
     const path = textNode(entry.value, entry.key, out)
-    if (path !== null) splits.push([entry.key, path.value])
+    if (path !== null && isPath(path, out)) splits.push([entry.key, path.value])
   }
   return splits.length === node.entries.length && splits.length > 0 ? Object.fromEntries(splits) : null
 }

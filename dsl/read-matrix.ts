@@ -2,6 +2,7 @@
 import type { Diagnostic } from './diagnostic.ts'
 import { computeValue } from './options.ts'
 import type { ValueScope } from './expression/evaluate.ts'
+import { keyNames } from './keys.ts'
 import * as expansion from './problems/expansion.ts'
 import { A, kindOf } from './problems/nouns.ts'
 import { words } from './problems/problem.ts'
@@ -30,7 +31,7 @@ export interface Matrix {
 
 /** More instances than anybody watches; a typing mistake reaches this first. */
 export const MOST_POINTS = 4096
-const SETTINGS = ['include', 'exclude', 'max_parallel', 'keep_going']
+const SETTINGS = keyNames('matrix')
 
 interface AxisValue {
   readonly value: Json

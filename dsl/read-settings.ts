@@ -1,5 +1,6 @@
 /** Reads how a stage is run: `cache`, `timeout`, `retry`, `resources`, and the file's `notify`. */
 import type { Diagnostic } from './diagnostic.ts'
+import { keyNames } from './keys.ts'
 import { own } from './own.ts'
 import { NOTIFY_EVENTS, type Notification, type Resources, type Retry, type RetryCause } from './pipeline.ts'
 import { A, kindOf } from './problems/nouns.ts'
@@ -42,7 +43,6 @@ export const NO_SETTINGS: RunSettings = {
   retry: null,
   resources: {},
 }
-export const SETTING_KEYS = ['cache', 'timeout', 'retry', 'resources'] as const
 
 export function readSettings(map: MapNode, defaults: RunSettings, out: Diagnostic[]): RunSettings {
   const get = (key: string): MapEntry | undefined => entryOf(map, key)
@@ -94,7 +94,7 @@ function readDuration(entry: MapEntry | undefined, out: Diagnostic[]): number | 
   return null
 }
 
-const RETRY_KEYS = ['max', 'on', 'backoff']
+const RETRY_KEYS = keyNames('retry')
 const RETRY_CAUSES: readonly RetryCause[] = ['worker-lost', 'timeout', 'oom', 'error']
 /** A mistake in the data comes back the same; what the machine did may not. */
 const RETRY_DEFAULT: readonly RetryCause[] = ['worker-lost', 'timeout']
@@ -180,7 +180,7 @@ function mapIn(entry: MapEntry | undefined, what: string, out: Diagnostic[]): Ma
   return null
 }
 
-const NOTIFY_KEYS = ['on', 'webhook', 'run']
+const NOTIFY_KEYS = keyNames('notification')
 
 export function readNotify(entry: MapEntry | undefined, out: Diagnostic[]): readonly Notification[] {
   if (entry === undefined || entry.value.type === 'poison') return []

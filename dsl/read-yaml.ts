@@ -17,9 +17,11 @@ import { scalarOffsets } from './scalar-map.ts'
 import type { Source, Span } from './source.ts'
 import { spanAt, type MapEntry, type Node } from './tree.ts'
 
-const MOST_CHARACTERS = 2 ** 20
+const MOST_CHARACTERS = 2 ** 18
 const MOST_NODES = 20_000
 const DEEPEST = 60
+/** Errors of one text that are looked at; the later ones follow from the first. */
+const MOST_ERRORS = 20
 
 /** Null if the text cannot be read at all; otherwise a tree in which mistaken pieces are poisoned. */
 export function readYaml(source: Source, out: Diagnostic[]): Node | null {
@@ -47,33 +49,43 @@ export function readYaml(source: Source, out: Diagnostic[]): Node | null {
   })
   const broken = document.errors.length > 0
   if (broken) out.push(...syntaxProblems(source, document.errors))
-  const tags = document.warnings.filter((warning) => warning.code === 'TAG_RESOLVE_FAILED')
+  const tags = new Map<number, YAMLError>()
   for (const warning of document.warnings)
-    if (!tags.includes(warning)) out.push(...syntaxProblems(source, [warning]))
+    if (warning.code === 'TAG_RESOLVE_FAILED') tags.set(behind(source.text, warning.pos[1]), warning)
+    else if (out.length < MOST_ERRORS) out.push(...syntaxProblems(source, [warning]))
   if (broken) return null
   if (document.contents === null) {
     out.push(textProblems.emptyFile(spanAt(source, 0, 0)))
     return null
   }
-  return new Reader(source, document, tags, out).read(document.contents)
+  const reader = new Reader(source, document, tags, out)
+  const root = reader.read(document.contents)
+  return reader.exhausted ? null : root
 }
 
 /** Walks the document once; holds what the walk counts and has already reported. */
 class Reader {
   private readonly source: Source
   private readonly document: Document
-  private readonly tags: readonly YAMLError[]
+  /** By the place of what they stand before. */
+  private readonly tags: ReadonlyMap<number, YAMLError>
   private readonly out: Diagnostic[]
   private readonly open = new Set<YamlNode>()
+  private readonly anchors = new Map<string, YamlNode>()
   private count = 0
   /** The outermost alias that is being read through, because that is where the user has to act. */
   private through: Span | null = null
 
-  constructor(source: Source, document: Document, tags: readonly YAMLError[], out: Diagnostic[]) {
+  constructor(source: Source, document: Document, tags: ReadonlyMap<number, YAMLError>, out: Diagnostic[]) {
     this.source = source
     this.document = document
     this.tags = tags
     this.out = out
+  }
+
+  /** There was more than anybody reads; what was read is not all. */
+  get exhausted(): boolean {
+    return this.count > MOST_NODES
   }
 
   read(node: YamlNode | null): Node {
@@ -83,12 +95,12 @@ class Reader {
     const span = spanAt(this.source, start, end)
     if (node === null) return { type: 'scalar', value: null, raw: '', plain: true, offsets: [], span }
     if (++this.count > MOST_NODES || this.open.size > DEEPEST || this.open.has(node)) {
-      if (this.count <= MOST_NODES + 1) this.out.push(textProblems.tooManyAliases(this.through ?? span))
+      if (this.count <= MOST_NODES + 1) this.out.push(this.tooMuch(span))
       this.count = Math.max(this.count, MOST_NODES + 1)
       return { type: 'poison', span }
     }
     if (isAlias(node)) {
-      const target = node.resolve(this.document)
+      const target = this.anchors.get(node.source)
       if (target === undefined) {
         this.out.push(textProblems.unknownAlias(span, node.source))
         return { type: 'poison', span }
@@ -99,7 +111,9 @@ class Reader {
       this.through = outer
       return read
     }
-    const tag = this.tags.find((warning) => warning.pos[1] <= start && this.ownsTag(warning, start))
+    // What is read through an alias was read before; only the text's own order decides what a name means.
+    if (this.through === null && node.anchor !== undefined) this.anchors.set(node.anchor, node)
+    const tag = this.tags.get(start)
     if (tag !== undefined) {
       const read = isScalar(node) ? String(node.value) : this.source.text.slice(start, end)
       this.out.push(textProblems.tagSign(spanAt(this.source, tag.pos[0], tag.pos[1]), read))
@@ -111,9 +125,11 @@ class Reader {
     return result
   }
 
-  private ownsTag(warning: YAMLError, start: number): boolean {
-    const between = this.source.text.slice(warning.pos[1], start)
-    return /^[ \t]*$/.test(between)
+  private tooMuch(span: Span): Diagnostic {
+    if (this.through !== null) return textProblems.tooManyAliases(this.through)
+    return this.open.size > DEEPEST
+      ? textProblems.tooDeep(span)
+      : textProblems.tooLong(spanAt(this.source, 0, 0))
   }
 
   private inner(node: YamlNode, start: number, end: number): Node {
@@ -126,7 +142,12 @@ class Reader {
         const at = items[split]?.range?.[0] ?? start
         const whole = wholeExpression(this.source.text, at)
         this.out.push(
-          textProblems.splitExpression(spanAt(this.source, at, at + firstPart(whole)), null, whole),
+          textProblems.splitExpression(
+            spanAt(this.source, at, at + firstPart(whole)),
+            spanAt(this.source, at, at + whole.length),
+            null,
+            whole,
+          ),
         )
         return { type: 'poison', span }
       }
@@ -155,6 +176,7 @@ class Reader {
 
   private entries(pairs: readonly Pair[]): readonly MapEntry[] {
     const entries: MapEntry[] = []
+    const byKey = new Map<string, Span>()
     let swallow = false
     for (const pair of pairs) {
       const key = pair.key as YamlNode | null
@@ -174,17 +196,21 @@ class Reader {
         this.out.push(textProblems.mergeKey(keySpan))
         continue
       }
-      const first = entries.find((entry) => entry.key === name)
+      const first = byKey.get(name)
       if (first !== undefined) {
-        this.out.push(textProblems.duplicateKey(keySpan, name, first.keySpan))
+        this.out.push(textProblems.duplicateKey(keySpan, name, first))
         continue
       }
+      byKey.set(name, keySpan)
+      if (this.exhausted) break
       const value = pair.value as YamlNode | null
       if (isScalar(value) && isHalfExpression(value.value) && value.type === 'PLAIN') {
         const at = value.range?.[0] ?? keyStart
         const whole = wholeExpression(this.source.text, at)
         const span = spanAt(this.source, at, at + firstPart(whole))
-        this.out.push(textProblems.splitExpression(span, name, whole))
+        this.out.push(
+          textProblems.splitExpression(span, spanAt(this.source, at, at + whole.length), name, whole),
+        )
         entries.push({ key: name, keySpan, value: { type: 'poison', span } })
         swallow = true
         continue
@@ -216,6 +242,13 @@ class Reader {
     if (typeof value === 'number' || typeof value === 'boolean') return String(value)
     return null
   }
+}
+
+/** The first offset behind blanks. */
+function behind(text: string, from: number): number {
+  let at = from
+  while (text[at] === ' ' || text[at] === '\t') at++
+  return at
 }
 
 function isHalfExpression(value: unknown): boolean {
@@ -264,7 +297,7 @@ function deepBrackets(text: string): number | null {
 function syntaxProblems(source: Source, errors: readonly YAMLError[]): readonly Diagnostic[] {
   const seen = new Set<number>()
   const found: Diagnostic[] = []
-  for (const error of errors) {
+  for (const error of errors.slice(0, MOST_ERRORS)) {
     const start = Math.min(error.pos[0], source.text.length)
     const lineStart = source.text.lastIndexOf('\n', start - 1) + 1
     if (seen.has(lineStart)) continue
@@ -286,7 +319,7 @@ function syntaxProblem(source: Source, error: YAMLError, lineStart: number): Dia
   const tab = /^ *\t/.exec(line)
   if (error.code === 'TAB_AS_INDENT' || tab !== null) {
     const index = Math.max(0, line.indexOf('\t'))
-    return textProblems.tabIndent(at(index, index + 1))
+    return textProblems.tabIndent(at(index, index + 1), tabsIn(source, lineStart + index))
   }
   const flow = /^(\s*flow:\s*)(\[.*?)\s*(?:#.*)?$/.exec(line)
   if (flow?.[1] !== undefined && flow[2] !== undefined)
@@ -317,6 +350,16 @@ function syntaxProblem(source: Source, error: YAMLError, lineStart: number): Dia
   const inLine = start >= lineStart && start < lineEnd && source.text.slice(start, end).trim() !== ''
   const place = inLine ? spanAt(source, start, end) : at(Math.max(first, 0), line.length)
   return textProblems.notYaml(place, error.code, error.message)
+}
+
+/** Tabs that begin a line, and those at an offset. */
+function tabsIn(source: Source, at: number): readonly Span[] {
+  const runs = [...source.text.matchAll(/^\t+/gm)].map(({ index, 0: run }) =>
+    spanAt(source, index, index + run.length),
+  )
+  if (runs.some(({ start, end }) => start <= at && at < end)) return runs
+  const run = /^\t+/.exec(source.text.slice(at))?.[0].length ?? 0
+  return [...runs, spanAt(source, at, at + run)]
 }
 
 /** The first bracket or quote before an error that its own line does not close although the next line goes on outside. */

@@ -46,8 +46,13 @@ export function slipBehind(diagnostic: Diagnostic): Diagnostic {
   const { source, start, end } = primary.span
   const text = source.text.slice(start, end)
   if (code === 'E008') return slipInLine(diagnostic)
-  if (code === 'E220' && FULL_WIDTH.test(text))
-    return fullWidthAt(diagnostic, start, start, endOfLine(source.text, start))
+  if (code === 'E220' && FULL_WIDTH.test(text)) {
+    // An expression has no colon, and a colon with its space would end the text.
+    const edits = twinsIn(source, start, endOfLine(source.text, start)).filter(
+      (each) => !each.text.startsWith(':'),
+    )
+    return problems.fullWidth(spanAt(source, start, start + 1), edits)
+  }
   if (/^["']/.test(text) || text.length > 200) return diagnostic
   const shape = OF_SHAPE.includes(code)
   const words = OF_WORDS.includes(code)

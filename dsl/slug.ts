@@ -1,8 +1,11 @@
 /** The one rule for names: lower case, digits and single hyphens, Chinese letters welcome. */
 
 const WORD = 'a-z\\u3007\\u3400-\\u4dbf\\u4e00-\\u9fff'
-const SLUG = new RegExp(`^[${WORD}][${WORD}0-9]*(?:-[${WORD}0-9]+)*$`, 'u')
-const PARAMETER = new RegExp(`^[${WORD}][${WORD}0-9]*(?:[-_][${WORD}0-9]+)*$`, 'u')
+/** The rule as a regular expression without its ends, also for the schema that editors read. */
+export const SLUG_PATTERN = `[${WORD}][${WORD}0-9]*(?:-[${WORD}0-9]+)*`
+export const PARAMETER_PATTERN = `[${WORD}][${WORD}0-9]*(?:[-_][${WORD}0-9]+)*`
+const SLUG = new RegExp(`^${SLUG_PATTERN}$`, 'u')
+const PARAMETER = new RegExp(`^${PARAMETER_PATTERN}$`, 'u')
 
 /** Words that mean something else where a stage's or source's name could stand. */
 export const RESERVED: readonly string[] = [

@@ -24,6 +24,7 @@ export function didYouMean(word: string, candidates: Iterable<string>): string |
   let least = Math.max(1, Math.floor(word.length / 3)) + 1
   const plain = fold(word)
   for (const candidate of candidates) {
+    if (Math.abs(candidate.length - word.length) >= least && fold(candidate) !== plain) continue
     const d = fold(candidate) === plain ? 0 : distance(word.toLowerCase(), candidate.toLowerCase())
     if (d < least) {
       least = d

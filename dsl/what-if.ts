@@ -30,7 +30,7 @@ export function checkInstead(
   const { value, diagnostics } = compile(changed, kinds, options)
   const own = { source: { path: WHAT_IF, text }, from: start + 1, to: start + quoted.length - 1 }
   // Everything else in the file has been said before.
-  const about = diagnostics.filter(({ primary: { span } }) => span.start < own.to && span.end > start)
+  const about = diagnostics.filter(({ primary: { span } }) => span.start <= own.to && span.end >= start)
   const check = value?.stages.find((stage) => stage.name === gate)?.gate?.checks[0]
   const moved = about.map((diagnostic) => moveInto(diagnostic, own))
   if (check === undefined) return { diagnostics: moved }

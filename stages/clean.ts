@@ -1,5 +1,6 @@
 /** `clean`: repairs and filters question-and-answer rows, and reports what each rule did. */
 import type { StageKind } from '../engine/stage-kind.ts'
+import { CLEANING_FACTS } from './data-facts.ts'
 
 export const clean: StageKind = {
   name: 'clean',
@@ -62,6 +63,7 @@ export const clean: StageKind = {
     data: { type: 'dataset', help: 'Rows of JSON Lines with a prompt and a response (*.jsonl).' },
   },
   outputs: () => ({ data: 'dataset' }),
+  facts: CLEANING_FACTS,
   steps: (options) => [
     { op: 'clean', on: 'text', with: options, inputs: { data: 'input:data' }, outputs: { data: 'data' } },
   ],

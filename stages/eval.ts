@@ -137,6 +137,7 @@ export const evaluate: StageKind = {
     return Object.fromEntries(Object.entries(METRICS).filter(([name]) => names.includes(name)))
   },
   measurable: METRICS,
+  smoke: (options) => ({ ...options, max_new_tokens: 4 }),
   slices: (options) => textsOf(options['slices']),
   steps,
 }

@@ -1,5 +1,6 @@
 /** `tokenize`: turns rows into token ids with a model's tokenizer and marks what is learnt. */
 import type { StageKind } from '../engine/stage-kind.ts'
+import { TOKENS_FACTS } from './data-facts.ts'
 
 export const tokenize: StageKind = {
   name: 'tokenize',
@@ -35,6 +36,7 @@ export const tokenize: StageKind = {
     model: { type: 'model', help: 'The model whose tokenizer is used.' },
   },
   outputs: () => ({ tokens: 'tokens' }),
+  facts: TOKENS_FACTS,
   steps: (options) => [
     {
       op: 'tokenize',

@@ -44,7 +44,7 @@ const WRONG = words('wrong:', '错误写法:')
 const RIGHT = words('right:', '正确写法:')
 
 /** In the order of Rust's RFC 1567: what it means, an example of the mistake, the example put right, why. */
-function explanation(code: string, entry: Explanation, language: Language): string {
+export function explanation(code: string, entry: Explanation, language: Language): string {
   const say = (text: Words | string): string => inLanguage(text, language)
   const indented = (text: Words | string): string => say(text).replace(/^/gm, '    ')
   return [

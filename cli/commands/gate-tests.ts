@@ -1,8 +1,9 @@
 /** `sluice gate --test` and `--mutate`: does the gate do what it should, and can it block at all. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Checked } from '../../dsl/diagnostic.ts'
-import { readGateTests, runGateTests } from '../../dsl/gate-tests.ts'
+import { decode } from '../../dsl/decode.ts'
+import type { Checked, Diagnostic } from '../../dsl/diagnostic.ts'
+import { brokenTests, readGateTests, runGateTests } from '../../dsl/gate-tests.ts'
 import type { GateTestOutcome } from '../../dsl/gate-tests.ts'
 import { strengthOf } from '../../dsl/mutate.ts'
 import type { Pipeline } from '../../dsl/pipeline.ts'
@@ -74,9 +75,16 @@ export function outcomesOf(
 ): Checked<readonly GateTestOutcome[]> | null {
   const path = gateTestsPath(file)
   if (!existsSync(join(root, path))) return null
-  const source = { path, text: readFileSync(join(root, path), 'utf8') }
+  const { source, problem } = decode(path, readFileSync(join(root, path)))
+  if (problem !== null) return { diagnostics: [problem] }
   const { value, diagnostics } = readGateTests(source, pipeline)
   return value === undefined ? { diagnostics } : { value: runGateTests(value, pipeline), diagnostics }
+}
+
+/** What `validate` has to say of a pipeline's gate tests; nothing if it has none. */
+export function gateTestProblems(root: string, file: string, pipeline: Pipeline): readonly Diagnostic[] {
+  const outcomes = outcomesOf(root, file, pipeline)
+  return outcomes === null ? [] : [...outcomes.diagnostics, ...brokenTests(outcomes.value ?? [])]
 }
 
 function exampleFor(pipeline: Pipeline): string {

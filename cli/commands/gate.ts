@@ -2,16 +2,21 @@
 import { resolve } from 'node:path'
 import { writeAtomic } from '../../engine/store/atomic.ts'
 import { announce } from '../announce.ts'
+import { findMain, namesMain } from '../baseline.ts'
 import { judgeNow } from '../judging.ts'
 import type { Judged, JudgedGate } from '../judging.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
 import { listFlag, openPipeline, stringFlag } from '../project.ts'
 import type { Opened } from '../project.ts'
+import { sorted } from '../reports/diff.ts'
 import { gatesJson, worst } from '../reports/gate-json.ts'
 import { junitText } from '../reports/junit.ts'
+import { shortened } from '../reports/markdown.ts'
 import { painter, useColor } from '../reports/style.ts'
-import { verdictText } from '../reports/verdict.ts'
+import { distinctTexts, verdictText } from '../reports/verdict.ts'
+import { presentSnapshot } from '../snapshot.ts'
+import { rowsOf } from './diff.ts'
 
 export async function gateCommand(command: Command, buildDir: string): Promise<number> {
   const [action, ...rest] = command.args
@@ -25,6 +30,7 @@ export async function gateCommand(command: Command, buildDir: string): Promise<n
     return (await import('./what-if.ts')).whatIfCommand(command, opened)
   const judged = await judgeNow(opened)
   tell(command, opened, judged)
+  if (command.flags['json'] !== true) await tellWorst(opened)
   const report = stringFlag(command, 'junit')
   if (report !== null) writeAtomic(resolve(report), junitText(opened.pipeline.name, judged.gates))
   const attestation = stringFlag(command, 'attest')
@@ -47,6 +53,27 @@ function tell(command: Command, opened: Opened, judged: Judged): void {
   }
   for (const line of nextSteps(judged)) process.stderr.write(`  help: ${line}\n`)
   announce(gates, { root: opened.root, pipeline: opened.pipeline.name, environment: process.env })
+}
+
+const WORST_SHOWN = 3
+
+/** Where a gate compares with main, the answers that suffered most since: people approve answers, not scores. */
+async function tellWorst(opened: Opened): Promise<void> {
+  if (!opened.pipeline.stages.some(({ gate }) => gate !== null && namesMain(gate))) return
+  const main = await findMain(opened)
+  if (main.lock === null) return
+  const before = { name: main.origin, lock: main.lock }
+  const rows = rowsOf(opened, before, presentSnapshot(opened), null)
+  const worse = 'missing' in rows ? [] : sorted(rows).worse.slice(0, WORST_SHOWN)
+  if (worse.length === 0) return
+  const words = worse.map(({ row, prompt, before, after }) => {
+    const [old, young] = distinctTexts(before, after)
+    return `row ${String(row)} ${shortened(prompt ?? '', 24)} ${old} → ${young}`
+  })
+  const numbers = worse.map(({ row }) => String(row)).join(',')
+  process.stdout.write(
+    `\n  worst changes against ${main.origin}:  ${words.join('   ')}\n  see both answers:  sluice diff main --rows ${numbers}\n`,
+  )
 }
 
 /** What would settle an undecided gate. */

@@ -164,7 +164,8 @@ function judgedIn(opened: Opened, { verdicts }: RunOutcome): readonly Verdicts[]
   })
 }
 
-function reportFor(
+/** Live on a terminal, a line an event elsewhere. */
+export function reportFor(
   command: Command,
   events: boolean,
 ): { take: Parameters<typeof run>[0]['listener']; end: () => void } {

@@ -17,6 +17,7 @@ import {
   type Compiled,
 } from '../project.ts'
 import { painter, useColor, type Paint } from '../reports/style.ts'
+import { gateTestProblems } from './gate-tests.ts'
 import { formatOf, sayDiagnostics } from '../say.ts'
 
 export async function validateCommand(command: Command, buildDir: string): Promise<number> {
@@ -32,8 +33,11 @@ export async function validateCommand(command: Command, buildDir: string): Promi
   const all: Diagnostic[] = []
   for (const file of files) {
     const project = findProject({ ...command, flags: { ...command.flags, file } }, buildDir)
-    const compiled = await compileFile(project, build, { params: paramsOf(command) })
-    const { diagnostics } = compiled
+    const inFile = await compileFile(project, build, { params: paramsOf(command) })
+    const inTests =
+      inFile.pipeline === null ? [] : gateTestProblems(project.root, project.file, inFile.pipeline)
+    const diagnostics = [...inFile.diagnostics, ...inTests]
+    const compiled = { ...inFile, diagnostics }
     all.push(...diagnostics)
     if (format !== 'text') continue
     process.stdout.write(`${summary(project.file, compiled, languageOf(process.env), paint)}\n`)

@@ -1,6 +1,7 @@
 /** `sluice gate --what-if CHECK --history N`: checks that do not stand in the file, now and on earlier runs. */
 import type { Check, Stage } from '../../dsl/pipeline.ts'
 import { checkInstead } from '../../dsl/what-if.ts'
+import { metricsPort } from '../../engine/run/gate.ts'
 import { stageKinds } from '../../stages/catalogue.ts'
 import { exitCodeOf, judgeNow } from '../judging.ts'
 import { pastLocks, rejudge } from '../looking-back.ts'
@@ -30,11 +31,16 @@ export async function whatIfCommand(command: Command, opened: Opened): Promise<n
   const asked = texts.map((text) => checkOf(text, stage, opened, command))
   const most = historyLength(command)
   const past = most === null ? null : pastLocks(opened, most)
+  const portOf = (name: string) => {
+    const measuring = opened.pipeline.stages.find((other) => other.name === name)
+    return measuring === undefined ? null : metricsPort(measuring)
+  }
+  const store = { blobs: opened.stores.blobs, portOf }
   const results =
     past === null || most === null
       ? null
       : stagesToAsk(stages, asked).map(({ name, gate, checks }) => {
-          const rejudged = rejudge(gate, name, checks, past, most)
+          const rejudged = rejudge({ gate, name, checks, store }, past, most)
           return { name, checks, rejudged }
         })
   const asIf = { ...opened, pipeline: withChecks(opened.pipeline, stage, asked) }

@@ -4,7 +4,7 @@ import { inLanguage, type Language, type Words } from '../../dsl/words.ts'
 import { rangeOf } from './diagnostics-json.ts'
 
 /** What one step may annotate per kind; GitHub drops the rest without a word. A whole job has 50, five steps like this. */
-const MOST_PER_KIND = 10
+export const MOST_PER_KIND = 10
 
 /** `place` turns a path of ours into one from the root of the repository. */
 export function annotations(
@@ -41,7 +41,7 @@ function annotation(diagnostic: Diagnostic, language: Language, place: (path: st
   const text = [say(message), say(primary.text), ...notes.map(say), ...help.map(say)].filter(
     (each) => each !== '',
   )
-  return command(severity, properties, text.join('\n'))
+  return workflowCommand(severity, properties, text.join('\n'))
 }
 
 function rest(severity: Severity, count: number, language: Language): string {
@@ -49,10 +49,14 @@ function rest(severity: Severity, count: number, language: Language): string {
     en: `${count} more; the log of this step has them all`,
     zh: `还有 ${count} 个，完整内容见本步骤的日志`,
   }
-  return command(severity, { title: 'sluice' }, inLanguage(more, language))
+  return workflowCommand(severity, { title: 'sluice' }, inLanguage(more, language))
 }
 
-function command(name: string, properties: Readonly<Record<string, string | number>>, text: string): string {
+export function workflowCommand(
+  name: string,
+  properties: Readonly<Record<string, string | number>>,
+  text: string,
+): string {
   const list = Object.entries(properties).map(
     ([key, value]) => `${key}=${escaped(String(value)).replaceAll(':', '%3A').replaceAll(',', '%2C')}`,
   )

@@ -2,11 +2,10 @@
 import { positionOf } from '../../dsl/source.ts'
 import type { JudgedCheck, Verdict } from '../../dsl/judge.ts'
 import type { Check, Stage } from '../../dsl/pipeline.ts'
+import { MOST_PER_KIND, workflowCommand } from './annotations.ts'
 import { inline, table } from './markdown.ts'
 import { outcomeText } from './verdict.ts'
 
-/** What GitHub shows of one step; more are dropped without a word, so the last one says how many there were. */
-const MOST_ANNOTATIONS = 10
 /** GitHub refuses a step's summary that is longer. */
 export const MOST_SUMMARY_BYTES = 1024 * 1024
 
@@ -16,10 +15,13 @@ export interface Verdicts {
 }
 
 /**
- * Workflow commands, one a line: errors for required checks, warnings for the others. `prefix` is the folder of the
- * project below the repository's root, `''` if they are the same.
+ * Workflow commands: errors for required checks, warnings for the others. `place` turns a path of ours into one from
+ * the root of the repository.
  */
-export function annotations(gates: readonly Verdicts[], prefix: string): readonly string[] {
+export function checkAnnotations(
+  gates: readonly Verdicts[],
+  place: (path: string) => string,
+): readonly string[] {
   const all = gates.flatMap(({ stage, verdict }) =>
     verdict.checks.flatMap((judged, index) => {
       const check = stage.gate?.checks[index]
@@ -28,39 +30,43 @@ export function annotations(gates: readonly Verdicts[], prefix: string): readonl
   )
   return ['error', 'warning'].flatMap((kind) => {
     const these = all.filter(({ judged }) => (judged.level === 'warn' ? 'warning' : 'error') === kind)
-    const shown = these.length > MOST_ANNOTATIONS ? these.slice(0, MOST_ANNOTATIONS - 1) : these
+    const shown = these.length > MOST_PER_KIND ? these.slice(0, MOST_PER_KIND - 1) : these
     const rest = these.length - shown.length
     return [
-      ...shown.map(({ stage, check, judged }) => annotation(kind, stage.name, check, judged, prefix)),
-      ...(rest === 0 ? [] : [`::${kind} title=more checks::${String(rest)} more checks are in the log`]),
+      ...shown.map(({ stage, check, judged }) => annotation(kind, stage.name, check, judged, place)),
+      ...(rest === 0
+        ? []
+        : [
+            workflowCommand(
+              kind,
+              { title: 'sluice' },
+              `${String(rest)} more checks; the log of this step has them all`,
+            ),
+          ]),
     ]
   })
 }
 
-function annotation(kind: string, gate: string, check: Check, judged: JudgedCheck, prefix: string): string {
+function annotation(
+  kind: string,
+  gate: string,
+  check: Check,
+  judged: JudgedCheck,
+  place: (path: string) => string,
+): string {
   const { span } = check
   const start = positionOf(span.source, span.start)
   const end = positionOf(span.source, span.end)
   const title = `${gate} ${judged.outcome === 'unknown' ? 'undecided' : 'failed'}: ${judged.name ?? judged.text}`
-  const where = {
-    file: prefix === '' ? span.source.path : `${prefix}/${span.source.path}`,
+  const properties = {
+    file: place(span.source.path),
     line: start.line,
     endLine: end.line,
     ...(start.line === end.line ? { col: start.column, endColumn: end.column } : {}),
     title,
   }
-  const properties = Object.entries(where).map(([name, value]) => `${name}=${property(String(value))}`)
   const why = judged.why === null ? '' : `\nwhy: ${judged.why}`
-  return `::${kind} ${properties.join(',')}::${message(`${judged.text}: ${outcomeText(check, judged)}${why}`)}`
-}
-
-/** The escapes that the runner undoes again. */
-function message(text: string): string {
-  return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A')
-}
-
-function property(text: string): string {
-  return message(text).replaceAll(':', '%3A').replaceAll(',', '%2C')
+  return workflowCommand(kind, properties, `${judged.text}: ${outcomeText(check, judged)}${why}`)
 }
 
 /** Markdown for `$GITHUB_STEP_SUMMARY`, at most `mostBytes` long. */

@@ -1,5 +1,6 @@
 /** Progress on a terminal: a pure drawing of the state, and a thin writer that redraws it in place. */
 import type { RunState, StageState } from '../../engine/run/state.ts'
+import { baseOf, groupsOf } from './crowd.ts'
 import { bar, sparkline, summaryText, timeLeft } from './progress.ts'
 import { duration, number, pad, painter, width } from './style.ts'
 import type { Paint } from './style.ts'
@@ -13,14 +14,41 @@ export function draw(state: RunState, columns: number, now: number, paint: Paint
   const waits = `waiting for another run of this pipeline: ${state.holder ?? ''}`
   const lines = [paint('dim', cut(state.holder === null ? head : waits, columns))]
   // A line that wraps would be counted as one and never be erased.
-  const widest = Math.max(0, ...[...state.stages.keys()].map((name) => width(name)))
+  const groups = groupsOf([...state.stages.values()], ({ name }) => baseOf(name))
+  const nameOf = ([{ name }, ...others]: (typeof groups)[number]) => (others.length > 0 ? baseOf(name) : name)
+  const widest = Math.max(0, ...groups.map((group) => width(nameOf(group))))
   const wide = Math.min(widest, Math.floor(columns / 2)) + 2
-  for (const stage of state.stages.values()) {
+  for (const group of groups) {
+    const [stage] = group
+    const detail = group.length > 1 ? crowdText(group) : detailOf(stage, now)
+    const mark = group.length > 1 ? crowdMark(group, paint) : markOf(stage, paint)
     lines.push(
-      `  ${markOf(stage, paint)} ${pad(cut(stage.name, wide - 2), wide)}${cut(oneLine(detailOf(stage, now)), columns - wide - 5)}`,
+      `  ${mark} ${pad(cut(nameOf(group), wide - 2), wide)}${cut(oneLine(detail), columns - wide - 5)}`,
     )
+    if (group.length > 1)
+      for (const busy of group.filter(({ status }) => status === 'running').slice(0, SHOWN_OF_CROWD))
+        lines.push(`      ${cut(`${busy.name}  ${oneLine(detailOf(busy, now))}`, columns - 7)}`)
   }
   return lines
+}
+
+/** Running instances of a crowd that get a line of their own. */
+const SHOWN_OF_CROWD = 4
+
+/** `3 of 8 done, 2 cached, 1 running, 1 failed`. */
+function crowdText(group: readonly StageState[]): string {
+  const count = (status: StageState['status']) => group.filter((each) => each.status === status).length
+  const parts = (['done', 'cached', 'running', 'failed', 'skipped', 'waiting'] as const).flatMap((status) =>
+    count(status) === 0 ? [] : [`${String(count(status))} ${status}`],
+  )
+  return `${String(group.length)} instances: ${parts.join(', ')}`
+}
+
+function crowdMark(group: readonly StageState[], paint: Paint): string {
+  const has = (status: StageState['status']) => group.some((each) => each.status === status)
+  if (has('failed')) return paint('red', '✗')
+  if (has('running')) return paint('cyan', '▶')
+  return has('waiting') ? paint('dim', '○') : paint('green', '✓')
 }
 
 function markOf(stage: StageState, paint: Paint): string {

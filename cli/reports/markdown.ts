@@ -1,19 +1,26 @@
 /** Pieces of GitHub's Markdown: cells, tables, and a cut that says that it is one. */
 
-/** Text in a table cell or a sentence: nothing in it is taken for markup, no line break ends the row. */
+const ENTITIES: Readonly<Record<string, string>> = { '<': '&lt;', '>': '&gt;', '&': '&amp;' }
+
+/** Text in a table cell or a sentence: nothing in it is taken for markup or a mention, no line break ends the row. */
 export function inline(text: string): string {
-  return text
-    .replaceAll(/[\\`*_{}[\]<>#|~@&]/g, (sign) =>
-      sign === '<' ? '&lt;' : sign === '>' ? '&gt;' : sign === '&' ? '&amp;' : `\\${sign}`,
-    )
-    .replaceAll(/\s*\n\s*/g, ' ')
+  return (
+    text
+      .replaceAll(/[\\`*_{}[\]<>#|~&]/g, (sign) => ENTITIES[sign] ?? `\\${sign}`)
+      // A backslash would not keep GitHub from calling somebody; a space of no width does.
+      .replaceAll(/(?<![\p{L}\p{N}_])@(?=[\p{L}\p{N}])/gu, '@\u200b')
+      .replaceAll(/\s*\n\s*/g, ' ')
+  )
 }
 
 /** A text that people wrote or a model made, as code; the fence is longer than any run of backticks inside. */
 export function code(text: string): string {
   const longest = Math.max(0, ...[...text.matchAll(/`+/g)].map(([run]) => run.length))
   const fence = '`'.repeat(longest + 1)
-  const plain = text.replaceAll(/\s*\n\s*/g, ' ⏎ ').replaceAll('|', '\\|')
+  const plain = text
+    .replaceAll(/\s*\n\s*/g, ' ⏎ ')
+    .replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '·')
+    .replaceAll('|', '\\|')
   if (plain === '') return '*empty*'
   return plain.startsWith('`') || plain.endsWith('`')
     ? `${fence} ${plain} ${fence}`

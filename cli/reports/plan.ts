@@ -2,6 +2,7 @@
 import { positionOf } from '../../dsl/source.ts'
 import type { Planned, Reason } from '../../engine/plan/plan.ts'
 import type { Result } from '../../engine/store/results.ts'
+import { groupsOf } from './crowd.ts'
 import type { Paint } from './style.ts'
 import { duration, pad } from './style.ts'
 
@@ -20,9 +21,14 @@ export function planText(
     running.length === 0
       ? `${pipeline}   everything is cached; the gates will be judged`
       : `${pipeline}   ${String(running.length)} of ${String(jobs.length)} stages will run${about}`
-  const wide = Math.max(...planned.map(({ stage }) => stage.name.length)) + 2
-  const lines = planned.map((entry) => {
-    const name = pad(entry.stage.name, wide)
+  const groups = groupsOf(planned, ({ stage }) => stage.base)
+  const nameOf = ([{ stage }, ...others]: (typeof groups)[number]) =>
+    others.length > 0 ? stage.base : stage.name
+  const wide = Math.max(...groups.map((group) => nameOf(group).length)) + 2
+  const lines = groups.map((group) => {
+    const [entry] = group
+    const name = pad(nameOf(group), wide)
+    if (group.length > 1) return crowdText(group, name, paint)
     if (entry.type === 'cached') return `  ${paint('green', '✓')} ${name}${paint('dim', 'cached')}`
     if (entry.type === 'judge') return `  ${paint('cyan', '◆')} ${name}${paint('dim', 'judged on every run')}`
     if (entry.type === 'choose')
@@ -32,6 +38,21 @@ export function planText(
     return `  ${paint('yellow', '●')} ${name}${paint('bold', 'RUN')}  ${first ?? ''}${more.join('')}`
   })
   return [head, '', ...lines].join('\n')
+}
+
+function crowdText(group: readonly Planned[], name: string, paint: Paint): string {
+  const running = group.flatMap((entry) => (entry.type === 'run' ? [entry] : []))
+  const cached = group.length - running.length
+  const mark = running.length === 0 ? paint('green', '✓') : paint('yellow', '●')
+  const counts = [
+    ...(running.length > 0 ? [`${String(running.length)} of ${String(group.length)} instances RUN`] : []),
+    ...(cached > 0 ? [`${String(cached)} cached`] : []),
+  ].join(', ')
+  const reasons = new Set(running.flatMap(({ reasons: [reason] }) => (reason ? [reasonText(reason)] : [])))
+  const [first, ...others] = reasons
+  const many = `  for ${String(reasons.size)} reasons: sluice plan --json`
+  const why = others.length > 0 ? many : first === undefined ? '' : `  ${first}`
+  return `  ${mark} ${name}${counts}${why}`
 }
 
 export function chosenText(result: Result | null): string {

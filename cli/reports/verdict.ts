@@ -75,7 +75,7 @@ export function outcomeText(check: Check | undefined, judged: JudgedCheck): stri
       ? `${value} ${explanation.sign} ${limit}`
       : judged.operands.map(operandText).join(', ')
   const more = extraText(judged, explanation, false)
-  return more === '' ? sides : `${sides}, ${more}`
+  return more === '' ? sides : `${sides}${more.startsWith('(') ? ' ' : ', '}${more}`
 }
 
 /** `pipelines/x.pipeline.yaml:46`. */
@@ -124,14 +124,17 @@ function inColumns(parts: readonly Part[], text: string): readonly Part[] {
   return parts.map(({ at, value }) => ({ at: width(text.slice(0, at)), value }))
 }
 
+/** Two digits, and no exponent. */
+function percent(share: number): string {
+  return share >= 10 ? share.toFixed(0) : share.toPrecision(2)
+}
+
 /** A limit that must not be reached is missed by nothing at all. */
 function shortText(margin: number, explanation: Explanation): string {
   const size = Math.abs(margin)
   if (size === 0) return 'equal is not enough'
   const limit = explanation.type === 'sides' ? Math.abs(explanation.limit) : 0
-  const percent = (100 * size) / limit
-  const shown = percent >= 10 ? String(Math.round(percent)) : percent.toPrecision(2)
-  const share = limit === 0 || percent > 1000 ? '' : ` (${shown} %)`
+  const share = limit === 0 || size > 10 * limit ? '' : ` (${percent((100 * size) / limit)} %)`
   return `short by ${number(size)}${share}`
 }
 

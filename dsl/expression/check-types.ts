@@ -45,7 +45,7 @@ export interface CheckScope {
 }
 
 /** Functions over the slices of a metric, and over other things than numbers, with the form they are used in. */
-const CHECK_FORMS: Readonly<Record<string, string>> = {
+export const CHECK_FORMS: Readonly<Record<string, string>> = {
   worst: 'worst(bleu by section)',
   spread: 'spread(bleu by section)',
   count: 'count(bleu) or count(bleu by section)',

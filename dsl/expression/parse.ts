@@ -172,8 +172,13 @@ class Grammar extends EmbeddedActionsParser {
   }
   unknownUnits: { readonly unit: string; readonly span: Span }[] = []
 
-  constructor() {
-    super([...new Set([...EXPRESSION_TOKENS, ...FLOW_TOKENS])], { maxLookahead: 2, recoveryEnabled: false })
+  /** A grammar that has been validated once, by a test, need not be validated in every process. */
+  constructor(validated = false) {
+    super([...new Set([...EXPRESSION_TOKENS, ...FLOW_TOKENS])], {
+      maxLookahead: 2,
+      recoveryEnabled: false,
+      skipValidations: !validated,
+    })
     this.performSelfAnalysis()
   }
 
@@ -533,6 +538,21 @@ class Grammar extends EmbeddedActionsParser {
   })
 }
 
+/** Lines are short, so preparing for speed costs more than it saves. */
+const QUICK = { skipValidations: true, safeMode: true, positionTracking: 'onlyOffset' } as const
+
+/** Everything wrong with the grammars themselves; for a test, because it takes as long as reading a file. */
+export function grammarProblems(): readonly string[] {
+  const lexers = [new Lexer(EXPRESSION_TOKENS), new Lexer(FLOW_TOKENS)]
+  const found = lexers.flatMap((lexer) => lexer.lexerDefinitionErrors.map(({ message }) => message))
+  try {
+    new Grammar(true)
+  } catch (error) {
+    found.push((error as Error).message)
+  }
+  return found
+}
+
 interface Machine {
   readonly grammar: Grammar
   readonly expressions: Lexer
@@ -545,8 +565,8 @@ let machine: Machine | undefined
 function theMachine(): Machine {
   machine ??= {
     grammar: new Grammar(),
-    expressions: new Lexer(EXPRESSION_TOKENS),
-    flows: new Lexer(FLOW_TOKENS),
+    expressions: new Lexer(EXPRESSION_TOKENS, QUICK),
+    flows: new Lexer(FLOW_TOKENS, QUICK),
   }
   return machine
 }
@@ -648,4 +668,105 @@ function spanIn(fragment: Fragment, start: number, end: number): Span {
     fragment.offsets[Math.min(Math.max(index, 0), fragment.offsets.length - 1)] ?? 0
   const from = at(start)
   return { source: fragment.source, start: from, end: Math.max(from, at(end)) }
+}
+
+/** What may come next where somebody is typing; empty after a mistake. */
+export interface Continuation {
+  /** Where in the text the word that is being typed begins. */
+  readonly start: number
+  /** Words and signs of the language. */
+  readonly words: readonly string[]
+  /** A name may come; `space` is what stands before its dot, `['baseline']` in `baseline.bl`. */
+  readonly name: boolean
+  readonly space: readonly string[]
+  readonly amount: boolean
+}
+
+const UNFINISHED_NAME = new RegExp(`[${LETTER}][${LETTER}0-9-]*$`)
+const COMPARATORS: readonly string[] = ['>=', '<=', '>', '<', '==', '!=']
+
+/** Reads an expression that breaks off and says how it could go on. */
+export function continuationOf(text: string): Continuation {
+  const { grammar, expressions } = theMachine()
+  const start = UNFINISHED_NAME.exec(text)?.index ?? text.length
+  const { tokens, errors } = expressions.tokenize(text.slice(0, start))
+  const nothing: Continuation = { start, words: [], name: false, space: [], amount: false }
+  const foreign = tokens.some((token) => tokenMatcher(token, Foreign))
+  if (errors.length > 0 || foreign || tokens.length > MOST_TOKENS) return nothing
+  const last = tokens.at(-1)
+  // A number that is still growing has no next word, nor has a name without the space that ends it.
+  if (last !== undefined && start === last.startOffset + last.image.length && /\w$/.test(last.image))
+    return nothing
+  if (last !== undefined && tokenMatcher(last, With))
+    return { ...nothing, words: ['p < 0.05', '95% confidence'], amount: true }
+  const next = grammar.computeContentAssist('whole', tokens).map(({ nextTokenType }) => nextTokenType)
+  const words = next.flatMap((type): readonly string[] => {
+    if (type === Compare) return tokens.at(-2)?.tokenType === With ? ['<'] : COMPARATORS
+    return KEYWORDS.includes(type) ? [type.name.slice(1, -1)] : []
+  })
+  return {
+    start,
+    words: [...new Set(words)],
+    name: next.includes(Identifier),
+    space: spaceBefore(tokens),
+    amount: next.includes(Amount),
+  }
+}
+
+/** The names that lead up to a dot at the end. */
+function spaceBefore(tokens: readonly IToken[]): readonly string[] {
+  const space: string[] = []
+  for (let at = tokens.length; tokens[at - 1]?.tokenType === Dot; at -= 2) {
+    const name = tokens[at - 2]
+    if (name === undefined || name.tokenType !== Identifier) return []
+    space.unshift(name.image)
+  }
+  return space
+}
+
+export interface MentionedName extends Name {
+  /** The word or sign before it. */
+  readonly after: string | null
+  /** It is a function: a parenthesis follows. */
+  readonly called: boolean
+}
+
+/** Every name in an expression, whether or not the expression can be read as a whole. */
+export function namesMentioned(fragment: Fragment): readonly MentionedName[] {
+  const { tokens } = theMachine().expressions.tokenize(fragment.text)
+  const found: MentionedName[] = []
+  for (let at = 0; at < tokens.length; at++) {
+    const first = tokens[at]
+    if (first?.tokenType !== Identifier) continue
+    const after = tokens[at - 1]?.image ?? null
+    const parts = [first]
+    for (
+      let next = tokens[at + 2];
+      tokens[at + 1]?.tokenType === Dot && next !== undefined;
+      next = tokens[at + 2]
+    ) {
+      if (next.tokenType !== Identifier) break
+      parts.push(next)
+      at += 2
+    }
+    const spans = parts.map(({ startOffset, image }) =>
+      spanIn(fragment, startOffset, startOffset + image.length),
+    )
+    const last = spans.at(-1)
+    if (spans[0] === undefined || last === undefined) continue
+    const span: Span = { ...spans[0], end: last.end }
+    const called = tokens[at + 1]?.tokenType === Open
+    found.push({ type: 'name', path: parts.map(({ image }) => image), parts: spans, span, after, called })
+  }
+  return found
+}
+
+/** Every stage that a flow line names, whether or not its arrows can be read. */
+export function flowMentioned(fragment: Fragment): readonly FlowName[] {
+  const { tokens } = theMachine().flows.tokenize(fragment.text)
+  return tokens.flatMap(({ tokenType, image, startOffset }) =>
+    tokenType === FlowWord
+      ? [{ name: image, span: spanIn(fragment, startOffset, startOffset + image.length) }]
+      : [],
+  )
 }

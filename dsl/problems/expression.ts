@@ -61,7 +61,7 @@ export function unknownFunction(
     words(`there is no function '${name}'`, `没有函数 '${name}'`),
     span,
     meant(near, words('unknown function', '未知的函数')),
-    { help: [listed(words('functions', '可用函数'), known)], fixes: rename(span, near) },
+    { help: [listed(words('functions', '可用函数'), known)], fixes: rename(span, near, false) },
   )
 }
 

@@ -471,6 +471,28 @@ export function sourceWithoutType(span: Span, name: string): Diagnostic {
   )
 }
 
+export function addressAsPath(span: Span, written: string): Diagnostic {
+  const name = /([^/:@]+)(?:@[^/]*)?$/.exec(written)?.[1]?.toLowerCase() ?? 'my-model'
+  return problem(
+    'E123',
+    words('a source is files of the project', '来源是项目里的文件'),
+    span,
+    words('addresses are not fetched', '不会去下载这个地址'),
+    {
+      notes: [
+        words(
+          'what a run reads has to be there before it starts, by content and not by name',
+          '运行读取的东西要在开始前就在本地，按内容而不是按名字认',
+        ),
+      ],
+      help: [
+        words('download it once and name the files, for example:', '先下载一次，再写文件，例如：'),
+        `models/${name}/*`,
+      ],
+    },
+  )
+}
+
 export function emptyPath(span: Span): Diagnostic {
   return problem(
     'E126',

@@ -8,8 +8,11 @@ import { didYouMean } from '../spelling.ts'
 import { THINGS, type Thing } from './nouns.ts'
 import { en, listed, meant, problem, rename, replace, words, zh } from './problem.ts'
 
-export function tabIndent(span: Span): Diagnostic {
+/** `tabs` is every run of tabs that begins a line. */
+export function tabIndent(span: Span, tabs: readonly Span[]): Diagnostic {
   const { path } = span.source
+  // Four spaces put a tab below lines indented by two or by four alike.
+  const edits = tabs.map((each) => ({ span: each, text: '    '.repeat(each.end - each.start) }))
   return problem(
     'E001',
     words('tabs cannot indent YAML', 'YAML 不能用制表符缩进'),
@@ -22,6 +25,7 @@ export function tabIndent(span: Span): Diagnostic {
           `把制表符换成空格，或运行：sluice fmt --fix ${path}`,
         ),
       ],
+      fixes: [{ title: words('write spaces', '换成空格'), edits, safe: true }],
     },
   )
 }
@@ -96,6 +100,9 @@ export function tagSign(span: Span, read: string): Diagnostic {
 
 export function bracesValue(span: Span, text: string): Diagnostic {
   const inner = /\$\{\{\s*(.*?)\s*\}\}/.exec(text)?.[1] ?? '…'
+  // Only where the braces are the whole value; within a text it takes a format() to say the same.
+  const whole = /^\$\{\{((?!\$\{\{).)*\}\}$/.test(text.trim())
+  const value = /[,:#[\]{}"']/.test(inner) ? JSON.stringify(`=${inner}`) : `=${inner}`
   return problem(
     'E006',
     words("values are computed with '=', not '${{ }}'", "计算值用 '=' 开头，不用 '${{ }}'"),
@@ -103,11 +110,13 @@ export function bracesValue(span: Span, text: string): Diagnostic {
     words(`write: =${inner}`, `写成：=${inner}`),
     {
       notes: [words('inside { } YAML would even misread the braces', '在 { } 里 YAML 还会把花括号读错')],
+      fixes: whole ? [replace(span, value, true)] : [],
     },
   )
 }
 
-export function splitExpression(span: Span, key: string | null, whole: string): Diagnostic {
+/** `written` is all of the expression, `whole` its text. */
+export function splitExpression(span: Span, written: Span, key: string | null, whole: string): Diagnostic {
   const brackets = key === null ? '[ ]' : '{ }'
   return problem(
     'E007',
@@ -117,7 +126,10 @@ export function splitExpression(span: Span, key: string | null, whole: string): 
       `an expression with a comma needs quotes inside ${brackets}`,
       `${brackets} 里带逗号的表达式要加引号`,
     ),
-    { help: [key === null ? `["${whole}"]` : `${key}: "${whole}"`] },
+    {
+      help: [key === null ? `["${whole}"]` : `${key}: "${whole}"`],
+      fixes: whole.includes('"') ? [] : [replace(written, `"${whole}"`, true)],
+    },
   )
 }
 
@@ -445,7 +457,7 @@ export function tooLong(span: Span): Diagnostic {
     'E010',
     words('the file is too long', '文件太长'),
     span,
-    words('a pipeline file has at most 1 MiB', '流水线文件最多 1 MiB'),
+    words('a pipeline file has at most 256 KiB and 20 000 values', '流水线文件最多 256 KiB、20 000 个值'),
     { help: [words('data belongs in files of its own', '数据要放在单独的文件里')] },
   )
 }

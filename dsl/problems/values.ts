@@ -181,7 +181,7 @@ export function unknownParam(span: Span, name: string, known: readonly string[])
     words(`there is no parameter '${name}'`, `没有参数 '${name}'`),
     span,
     meant(near, words('unknown parameter', '未知的参数')),
-    { help: [listed(PARAMETERS, known)], fixes: rename(span, near) },
+    { help: [listed(PARAMETERS, known)], fixes: rename(span, near, false) },
   )
 }
 

@@ -91,6 +91,7 @@ function bytesOf(base64: string): Buffer | null {
 export type Key = { readonly key: KeyObject } | { readonly problem: string }
 
 export function readPrivateKey(pem: string): Key {
+  if (pem.includes('ENCRYPTED')) return { problem: 'it is locked by a passphrase' }
   return ed25519(() => createPrivateKey(pem), 'private')
 }
 
@@ -105,9 +106,8 @@ function ed25519(read: () => KeyObject, kind: string): Key {
   let key: KeyObject
   try {
     key = read()
-  } catch (error) {
-    const locked = /passphrase/i.test((error as Error).message)
-    return { problem: locked ? 'it is locked by a passphrase' : `it holds no ${kind} key in PEM form` }
+  } catch {
+    return { problem: `it holds no ${kind} key in PEM form` }
   }
   const type = key.asymmetricKeyType ?? 'unknown'
   return type === 'ed25519' ? { key } : { problem: `it is a key of type ${type}, not ed25519` }

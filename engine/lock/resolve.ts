@@ -8,7 +8,7 @@ import { keyOf } from '../plan/manifest.ts'
 import { stageManifest } from '../plan/plan.ts'
 import { metricsPort, readMetrics } from '../run/gate.ts'
 import type { Result } from '../store/results.ts'
-import { needsOf } from '../run/run.ts'
+import { needsOf } from '../run/fate.ts'
 import { choose } from '../run/select.ts'
 import {
   choiceFacts,

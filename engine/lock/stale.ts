@@ -7,7 +7,7 @@ import type { Facts, Lock, Section } from '../lock-file.ts'
 import { differences, keyOf } from '../plan/manifest.ts'
 import type { Manifest } from '../plan/manifest.ts'
 import { stageManifest } from '../plan/plan.ts'
-import { needsOf } from '../run/run.ts'
+import { needsOf } from '../run/fate.ts'
 import { lockedManifest, lockedOutput, rulesOf, wiringFacts } from './facts.ts'
 import type { Reason } from '../plan/plan.ts'
 

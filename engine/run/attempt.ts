@@ -1,20 +1,7 @@
 /** One try at one stage: lay out its inputs, run its steps in workers, commit what came out. */
-import {
-  appendFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { randomUUID } from 'node:crypto'
 import { join, relative } from 'node:path'
-import { decide } from '../../dsl/judge.ts'
-import type { ScoreSet } from '../../dsl/judge.ts'
-import { LIVE } from '../../dsl/pipeline.ts'
 import type { Stage } from '../../dsl/pipeline.ts'
 import type { JsonObject } from '../../dsl/stage-signature.ts'
 import type { InputFiles, Job } from '../../workers/protocol/messages.ts'
@@ -26,13 +13,11 @@ import type { Result } from '../store/results.ts'
 import type { JobOutcome } from '../worker/session.ts'
 import type { WorkerPool } from '../worker/pool.ts'
 import type { FailureCause, RunEvent } from './events.ts'
-import { isAlive, thisProcess } from './owner.ts'
-import type { Owner } from './owner.ts'
+import { Clock, Watcher } from './limits.ts'
+import { machineFailure } from './machine-failure.ts'
 import type { Slots } from './slots.ts'
+import { placeFor } from './staging.ts'
 import { inUserWords } from './user-words.ts'
-
-/** A staging folder without its owner's name is left alone this long: its owner may be writing it. */
-const NAMELESS_MS = 60_000
 
 export type StageInput =
   | { readonly type: 'source'; readonly found: FoundSource }
@@ -76,7 +61,8 @@ export async function tryStage(
   const { stage, key } = attempt
   const { environment, stores } = tools
   const folder = join(environment.stateDir, 'runs', attempt.run, stage.name, String(attempt.number))
-  const staging = join(environment.stateDir, 'staging', key.slice('sha256:'.length), randomUUID())
+  const staged = placeFor(environment.stateDir, key)
+  const staging = staged.dir
   const log = relative(environment.root, folder)
   const began = performance.now()
   const clock = new Clock(stage.timeoutMs)
@@ -84,8 +70,7 @@ export async function tryStage(
   const limited = AbortSignal.any([signal, clock.signal, watcher.signal])
   try {
     mkdirSync(folder, { recursive: true })
-    mkdirSync(staging, { recursive: true })
-    writeFileSync(join(staging, 'owner.json'), JSON.stringify(thisProcess()))
+    staged.open()
     const made = await runSteps(attempt, tools, { folder, staging, watcher }, clock, limited)
     if (made.type === 'failed') {
       // A worker that is stopped may say so, fail or be killed; why it was stopped is what counts.
@@ -137,66 +122,7 @@ export async function tryStage(
     return { type: 'failed', ...machineFailure(error, signal, clock), log }
   } finally {
     clock.stop()
-    // On a read-only disk there is nothing to tidy, and nothing worth hiding the first error for.
-    try {
-      rmSync(staging, { recursive: true, force: true })
-    } catch {
-      // Recovery sweeps it at the next start.
-    }
-  }
-}
-
-/** Counts a stage's timeout from its first slot on: waiting for others is not its time. */
-class Clock {
-  readonly #limitMs: number | null
-  readonly #controller = new AbortController()
-  #timer: NodeJS.Timeout | null = null
-
-  constructor(limitMs: number | null) {
-    this.#limitMs = limitMs
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal
-  }
-
-  get words(): string {
-    return `it ran longer than its timeout of ${String((this.#limitMs ?? 0) / 1000)} s`
-  }
-
-  start(): void {
-    if (this.#limitMs !== null) this.#timer ??= setTimeout(() => this.#controller.abort(), this.#limitMs)
-  }
-
-  stop(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer)
-  }
-}
-
-/** Holds a stage's live values against its `watch:` and stops it at the first that holds. */
-class Watcher {
-  readonly #stage: Stage
-  readonly #controller = new AbortController()
-  words = ''
-
-  constructor(stage: Stage) {
-    this.#stage = stage
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal
-  }
-
-  see(done: number, unit: string, values: Readonly<Record<string, number | null>>): void {
-    const live: ScoreSet = { ruler: null, origin: this.#stage.name, values }
-    const scores = { judged: live, spaces: { [LIVE]: live } }
-    for (const watch of this.#stage.watch) {
-      const { value, operands } = decide(watch.expression, scores, {})
-      if (value !== true || this.#controller.signal.aborted) continue
-      const seen = operands.map(({ text, value: number }) => `${text} = ${String(number)}`).join(', ')
-      this.words = `its watch stopped it at ${unit} ${String(done)}: ${watch.text} (${seen})`
-      this.#controller.abort()
-    }
+    staged.close()
   }
 }
 
@@ -325,69 +251,4 @@ function layOut(input: StageInput, dir: string, stores: Stores): InputFiles {
 function filesIn(dir: string): InputFiles {
   const entries = readdirSync(dir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
   return { dir, files: entries.map((entry) => relative(dir, join(entry.parentPath, entry.name))).sort() }
-}
-
-/** The machine failed us, or we were stopped: in words. */
-export function machineFailure(
-  error: unknown,
-  signal: AbortSignal,
-  clock: Pick<Clock, 'signal' | 'words'> | null = null,
-): { cause: FailureCause; message: string; help: string | null } {
-  if (signal.aborted) return { cause: 'cancelled', message: 'stopped on request', help: null }
-  if (clock?.signal.aborted) return { cause: 'timeout', message: clock.words, help: null }
-  const { code, path, message, stack } = error as NodeJS.ErrnoException
-  const where = path === undefined ? '' : ` (${path})`
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return {
-      cause: 'resources',
-      message: `the disk is full${where}`,
-      help: 'free some space and run again; finished stages are kept',
-    }
-  }
-  if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM') {
-    return {
-      cause: 'resources',
-      message: `the state folder cannot be written${where}`,
-      help: 'check its owner and whether the disk is mounted read-only',
-    }
-  }
-  if (code === 'ENOTDIR' || code === 'EEXIST' || code === 'EISDIR') {
-    return {
-      cause: 'resources',
-      message: `something else stands where the state folder needs a file or folder${where}`,
-      help: 'remove it and run again',
-    }
-  }
-  if (code === 'EMFILE' || code === 'ENFILE') {
-    return { cause: 'resources', message: 'too many open files', help: 'raise the limit: ulimit -n 4096' }
-  }
-  return { cause: 'bug', message, help: stack ?? null }
-}
-
-/** Removes staging folders whose owner died; those of living runs stay. */
-export function sweepStaging(stateDir: string): void {
-  const root = join(stateDir, 'staging')
-  if (!statSync(root, { throwIfNoEntry: false })?.isDirectory()) return
-  const staged = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory())
-  for (const { name: key } of staged) {
-    for (const id of readdirSync(join(root, key))) {
-      const dir = join(root, key, id)
-      let owner: Owner | null = null
-      try {
-        owner = JSON.parse(readFileSync(join(dir, 'owner.json'), 'utf8')) as Owner
-      } catch {
-        // Killed before it wrote its name, or just about to.
-      }
-      const dead =
-        owner === null
-          ? Date.now() - (statSync(dir, { throwIfNoEntry: false })?.mtimeMs ?? 0) > NAMELESS_MS
-          : !isAlive(owner)
-      if (dead) rmSync(dir, { recursive: true, force: true })
-    }
-    try {
-      rmdirSync(join(root, key))
-    } catch {
-      // A living run has something in it.
-    }
-  }
 }

@@ -2,12 +2,9 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { holdsNow } from '../../dsl/condition-facts.ts'
 import type { ConditionFacts } from '../../dsl/condition-facts.ts'
-import type { Gate, Pipeline, RetryCause, Stage } from '../../dsl/pipeline.ts'
+import type { Gate, Pipeline, Stage } from '../../dsl/pipeline.ts'
 import type { Verdict, Yardstick } from '../../dsl/judge.ts'
-import type { Json } from '../../dsl/stage-signature.ts'
 import type { Digest } from '../artifact.ts'
 import type { Environment, FoundSource, Stores } from '../environment.ts'
 import { LockError, readLock, writeLock } from '../lock-file.ts'
@@ -19,17 +16,22 @@ import { forceOf, stageManifest } from '../plan/plan.ts'
 import { writeAtomic } from '../store/atomic.ts'
 import type { Result } from '../store/results.ts'
 import { WorkerPool } from '../worker/pool.ts'
-import { machineFailure, sweepStaging, tryStage } from './attempt.ts'
-import type { Attempt, AttemptOutcome, AttemptTools, StageInput } from './attempt.ts'
+import type { AttemptOutcome, StageInput } from './attempt.ts'
 import type { FailureCause, Logged, RunEvent } from './events.ts'
 import { LOG_FORMAT } from './events.ts'
+import { fateOf, needsOf } from './fate.ts'
+import type { Finished } from './fate.ts'
 import { judgeGate, metricsPort, readMetrics } from './gate.ts'
 import { RunLog } from './log.ts'
+import { machineFailure } from './machine-failure.ts'
 import { takeRunLock } from './run-lock.ts'
 import { choose } from './select.ts'
 import { Slots } from './slots.ts'
+import { sweepStaging } from './staging.ts'
 import { fold, newRun } from './state.ts'
 import type { RunState } from './state.ts'
+import { tryRepeatedly } from './tries.ts'
+import type { Tried } from './tries.ts'
 
 export interface RunRequest {
   readonly pipeline: Pipeline
@@ -114,14 +116,6 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
   }
 }
 
-interface Finished {
-  readonly results: Map<string, Result>
-  readonly verdicts: Map<string, Verdict>
-  readonly failures: Map<string, FailureCause>
-  readonly skipped: Set<string>
-  readonly cached: Set<string>
-}
-
 /** The stages asked for and everything they need, in topological order. */
 export function wantedStages(pipeline: Pipeline, targets: readonly string[] | null): readonly Stage[] {
   if (targets === null) return pipeline.stages
@@ -134,18 +128,6 @@ export function wantedStages(pipeline: Pipeline, targets: readonly string[] | nu
     if (wanted.has(stage.name)) for (const before of needsOf(stage)) wanted.add(before)
   }
   return pipeline.stages.filter((stage) => wanted.has(stage.name))
-}
-
-/** Stages that must have finished before this one starts. */
-export function needsOf(stage: Stage): readonly string[] {
-  const read = Object.values(stage.inputs).flatMap((reference) =>
-    reference.type === 'stage' ? [reference.stage] : [],
-  )
-  const judged =
-    stage.gate === null
-      ? []
-      : [stage.gate.judged, ...(stage.gate.baseline === null ? [] : [stage.gate.baseline])]
-  return [...new Set([...read, ...stage.after, ...judged])]
 }
 
 async function runStages(
@@ -259,145 +241,6 @@ async function runStages(
   if (waiting.size > 0)
     throw new Error(`bug: nothing runs and ${[...waiting].map((s) => s.name).join(', ')} still wait`)
   return finished
-}
-
-type Fate =
-  { readonly type: 'wait' } | { readonly type: 'go' } | { readonly type: 'skip'; readonly because: string }
-
-const skip = (because: string): Fate => ({ type: 'skip', because })
-
-/** Whether a stage can start, has to wait, or never will: a failure stops what needs the failed stage, all else goes on. */
-function fateOf(
-  stage: Stage,
-  finished: Finished,
-  running: ReadonlyMap<string, unknown>,
-  byName: ReadonlyMap<string, Stage>,
-  request: RunRequest,
-): Fate {
-  if (request.signal.aborted) return skip('the run was stopped')
-  const over = (name: string) =>
-    finished.results.has(name) ||
-    finished.verdicts.has(name) ||
-    finished.failures.has(name) ||
-    finished.skipped.has(name)
-  const needs = needsOf(stage)
-  // A choice is made among those trials that came through, and a condition may ask for a failure.
-  const soft = stage.selection !== null ? needs : (stage.when?.asks ?? [])
-  for (const name of needs) {
-    if (soft.includes(name)) continue
-    const because = reasonToSkip(name, finished)
-    if (because !== null) return skip(because)
-  }
-  const { sweep } = stage
-  if (sweep !== null && !sweep.keepGoing) {
-    const failed = [...finished.failures.keys()].find(
-      (name) => byName.get(name)?.sweep?.stage === sweep.stage,
-    )
-    if (failed !== undefined) return skip(`${failed} failed and the matrix does not keep going`)
-  }
-  if (!needs.every(over)) return { type: 'wait' }
-  if (stage.when !== null) {
-    const holds = holdsNow(stage.when, factsOf(finished, byName, request))
-    if ('missing' in holds) return skip(`when: ${holds.missing} is not known here`)
-    if (!holds.value) return skip(`when: ${stage.when.text}`)
-  }
-  if (sweep?.maxParallel != null) {
-    const siblings = [...running.keys()].filter((name) => byName.get(name)?.sweep?.stage === sweep.stage)
-    if (siblings.length >= sweep.maxParallel) return { type: 'wait' }
-  }
-  return { type: 'go' }
-}
-
-function reasonToSkip(need: string, finished: Finished): string | null {
-  if (finished.failures.has(need)) return `${need} failed`
-  if (finished.skipped.has(need)) return `${need} was not run`
-  return (finished.verdicts.get(need)?.verdict ?? 'pass') === 'pass' ? null : `the gate ${need} did not pass`
-}
-
-/** What a `when:` may ask for at this moment. */
-function factsOf(
-  finished: Finished,
-  byName: ReadonlyMap<string, Stage>,
-  request: RunRequest,
-): ConditionFacts {
-  const facts: Record<string, Json> = { ...request.facts }
-  for (const { name, gate } of byName.values()) {
-    const verdict = finished.verdicts.get(name)?.verdict
-    if (gate !== null) {
-      facts[`${name}.passed`] = verdict === 'pass'
-      facts[`${name}.undecided`] = verdict === 'undecided'
-      facts[`${name}.failed`] = verdict === 'fail'
-    } else {
-      facts[`${name}.done`] = finished.results.has(name)
-      facts[`${name}.cached`] = finished.cached.has(name)
-      facts[`${name}.ran`] = finished.results.has(name) && !finished.cached.has(name)
-      facts[`${name}.failed`] = finished.failures.has(name)
-    }
-    facts[`${name}.skipped`] = finished.skipped.has(name)
-  }
-  return facts
-}
-
-interface Tried {
-  readonly stage: Stage
-  readonly outcome: AttemptOutcome
-  /** Gives back what the stage claimed. */
-  readonly release: () => void
-}
-
-/** Tries a stage as often as its `retry:` allows; what it claims is held over all tries. */
-async function tryRepeatedly(
-  first: Attempt,
-  tools: AttemptTools,
-  reason: string,
-  signal: AbortSignal,
-): Promise<Tried> {
-  const { stage, key, rank } = first
-  const held: (() => void)[] = []
-  const ended = (outcome: AttemptOutcome): Tried => ({
-    stage,
-    outcome,
-    release: () => {
-      for (const give of held) give()
-    },
-  })
-  try {
-    for (const [name, amount] of claimsOf(stage))
-      held.push(await tools.slots.take(name, rank, signal, amount))
-    for (let number = 1; ; number++) {
-      tools.emit({ type: 'stage.start', stage: stage.name, key, attempt: number, reason })
-      const outcome = await tryStage({ ...first, number }, tools, signal)
-      if (outcome.type === 'done' || !mayRetry(stage, outcome.cause, number)) return ended(outcome)
-      const waitMs = (stage.retry?.backoffMs ?? 0) * 2 ** (number - 1)
-      const { cause, message } = outcome
-      tools.emit({ type: 'stage.retry', stage: stage.name, attempt: number, cause, message, waitMs })
-      await sleep(waitMs, undefined, { signal })
-    }
-  } catch (error) {
-    return ended({ type: 'failed', ...machineFailure(error, signal), log: null })
-  }
-}
-
-/** Resource -> amount, in the one order in which they are taken. */
-export function claimsOf({ resources }: Stage): readonly (readonly [string, number])[] {
-  const { cpu, gpu, memoryBytes, vramBytes } = resources
-  const claims = { cpu, gpu, memory: memoryBytes, vram: vramBytes }
-  return Object.entries(claims).filter((claim): claim is [string, number] => (claim[1] ?? 0) > 0)
-}
-
-const RETRIED: Readonly<Record<FailureCause, RetryCause | null>> = {
-  'worker-lost': 'worker-lost',
-  timeout: 'timeout',
-  resources: 'oom',
-  input: 'error',
-  bug: 'error',
-  watch: null,
-  cancelled: null,
-}
-
-function mayRetry({ retry }: Stage, cause: FailureCause, attempts: number): boolean {
-  const named = RETRIED[cause]
-  return retry !== null && named !== null && retry.on.includes(named) && attempts <= retry.max
 }
 
 function judgeNow(

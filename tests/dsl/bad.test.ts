@@ -8,6 +8,7 @@ import { compile } from '../../dsl/compile.ts'
 import { decode } from '../../dsl/decode.ts'
 import type { Diagnostic } from '../../dsl/diagnostic.ts'
 import { adviceOn, sourcesToSample } from '../../dsl/facts.ts'
+import { brokenTests, readGateTests, runGateTests } from '../../dsl/gate-tests.ts'
 import { missingSource } from '../../dsl/problems/world.ts'
 import type { StageSignature } from '../../dsl/stage-signature.ts'
 import { LANGUAGES, type Language } from '../../dsl/words.ts'
@@ -35,6 +36,7 @@ const publish: StageSignature = {
 function diagnose(file: string): readonly Diagnostic[] {
   const bytes = readFileSync(join(folder, file))
   if (file.endsWith('.lock')) return lockProblems(bytes.toString(), file)
+  if (file.endsWith('.gate-tests.yaml')) return gateTestProblems(bytes.toString(), file)
   const { source, problem } = decode(file, bytes)
   if (problem !== null) return [problem]
   const world = /^# test: (.*)\n/.exec(source.text)?.[1]?.split(' ') ?? []
@@ -54,6 +56,23 @@ function diagnose(file: string): readonly Diagnostic[] {
       )
     : []
   return [...diagnostics, ...adviceOn(value, { hanShare }), ...missing]
+}
+
+const JUDGED = `version: 1
+name: judged
+model: m
+data: d.jsonl
+flow: clean -> split -> tokenize -> lora-train -> eval -> gate
+stages:
+  split: { with: { train: 80%, validation: 10%, test: 10% } }
+  gate: { baseline: untuned, checks: [bleu >= 0.30, perplexity better than baseline] }
+`
+
+function gateTestProblems(text: string, file: string): readonly Diagnostic[] {
+  const { value: pipeline } = compile({ path: 'judged.pipeline.yaml', text: JUDGED }, stageKinds)
+  if (pipeline === undefined) throw new Error('the pipeline of the gate tests has errors')
+  const { value, diagnostics } = readGateTests({ path: file, text }, pipeline)
+  return [...diagnostics, ...brokenTests(runGateTests(value ?? [], pipeline))]
 }
 
 function lockProblems(text: string, file: string): readonly Diagnostic[] {

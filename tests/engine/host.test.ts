@@ -26,7 +26,7 @@ const ops = {
   text: async () => { throw 'only text' },
   full: async () => { throw Object.assign(new Error('ENOSPC: no space'), { code: 'ENOSPC' }) },
   denied: async () => { throw Object.assign(new Error('EACCES: denied'), { code: 'EACCES' }) },
-  loop: async ({ checkpoint, progress }) => { progress(0, 1, 'x'); for (;;) await checkpoint() },
+  loop: async ({ checkpoint, progress }) => { for (let i = 0; ; i++) { progress(i, 1e9, 'x'); await checkpoint() } },
   big: async () => ({ text: '文'.repeat(400000) }),
   lost: async () => { setTimeout(() => { throw new Error('nobody catches') }); await new Promise(() => undefined) },
 }

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { sweepStaging } from '../../engine/run/attempt.ts'
+import { sweepStaging } from '../../engine/run/staging.ts'
 import { isAlive, thisProcess } from '../../engine/run/owner.ts'
 import type { Owner } from '../../engine/run/owner.ts'
 import { takeRunLock } from '../../engine/run/run-lock.ts'
@@ -145,13 +145,16 @@ test('staging of the dead is swept, that of the living stays', () => {
   const root = newRoot()
   const me = thisProcess()
   const stage = (id: string, owner: unknown) =>
-    write(root, `.sluice/staging/key-${id}/${id}/owner.json`, JSON.stringify(owner))
+    write(root, `.sluice/staging/owners/${id}.json`, JSON.stringify(owner))
+  for (const id of ['dead', 'living', 'nameless'])
+    write(root, `.sluice/staging/key-${id === 'dead' ? id : 'living'}/${id}/out/x`, '')
   stage('dead', { ...me, start: '1' })
+  stage('never-began', { ...me, start: '1' })
   stage('living', me)
-  write(root, '.sluice/staging/key-living/nameless/out/x', '')
   write(root, '.sluice/staging/stray', '')
   sweepStaging(join(root, '.sluice'))
   rmSync(join(root, '.sluice/staging/stray'))
-  expect([...staged(root)].sort()).toEqual(['living', 'nameless'])
-  expect(readdirSync(join(root, '.sluice/staging'))).toEqual(['key-living'])
+  expect(staged(root)).toEqual(['living'])
+  expect(readdirSync(join(root, '.sluice/staging/owners'))).toEqual(['living.json'])
+  expect(readdirSync(join(root, '.sluice/staging')).sort()).toEqual(['key-living', 'owners'])
 })

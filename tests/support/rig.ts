@@ -182,7 +182,8 @@ export function lines(path: string): readonly string[] {
 export function staged(root: string): readonly string[] {
   const folder = join(root, '.sluice', 'staging')
   if (!existsSync(folder)) return []
-  return readdirSync(folder).flatMap((key) => readdirSync(join(folder, key)))
+  const keys = readdirSync(folder).filter((name) => name !== 'owners')
+  return keys.flatMap((key) => readdirSync(join(folder, key)))
 }
 
 export function runs(pid: number): boolean {

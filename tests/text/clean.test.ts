@@ -60,7 +60,7 @@ test('all rules at once, each with its count and its examples', async () => {
     terms: 1,
     conflict: 1,
   })
-  expect(ran.summary).toMatchObject({ rows_in: 8, rows_out: 3, terms: { 帐户: 2 } })
+  expect(ran.summary).toMatchObject({ rows_in: 8, rows: 3, dropped: 5, terms: { 帐户: 2 } })
   expect(rule(ran, 'mojibake_repaired')?.['examples']).toEqual([
     { row: 'd.jsonl:5', before: '浣犲ソ', after: '你好' },
   ])

@@ -3,17 +3,45 @@ import type { GraphContext, SharedValues } from './graph-context.ts'
 
 const MICROSOFT = 'com.microsoft'
 
-/** What the backward pass needs; q, k, v and out are laid out by head. */
+/**
+ * Queries are taken in blocks of consecutive positions, because a block needs only the keys up to its own end: with many
+ * blocks nearly half of all scores are never computed, and a block's scores fit into the processor's caches.
+ */
+const BLOCK_LENGTH = 64
+/** More blocks save little more, and every block costs nodes in every layer. */
+const MAX_BLOCKS = 8
+
+interface Block {
+  /** First query position, how many, and the end of the keys that they see. */
+  readonly from: number
+  readonly size: number
+  readonly end: number
+}
+
+function blocksOf(length: number): readonly Block[] {
+  const count = Math.min(MAX_BLOCKS, Math.max(1, Math.floor(length / BLOCK_LENGTH)))
+  const size = Math.ceil(length / count)
+  return Array.from({ length: Math.ceil(length / size) }, (_, i) => {
+    const end = Math.min(length, (i + 1) * size)
+    return { from: i * size, size: end - i * size, end }
+  })
+}
+
+/** What the backward pass needs; all is laid out by head. */
 export interface Attention {
-  /** Rotated queries [rows, kvHeads, group · length, headDim], rotated keys and values [rows, kvHeads, length, headDim]. */
+  readonly blocks: readonly AttentionBlock[]
+  /** The result as [tokens, heads · headDim]. */
+  readonly merged: string
+}
+
+interface AttentionBlock {
+  /** Rotated queries [rows, kvHeads, group · size, headDim], rotated keys and values [rows, kvHeads, end, headDim]. */
   readonly q: string
   readonly k: string
   readonly v: string
-  /** Attention weights [rows, kvHeads, group · length, length]. */
+  /** Attention weights [rows, kvHeads, group · size, end]. */
   readonly probabilities: string
   readonly out: string
-  /** The result as [tokens, heads · headDim]. */
-  readonly merged: string
 }
 
 /** Masks, positions and rotation tables. Tokens attend to earlier tokens of the same segment. */
@@ -34,13 +62,16 @@ export function emitSharedValues(context: GraphContext): SharedValues {
   const bias = graph.one('Where', [allowed, graph.scalar(0), graph.scalar(-1e30)])
   const perHead = graph.one('Reshape', [bias, graph.shape(rows, 1, length, length)])
   const group = config.heads / config.kvHeads
-  const mask = group === 1 ? perHead : graph.one('Concat', Array<string>(group).fill(perHead), { axis: 2 })
+  const masks = blocksOf(length).map(({ from, end }) => {
+    const part = graph.one('Slice', [perHead, graph.shape(from, 0), graph.shape(end, end), graph.shape(2, 3)])
+    return group === 1 ? part : graph.one('Concat', Array<string>(group).fill(part), { axis: 2 })
+  })
 
   const half = config.headDim / 2
   const { cos, sin } = rotaryTables(length, config.headDim, config.ropeTheta)
   return {
     positions,
-    mask,
+    masks,
     cos: graph.constant('cos', 'f32', [length, half], cos),
     sin: graph.constant('sin', 'f32', [length, half], sin),
     minusSin: graph.constant(
@@ -80,16 +111,26 @@ export function forwardAttention(
   k: string,
   v: string,
 ): Attention {
-  const { graph, config } = context
-  const heads = {
-    q: splitHeads(context, rotate(context, shared, q, config.heads, shared.sin), config.heads),
-    k: splitHeads(context, rotate(context, shared, k, config.kvHeads, shared.sin), config.kvHeads),
-    v: splitHeads(context, v, config.kvHeads),
-  }
-  const scores = graph.one('FusedMatMul', [heads.q, heads.k], { transB: 1, alpha: scale(context) }, MICROSOFT)
-  const probabilities = graph.one('Softmax', [graph.one('Add', [scores, shared.mask])], { axis: -1 })
-  const out = graph.one('MatMul', [probabilities, heads.v])
-  return { ...heads, probabilities, out, merged: mergeHeads(context, out, config.heads) }
+  const { graph, config, length } = context
+  const queries = queryBlocks(context, rotate(context, shared, q, config.heads, shared.sin))
+  const keys = byHead(context, rotate(context, shared, k, config.kvHeads, shared.sin))
+  const values = byHead(context, v)
+  /** The positions before `end`. */
+  const first = (value: string, end: number): string =>
+    end === length ? value : graph.one('Slice', [value, graph.shape(0), graph.shape(end), graph.shape(2)])
+  const blocks = blocksOf(length).map(({ end }, i) => {
+    const block = { q: queries[i]!, k: first(keys, end), v: first(values, end) }
+    const scores = graph.one(
+      'FusedMatMul',
+      [block.q, block.k],
+      { transB: 1, alpha: scale(context) },
+      MICROSOFT,
+    )
+    const probabilities = graph.one('Softmax', [graph.one('Add', [scores, shared.masks[i]!])], { axis: -1 })
+    return { ...block, probabilities, out: graph.one('MatMul', [probabilities, block.v]) }
+  })
+  const outs = blocks.map((block) => block.out)
+  return { blocks, merged: mergeQueries(context, outs) }
 }
 
 /** From the gradient of `merged` to those of `q`, `k` and `v` as they were given. */
@@ -100,27 +141,47 @@ export function backwardAttention(
   gradient: string,
 ): { q: string; k: string; v: string } {
   const { graph, config } = context
-  const { q, k, v, probabilities, out } = attention
   const fused = (a: string, b: string, attributes: Record<string, number | { float: number }>): string =>
     graph.one('FusedMatMul', [a, b], attributes, MICROSOFT)
   const alpha = scale(context)
-  const outGradient = splitHeads(context, gradient, config.heads)
-  // The softmax's own backward: dS = P (dP - sum(P dP)), where the sum equals sum(dO O).
-  const delta = graph.one('ReduceSum', [graph.one('Mul', [outGradient, out]), graph.shape(-1)], {
-    keepdims: 1,
+  const outGradients = queryBlocks(context, gradient)
+  const parts = attention.blocks.map(({ q, k, v, probabilities, out }, i) => {
+    const outGradient = outGradients[i]!
+    // The softmax's own backward: dS = P (dP - sum(P dP)), where the sum equals sum(dO O).
+    const delta = graph.one('ReduceSum', [graph.one('Mul', [outGradient, out]), graph.shape(-1)], {
+      keepdims: 1,
+    })
+    const pGradient = fused(outGradient, v, { transB: 1 })
+    const sGradient = graph.one('Mul', [probabilities, graph.one('Sub', [pGradient, delta])])
+    // dKᵀ and dVᵀ instead of dK and dV: to turn a narrow matrix around is cheaper than to turn the scores.
+    return {
+      q: fused(sGradient, k, { alpha }),
+      k: fused(q, sGradient, { transA: 1, alpha }),
+      v: fused(outGradient, probabilities, { transA: 1 }),
+    }
   })
-  const vGradient = fused(probabilities, outGradient, { transA: 1 })
-  const pGradient = fused(outGradient, v, { transB: 1 })
-  const sGradient = graph.one('Mul', [probabilities, graph.one('Sub', [pGradient, delta])])
-  const qGradient = fused(sGradient, k, { alpha })
-  const kGradient = fused(sGradient, q, { transA: 1, alpha })
   // A rotation's transpose turns the other way.
   const unrotate = (value: string, heads: number): string =>
-    rotate(context, shared, mergeHeads(context, value, heads), heads, shared.minusSin)
+    rotate(context, shared, value, heads, shared.minusSin)
   return {
-    q: unrotate(qGradient, config.heads),
-    k: unrotate(kGradient, config.kvHeads),
-    v: mergeHeads(context, vGradient, config.kvHeads),
+    q: unrotate(
+      mergeQueries(
+        context,
+        parts.map((part) => part.q),
+      ),
+      config.heads,
+    ),
+    k: unrotate(
+      mergeKeys(
+        context,
+        parts.map((part) => part.k),
+      ),
+      config.kvHeads,
+    ),
+    v: mergeKeys(
+      context,
+      parts.map((part) => part.v),
+    ),
   }
 }
 
@@ -142,22 +203,53 @@ function rotate(
   return graph.one('Reshape', [rotated, graph.shape(rows * length, width)])
 }
 
-/** [tokens, heads · headDim] -> [rows, kvHeads, (heads / kvHeads) · length, headDim]: queries of a group lie together. */
-function splitHeads(context: GraphContext, value: string, heads: number): string {
+/** [tokens, kvHeads · headDim] -> [rows, kvHeads, length, headDim] */
+function byHead(context: GraphContext, value: string): string {
   const { graph, config, rows, length } = context
-  const byToken = graph.one('Reshape', [value, graph.shape(rows, length, heads, config.headDim)])
-  const byHead = graph.one('Transpose', [byToken], { perm: [0, 2, 1, 3] })
-  if (heads === config.kvHeads) return byHead
-  const group = heads / config.kvHeads
-  return graph.one('Reshape', [byHead, graph.shape(rows, config.kvHeads, group * length, config.headDim)])
+  const byToken = graph.one('Reshape', [value, graph.shape(rows, length, config.kvHeads, config.headDim)])
+  return graph.one('Transpose', [byToken], { perm: [0, 2, 1, 3] })
 }
 
-function mergeHeads(context: GraphContext, value: string, heads: number): string {
+/** [tokens, heads · headDim] -> per block [rows, kvHeads, group · size, headDim]: queries of a group lie together. */
+function queryBlocks(context: GraphContext, value: string): readonly string[] {
   const { graph, config, rows, length } = context
-  const byHead =
-    heads === config.kvHeads
-      ? value
-      : graph.one('Reshape', [value, graph.shape(rows, heads, length, config.headDim)])
-  const byToken = graph.one('Transpose', [byHead], { perm: [0, 2, 1, 3] })
-  return graph.one('Reshape', [byToken, graph.shape(rows * length, heads * config.headDim)])
+  const { heads, kvHeads, headDim } = config
+  const byToken = graph.one('Reshape', [value, graph.shape(rows, length, heads, headDim)])
+  const sizes = blocksOf(length).map((block) => block.size)
+  const parts =
+    sizes.length === 1
+      ? [byToken]
+      : graph.node('Split', [byToken, graph.shape(...sizes)], {
+          attributes: { axis: 1 },
+          outputs: sizes.length,
+        })
+  return parts.map((part, i) => {
+    const turned = graph.one('Transpose', [part], { perm: [0, 2, 1, 3] })
+    return graph.one('Reshape', [turned, graph.shape(rows, kvHeads, (heads / kvHeads) * sizes[i]!, headDim)])
+  })
+}
+
+/** The reverse of `queryBlocks`. */
+function mergeQueries(context: GraphContext, parts: readonly string[]): string {
+  const { graph, config, rows, length } = context
+  const { heads, headDim } = config
+  const sizes = blocksOf(length).map((block) => block.size)
+  const byToken = parts.map((part, i) => {
+    const split = graph.one('Reshape', [part, graph.shape(rows, heads, sizes[i]!, headDim)])
+    return graph.one('Transpose', [split], { perm: [0, 2, 1, 3] })
+  })
+  const whole = byToken.length === 1 ? byToken[0]! : graph.one('Concat', byToken, { axis: 1 })
+  return graph.one('Reshape', [whole, graph.shape(rows * length, heads * headDim)])
+}
+
+/** Adds gradients of the blocks' keys, each [rows, kvHeads, headDim, end]; gives [tokens, kvHeads · headDim]. */
+function mergeKeys(context: GraphContext, parts: readonly string[]): string {
+  const { graph, config, rows, length } = context
+  const blocks = blocksOf(length)
+  const sum = parts.reduce((before, part, i) => {
+    const missing = blocks[i]!.size
+    return graph.one('Add', [part, graph.one('Pad', [before, graph.shape(0, 0, 0, 0, 0, 0, 0, missing)])])
+  })
+  const byToken = graph.one('Transpose', [sum], { perm: [0, 3, 1, 2] })
+  return graph.one('Reshape', [byToken, graph.shape(rows * length, config.kvHeads * config.headDim)])
 }

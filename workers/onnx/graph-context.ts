@@ -18,8 +18,8 @@ export interface GraphContext {
 export interface SharedValues {
   /** Token positions within their text, int64 [rows, length]. */
   readonly positions: string
-  /** 0 where attention is allowed, -1e30 elsewhere; [rows, 1, (heads / kvHeads) · length, length]. */
-  readonly mask: string
+  /** Per block of queries: 0 where attention is allowed, -1e30 elsewhere; [rows, 1, (heads / kvHeads) · size, end]. */
+  readonly masks: readonly string[]
   /** Tables [length, headDim / 2]. */
   readonly cos: string
   readonly sin: string
@@ -29,4 +29,9 @@ export interface SharedValues {
 /** The name of a layer's tensor in a Hugging Face Llama. */
 export function layerTensor(layer: number, path: string): string {
   return `model.layers.${layer}.${path}.weight`
+}
+
+/** The transpose of a matrix. */
+export function turn(graph: GraphBuilder, value: string, outputs: readonly string[] | number = 1): string {
+  return graph.node('Transpose', [value], { attributes: { perm: [1, 0] }, outputs })[0]!
 }

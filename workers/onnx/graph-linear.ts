@@ -1,6 +1,6 @@
 /** Linear maps that share an input, with their adapters: forward and backward. */
 import { gradientName } from './graph-weights.ts'
-import { layerTensor } from './graph-context.ts'
+import { layerTensor, turn } from './graph-context.ts'
 import type { GraphContext } from './graph-context.ts'
 import { linearShapes } from './model-dir.ts'
 import { adaptedModules, loraDownName, loraUpName } from './parameter-layout.ts'
@@ -63,15 +63,10 @@ export function backwardLinears(
   needsInputGradient: boolean,
 ): string | null {
   const { graph, weights } = context
+  emitWeightGradients(context, group, outputGradients)
   let inputGradient: string | null = null
   group.modules.forEach((module, i) => {
     const name = weightName(context, group.layer, module)
-    if (weights.trains(name)) {
-      graph.node('Gemm', [outputGradients[i]!, group.input], {
-        attributes: { transA: 1 },
-        outputs: [gradientName(name)],
-      })
-    }
     if (!needsInputGradient) return
     // Gemm's third operand adds what the modules before contributed.
     const sum = inputGradient === null ? [] : [inputGradient]
@@ -79,6 +74,32 @@ export function backwardLinears(
   })
   if (group.adapters === null) return inputGradient
   return backwardAdapters(context, group, group.adapters, outputGradients, inputGradient)
+}
+
+/**
+ * dW = dYᵀ X for the trained weights of a group. Gemm is slow at reading its first operand across, so that the narrower
+ * of the two is turned around beforehand; if that is the input, which the group shares, small dWᵀ are turned back.
+ */
+function emitWeightGradients(
+  context: GraphContext,
+  group: LinearGroup,
+  outputGradients: readonly string[],
+): void {
+  const { graph, weights } = context
+  const shapes = group.modules.map((module) => linearShapes(context.config).get(module)!)
+  const inputIsNarrower = shapes[0]!.in < shapes.reduce((sum, { out }) => sum + out, 0)
+  let turnedInput: string | null = null
+  group.modules.forEach((module, i) => {
+    const name = weightName(context, group.layer, module)
+    if (!weights.trains(name)) return
+    const outputs = [gradientName(name)]
+    if (inputIsNarrower) {
+      turnedInput ??= turn(graph, group.input)
+      turn(graph, graph.one('Gemm', [turnedInput, outputGradients[i]!]), outputs)
+    } else {
+      graph.node('Gemm', [turn(graph, outputGradients[i]!), group.input], { outputs })
+    }
+  })
 }
 
 function forwardAdapters(

@@ -1,4 +1,5 @@
 /** Final norm, output head and cross-entropy, in chunks of rows so that no full table of logits ever exists. */
+import { turn } from './graph-context.ts'
 import type { GraphContext } from './graph-context.ts'
 import { forwardNorm, backwardNorm } from './graph-norm.ts'
 import { gradientName } from './graph-weights.ts'
@@ -69,10 +70,8 @@ export function emitLossHead(
     const weighted = graph.one('Mul', [state, weight])
     weightedStates.push(weighted)
     const last = i === sizes.length - 1
-    headGradient = graph.node('Gemm', [probabilities, weighted, ...headGradient], {
-      attributes: { transA: 1 },
-      outputs: last ? [gradientName(headName)] : 1,
-    })
+    headGradient = graph.node('Gemm', [turn(graph, weighted), probabilities, ...headGradient])
+    if (last) turn(graph, headGradient[0]!, [gradientName(headName)])
   })
 
   const join = (values: readonly string[]): string =>

@@ -106,8 +106,9 @@ export const run: Op = async (context) => {
     )
   }
   const report: JsonObject = {
+    rows: left,
+    dropped: total - left,
     rows_in: total,
-    rows_out: left,
     rules: ledger.report(),
     terms: Object.fromEntries([...terms].sort(([a], [b]) => (a < b ? -1 : 1))),
     sources: read.files.map(({ file, split, rows, mapping }) => ({ file, split, rows, mapping })),

@@ -83,7 +83,7 @@ export const run: Op = async (context) => {
     splits,
   }
   await writeFile(join(output, 'tokens.json'), `${JSON.stringify(manifest, null, 2)}\n`)
-  return { splits }
+  return { truncated, splits }
 }
 
 /** Prompt and response are encoded apart, so that a prompt to generate from is an exact prefix of its row. */

@@ -1,0 +1,106 @@
+/** Decides whether a stage can start, has to wait, or never will. Pure: what has finished goes in, a fate comes out. */
+import { holdsNow } from '../../dsl/condition-facts.ts'
+import type { ConditionFacts } from '../../dsl/condition-facts.ts'
+import type { Verdict } from '../../dsl/judge.ts'
+import type { Stage } from '../../dsl/pipeline.ts'
+import type { Json } from '../../dsl/stage-signature.ts'
+import type { Result } from '../store/results.ts'
+import type { FailureCause } from './events.ts'
+
+/** What has become of the stages so far. */
+export interface Finished {
+  readonly results: Map<string, Result>
+  readonly verdicts: Map<string, Verdict>
+  readonly failures: Map<string, FailureCause>
+  readonly skipped: Set<string>
+  readonly cached: Set<string>
+}
+
+/** Stages that must have finished before this one starts. */
+export function needsOf(stage: Stage): readonly string[] {
+  const read = Object.values(stage.inputs).flatMap((reference) =>
+    reference.type === 'stage' ? [reference.stage] : [],
+  )
+  const judged =
+    stage.gate === null
+      ? []
+      : [stage.gate.judged, ...(stage.gate.baseline === null ? [] : [stage.gate.baseline])]
+  return [...new Set([...read, ...stage.after, ...judged])]
+}
+
+export type Fate =
+  { readonly type: 'wait' } | { readonly type: 'go' } | { readonly type: 'skip'; readonly because: string }
+
+const skip = (because: string): Fate => ({ type: 'skip', because })
+
+/** Whether a stage can start, has to wait, or never will: a failure stops what needs the failed stage, all else goes on. */
+export function fateOf(
+  stage: Stage,
+  finished: Finished,
+  running: ReadonlyMap<string, unknown>,
+  byName: ReadonlyMap<string, Stage>,
+  request: { readonly facts: ConditionFacts; readonly signal: AbortSignal },
+): Fate {
+  if (request.signal.aborted) return skip('the run was stopped')
+  const over = (name: string) =>
+    finished.results.has(name) ||
+    finished.verdicts.has(name) ||
+    finished.failures.has(name) ||
+    finished.skipped.has(name)
+  const needs = needsOf(stage)
+  // A choice is made among those trials that came through, and a condition may ask for a failure.
+  const soft = stage.selection !== null ? needs : (stage.when?.asks ?? [])
+  for (const name of needs) {
+    if (soft.includes(name)) continue
+    const because = reasonToSkip(name, finished)
+    if (because !== null) return skip(because)
+  }
+  const { sweep } = stage
+  if (sweep !== null && !sweep.keepGoing) {
+    const failed = [...finished.failures.keys()].find(
+      (name) => byName.get(name)?.sweep?.stage === sweep.stage,
+    )
+    if (failed !== undefined) return skip(`${failed} failed and the matrix does not keep going`)
+  }
+  if (!needs.every(over)) return { type: 'wait' }
+  if (stage.when !== null) {
+    const holds = holdsNow(stage.when, factsOf(finished, byName, request.facts))
+    if ('missing' in holds) return skip(`when: ${holds.missing} is not known here`)
+    if (!holds.value) return skip(`when: ${stage.when.text}`)
+  }
+  if (sweep?.maxParallel != null) {
+    const siblings = [...running.keys()].filter((name) => byName.get(name)?.sweep?.stage === sweep.stage)
+    if (siblings.length >= sweep.maxParallel) return { type: 'wait' }
+  }
+  return { type: 'go' }
+}
+
+function reasonToSkip(need: string, finished: Finished): string | null {
+  if (finished.failures.has(need)) return `${need} failed`
+  if (finished.skipped.has(need)) return `${need} was not run`
+  return (finished.verdicts.get(need)?.verdict ?? 'pass') === 'pass' ? null : `the gate ${need} did not pass`
+}
+
+/** What a `when:` may ask for at this moment. */
+function factsOf(
+  finished: Finished,
+  byName: ReadonlyMap<string, Stage>,
+  ofRun: ConditionFacts,
+): ConditionFacts {
+  const facts: Record<string, Json> = { ...ofRun }
+  for (const { name, gate } of byName.values()) {
+    const verdict = finished.verdicts.get(name)?.verdict
+    if (gate !== null) {
+      facts[`${name}.passed`] = verdict === 'pass'
+      facts[`${name}.undecided`] = verdict === 'undecided'
+      facts[`${name}.failed`] = verdict === 'fail'
+    } else {
+      facts[`${name}.done`] = finished.results.has(name)
+      facts[`${name}.cached`] = finished.cached.has(name)
+      facts[`${name}.ran`] = finished.results.has(name) && !finished.cached.has(name)
+      facts[`${name}.failed`] = finished.failures.has(name)
+    }
+    facts[`${name}.skipped`] = finished.skipped.has(name)
+  }
+  return facts
+}

@@ -1,0 +1,39 @@
+/** What the machine did to us, or that we were stopped, in words. */
+import type { FailureCause } from './events.ts'
+
+/** The machine failed us, or we were stopped: in words. */
+export function machineFailure(
+  error: unknown,
+  signal: AbortSignal,
+  clock: { readonly signal: AbortSignal; readonly words: string } | null = null,
+): { cause: FailureCause; message: string; help: string | null } {
+  if (signal.aborted) return { cause: 'cancelled', message: 'stopped on request', help: null }
+  if (clock?.signal.aborted) return { cause: 'timeout', message: clock.words, help: null }
+  const { code, path, message, stack } = error as NodeJS.ErrnoException
+  const where = path === undefined ? '' : ` (${path})`
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return {
+      cause: 'resources',
+      message: `the disk is full${where}`,
+      help: 'free some space and run again; finished stages are kept',
+    }
+  }
+  if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM') {
+    return {
+      cause: 'resources',
+      message: `the state folder cannot be written${where}`,
+      help: 'check its owner and whether the disk is mounted read-only',
+    }
+  }
+  if (code === 'ENOTDIR' || code === 'EEXIST' || code === 'EISDIR') {
+    return {
+      cause: 'resources',
+      message: `something else stands where the state folder needs a file or folder${where}`,
+      help: 'remove it and run again',
+    }
+  }
+  if (code === 'EMFILE' || code === 'ENFILE') {
+    return { cause: 'resources', message: 'too many open files', help: 'raise the limit: ulimit -n 4096' }
+  }
+  return { cause: 'bug', message, help: stack ?? null }
+}
