@@ -7,6 +7,8 @@ import { filesOfSource } from '../engine/plan/sources.ts'
 /** Enough rows to know a file's language. */
 const SAMPLE_BYTES = 64 * 1024
 const MOST_FILES = 16
+/** Where `clean` finds the response of a row. */
+const RESPONSES = ['response', 'completion', 'answer', 'output']
 
 export async function gatherFacts(pipeline: Pipeline, root: string): Promise<Facts> {
   const hanShare: Record<string, number> = {}
@@ -26,8 +28,10 @@ function responsesIn(path: string): readonly string[] {
     .split('\n')
     .flatMap((line) => {
       try {
-        const row = JSON.parse(line) as { readonly response?: unknown } | null
-        return typeof row?.response === 'string' ? [row.response] : []
+        const row = JSON.parse(line) as Readonly<Record<string, unknown>> | null
+        return RESPONSES.map((field) => row?.[field])
+          .filter((text) => typeof text === 'string')
+          .slice(0, 1)
       } catch {
         return []
       }

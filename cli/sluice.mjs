@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Starts sluice: checks Node, rebuilds the bundle when a source changed (in a checkout), loads it with V8's cached data.
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -19,8 +19,12 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const bundle = join(root, 'build', 'cli.cjs')
 await rebuildIfStale()
 const source = readFileSync(bundle, 'utf8')
-const cachePath = join(root, 'build', `cli.${process.version}.${process.arch}.cache`)
-const cachedData = existsSync(cachePath) ? readFileSync(cachePath) : undefined
+// One cache from the first run of all, a larger one from the first run that compiled a pipeline.
+const [fullCache, firstCache] = ['full', 'first'].map((name) =>
+  join(root, 'build', `cli.${process.version}.${process.arch}.${name}.cache`),
+)
+const cachePath = [fullCache, firstCache].find((path) => existsSync(path))
+const cachedData = cachePath === undefined ? undefined : readFileSync(cachePath)
 const script = new vm.Script(`(function (require, module, exports, __filename, __dirname) {${source}\n})`, {
   filename: bundle,
   importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
@@ -29,7 +33,9 @@ const script = new vm.Script(`(function (require, module, exports, __filename, _
 const module = { exports: {} }
 script.runInThisContext()(createRequire(bundle), module, module.exports, bundle, dirname(bundle))
 process.exitCode = await module.exports.main(process.argv.slice(2), join(root, 'build'))
-if (cachedData === undefined || script.cachedDataRejected) saveCache()
+const holdsCompiler = module.exports.holdsCompiler()
+const accepted = cachedData !== undefined && !script.cachedDataRejected
+if (!accepted || (holdsCompiler && cachePath !== fullCache)) saveCache(holdsCompiler ? fullCache : firstCache)
 
 /** A package has its build and no tsconfig; a checkout compares the stamp of its sources. */
 async function rebuildIfStale() {
@@ -52,11 +58,13 @@ async function rebuildIfStale() {
 }
 
 /** Made after the run, so that it holds the functions which were needed. */
-function saveCache() {
+function saveCache(path) {
   try {
-    const temporary = `${cachePath}.${process.pid}`
+    const temporary = `${path}.${process.pid}`
     writeFileSync(temporary, script.createCachedData())
-    renameSync(temporary, cachePath)
+    renameSync(temporary, path)
+    // A cache that V8 refuses must not be found first the next time.
+    if (!accepted && cachePath !== undefined && cachePath !== path) rmSync(cachePath)
   } catch {
     // A read-only installation starts a little slower; nothing else depends on the cache.
   }

@@ -36,7 +36,17 @@ function validatorOf(schema: JsonObject): ValidateFunction {
   const known = compiled.get(schema)
   if (known !== undefined) return known
   // Not strict: `x-type` is our own keyword. Formats are not used.
-  ajv ??= new Ajv2020({ allErrors: true, verbose: true, strict: false, validateFormats: false })
+  ajv ??= new Ajv2020({
+    allErrors: true,
+    verbose: true,
+    strict: false,
+    validateFormats: false,
+    // A schema is the kind's author's business, and the tests'; checking it takes longer than all the rest.
+    meta: false,
+    validateSchema: false,
+    // A validator runs a few times, so its code need not be good.
+    code: { optimize: false },
+  })
   const validator = ajv.compile(schema)
   compiled.set(schema, validator)
   return validator

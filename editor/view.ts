@@ -137,7 +137,7 @@ function filledUp({ path, text }: Source, { slot, start, end }: Cursor): Source 
 
 /** Blanks the line, so that all other places stay what they are. */
 function withoutLine({ path, text }: Source, offset: number): Source {
-  const start = text.lastIndexOf('\n', offset - 1) + 1
+  const start = text.slice(0, offset).lastIndexOf('\n') + 1
   const newline = text.indexOf('\n', offset)
   const end = newline === -1 ? text.length : newline
   return { path, text: text.slice(0, start) + ' '.repeat(end - start) + text.slice(end) }

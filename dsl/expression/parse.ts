@@ -172,8 +172,13 @@ class Grammar extends EmbeddedActionsParser {
   }
   unknownUnits: { readonly unit: string; readonly span: Span }[] = []
 
-  constructor() {
-    super([...new Set([...EXPRESSION_TOKENS, ...FLOW_TOKENS])], { maxLookahead: 2, recoveryEnabled: false })
+  /** A grammar that has been validated once, by a test, need not be validated in every process. */
+  constructor(validated = false) {
+    super([...new Set([...EXPRESSION_TOKENS, ...FLOW_TOKENS])], {
+      maxLookahead: 2,
+      recoveryEnabled: false,
+      skipValidations: !validated,
+    })
     this.performSelfAnalysis()
   }
 
@@ -533,6 +538,21 @@ class Grammar extends EmbeddedActionsParser {
   })
 }
 
+/** Lines are short, so preparing for speed costs more than it saves. */
+const QUICK = { skipValidations: true, safeMode: true, positionTracking: 'onlyOffset' } as const
+
+/** Everything wrong with the grammars themselves; for a test, because it takes as long as reading a file. */
+export function grammarProblems(): readonly string[] {
+  const lexers = [new Lexer(EXPRESSION_TOKENS), new Lexer(FLOW_TOKENS)]
+  const found = lexers.flatMap((lexer) => lexer.lexerDefinitionErrors.map(({ message }) => message))
+  try {
+    new Grammar(true)
+  } catch (error) {
+    found.push((error as Error).message)
+  }
+  return found
+}
+
 interface Machine {
   readonly grammar: Grammar
   readonly expressions: Lexer
@@ -545,8 +565,8 @@ let machine: Machine | undefined
 function theMachine(): Machine {
   machine ??= {
     grammar: new Grammar(),
-    expressions: new Lexer(EXPRESSION_TOKENS),
-    flows: new Lexer(FLOW_TOKENS),
+    expressions: new Lexer(EXPRESSION_TOKENS, QUICK),
+    flows: new Lexer(FLOW_TOKENS, QUICK),
   }
   return machine
 }

@@ -62,6 +62,40 @@ describe('in the pipeline file (exit 2)', () => {
   })
 })
 
+describe('in the world around the file', () => {
+  test('BLEU on Chinese data without a Chinese tokenizer is a warning with the share of such rows', async () => {
+    const project = freshProject()
+    project.write(
+      'data/rows.jsonl',
+      '{"question":"怎么退款","answer":"七天内可以退。"}\n'.repeat(9) + '{"question":"a","answer":"b"}\n',
+    )
+    project.edit('metrics: [', 'bleu_tokenizer: 13a, metrics: [bleu, ')
+    const { code, stderr } = await project.sluice('validate')
+    expect({ code, stderr }).toMatchObject({ code: 0 })
+    expect(stderr).toContain('warning W206')
+    expect(stderr).toContain('90% of the responses sampled from data/rows.jsonl')
+    expect((await project.sluice('validate', '--strict')).code).toBe(2)
+  })
+
+  test('a lock with conflict markers is shown with its lines', async () => {
+    const project = freshProject()
+    project.write(
+      FILE.replace('.yaml', '.lock'),
+      'lock: 1\n<<<<<<< HEAD\nstages:\n=======\ngates:\n>>>>>>> b\n',
+    )
+    const { code, stderr } = await project.sluice('plan')
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/error E303: .*\n {2}--> pipelines\/tiny\.pipeline\.lock:2:1/)
+  })
+
+  test('-p with a name that is not declared', async () => {
+    const project = freshProject()
+    const { code, stderr } = await project.sluice('validate', '-p', 'speed=1')
+    expect(code).toBe(2)
+    expect(stderr).toContain('error E105: -p speed')
+  })
+})
+
 describe('in the data (exit 1)', () => {
   const change = (line: number, text: string) => (bytes: Buffer) => {
     const lines = bytes.toString().split('\n')

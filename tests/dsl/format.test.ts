@@ -287,9 +287,9 @@ describe('any file', () => {
           if (once !== text) moved++
         },
       ),
-      { numRuns: 400 },
+      { numRuns: 200 },
     )
-    expect(moved).toBeGreaterThan(200)
+    expect(moved).toBeGreaterThan(100)
   })
 
   it('compiles to the same pipeline in any layout', () => {
@@ -297,9 +297,14 @@ describe('any file', () => {
       const plain = valueOf(text)
       fc.assert(
         fc.property(styled(plain), (styledText) => {
-          const compiled = [text, styledText, formatText(styledText)].map((each) => meaningOf(file, each))
-          expect(compiled[1]).toEqual(compiled[0])
-          expect(compiled[2]).toEqual(compiled[0])
+          const [first, ...others] = [
+            text,
+            styledText,
+            formatText(styledText),
+            text.replaceAll('\n', '\r\n'),
+          ].map((each) => meaningOf(file, each))
+          expect(first).not.toBeNull()
+          for (const other of others) expect(other).toEqual(first)
         }),
         { numRuns: 15 },
       )
@@ -339,7 +344,7 @@ describe('any file', () => {
         expect(formatText(once)).toBe(once)
         if (readYaml({ path: '', text }, []) !== null) expect(valueOf(once)).toEqual(valueOf(text))
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     )
   })
 })
@@ -349,7 +354,16 @@ function meaningOf(path: string, text: string): unknown {
   const { value } = compile({ path, text }, stageKinds)
   return JSON.parse(
     JSON.stringify(value ?? null, (key, each: unknown) =>
-      ['span', 'parts', 'nameSpan', 'operatorSpan', 'withSpan', 'optionSpans', 'source'].includes(key)
+      [
+        'span',
+        'parts',
+        'nameSpan',
+        'operatorSpan',
+        'withSpan',
+        'fieldSpan',
+        'optionSpans',
+        'source',
+      ].includes(key)
         ? undefined
         : each,
     ),

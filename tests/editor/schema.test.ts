@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Ajv, type ValidateFunction } from 'ajv'
 import { Ajv2020 } from 'ajv/dist/2020.js'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { compile } from '../../dsl/compile.ts'
@@ -10,6 +11,7 @@ import { KEYS } from '../../dsl/keys.ts'
 import { inLanguage } from '../../dsl/words.ts'
 import { pipelineSchema, schemaText } from '../../editor/schema.ts'
 import { stageKinds } from '../../stages/catalogue.ts'
+import { GOOD } from './looking.ts'
 
 const root = join(import.meta.dirname, '../..')
 const schema = pipelineSchema(stageKinds, 'en')
@@ -101,6 +103,86 @@ notify:
   - { on: waiting, run: ./tell.sh }
 `
     expect(places(`version: 1\nname: 客服-zh\n${top}${FLOW}`)).toEqual([])
+  })
+})
+
+describe('no false alarm', () => {
+  const sound = (path: string, text: string): boolean =>
+    !compile({ path, text }, stageKinds).diagnostics.some(({ severity }) => severity === 'error')
+
+  it('in any file of the fixtures that compiles', () => {
+    const folder = join(root, 'tests/dsl/bad')
+    const files = readdirSync(folder).filter((name) => name.endsWith('.yaml'))
+    const good = files.filter((name) => sound(name, readFileSync(join(folder, name), 'utf8')))
+    expect(good.length).toBeGreaterThan(2)
+    for (const name of good)
+      expect([name, places(readFileSync(join(folder, name), 'utf8'))]).toEqual([name, []])
+  })
+
+  it('for any value that the compiler takes', () => {
+    const lines = GOOD.split('\n')
+    const values = [
+      '=params.rate',
+      '5%',
+      '0',
+      '1',
+      '8',
+      'none',
+      '[]',
+      '{}',
+      '"x"',
+      'true',
+      '30s',
+      '16GB',
+      'untuned',
+      'auto',
+      'eval',
+      'clean',
+      '',
+      '[bleu]',
+      '"=1 + 1"',
+      '2e-4',
+      'null',
+      '{ also: [1] }',
+      'bleu > 0.1',
+    ]
+    const keys = [
+      'seed',
+      'timeout',
+      'cache',
+      'needs',
+      'when',
+      'retry',
+      'resources',
+      'uses',
+      'inputs',
+      'with',
+      'watch',
+      'baseline',
+      'metrics',
+      'budget',
+      'description',
+      'matrix',
+    ]
+    let taken = 0
+    const change = fc.record({
+      line: fc.nat(lines.length - 1),
+      value: fc.constantFrom(...values),
+      key: fc.option(fc.constantFrom(...keys), { nil: null }),
+    })
+    fc.assert(
+      fc.property(change, ({ line, value, key }) => {
+        const old = lines[line] ?? ''
+        const indent = /^ */.exec(old)?.[0] ?? ''
+        const changed = key === null ? old.replace(/: .*/, `: ${value}`) : `${indent}${key}: ${value}\n${old}`
+        const text = [...lines.slice(0, line), changed, ...lines.slice(line + 1)].join('\n')
+        if (!sound('pipelines/demo.pipeline.yaml', text)) return
+        taken++
+        expect(places(text)).toEqual([])
+      }),
+      { numRuns: 600 },
+    )
+    expect(taken).toBeGreaterThan(60)
   })
 })
 
