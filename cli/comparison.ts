@@ -51,8 +51,12 @@ export function compare(
   pipeline: Pipeline,
   kinds: Readonly<Record<string, StageKind>>,
 ): Comparison {
-  const order = namesOf('stages', before, after, pipeline)
   const [old, young] = [before.lock['stages'] ?? {}, after.lock['stages'] ?? {}]
+  // A choice leaves no record of its own, so a run's log alone does not know its rules.
+  const choices = pipeline.stages.flatMap(({ name, selection }) => (selection === null ? [] : [name]))
+  const order = namesOf('stages', before, after, pipeline).filter(
+    (name) => !choices.includes(name) || (old[name] !== undefined && young[name] !== undefined),
+  )
   const settings = [
     ...order.flatMap((stage) => settingChanges(stage, old[stage], young[stage])),
     ...namesOf('wiring', before, after, pipeline).flatMap((stage) =>
