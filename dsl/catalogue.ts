@@ -769,8 +769,8 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
       'A slice is not measured, or stands where one number belongs.',
       '切片没有测量，或写在了只能放一个数的地方。',
     ),
-    '- worst(bleu) >= 0.2',
-    '- worst(bleu by section) >= 0.2',
+    'gate: { checks: [worst(bleu) >= 0.2] }',
+    'eval: { with: { slices: [section] } }   gate: { checks: [worst(bleu by section) >= 0.2] }',
     words(
       'eval keeps metrics per slice only for the fields in its option slices.',
       'eval 只为 slices 选项里的字段保留分片的指标。',
@@ -787,8 +787,8 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
   ),
   E230: entry(
     words('A gate does not say what its own test expects.', 'gate 的结论与它自己的测试不符。'),
-    '- { given: { bleu: 0.2 }, expect: pass }      # bleu >= 0.30',
-    '- { given: { bleu: 0.2 }, expect: fail }',
+    'given: { bleu: 0.2 }, expect: pass      # bleu >= 0.30',
+    'given: { bleu: 0.2 }, expect: fail',
     words(
       'A gate that has never been seen to block is decoration; its tests show, without a model, that it does.',
       '从没拦住过任何东西的 gate 只是摆设；gate 测试不用模型就能证明它拦得住。',

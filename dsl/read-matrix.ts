@@ -17,7 +17,7 @@ import { entryOf, isText, plainValue, type MapEntry, type MapNode, type Node } f
 export interface Point {
   /** Axis -> value, in the order of the axes. */
   readonly values: JsonObject
-  /** `r=8,lr=2e-4`, values as they were written. */
+  /** `r=8,lr=2e-4`. */
   readonly label: string
 }
 
@@ -94,16 +94,22 @@ function readValue(node: Node, scope: ValueScope, out: Diagnostic[]): AxisValue 
   }
   if (isText(node) && node.value.startsWith('=') && !node.value.startsWith('==')) {
     const value = computeValue(node, scope, out)
-    return value === undefined ? null : { value, text: labelText(JSON.stringify(value)) }
+    return value === undefined ? null : { value, text: labelText(value) }
   }
-  return { value: node.value, text: labelText(node.plain ? node.raw : String(node.value)) }
+  return { value: node.value, text: labelText(node.value) }
 }
 
-/** Labels become folder names and words on a command line. */
-function labelText(text: string): string {
-  const plain = text.replace(/^"|"$/g, '').replaceAll(/[^\p{L}\p{N}._+-]+/gu, '-')
+/** Labels become folder names and words on a command line. A number has one label however it is written. */
+function labelText(value: Json): string {
+  if (typeof value === 'number')
+    return value !== 0 && Math.abs(value) < SMALL ? value.toExponential() : String(value)
+  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  const plain = text.replaceAll(/[^\p{L}\p{N}._+-]+/gu, '-')
   return plain === '' ? '-' : plain
 }
+
+/** Below this a number is read more easily as `2e-4`. */
+const SMALL = 1e-3
 
 function pointsOf(
   node: MapNode,

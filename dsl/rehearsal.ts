@@ -54,6 +54,8 @@ export function rehearsal(
         inputs: Object.fromEntries(Object.entries(stage.inputs).map(([port, from]) => [port, instead(from)])),
         // What the real run needs, such as a GPU, a rehearsal does without.
         resources: {},
+        // An untrained trial reaches no bar: whoever is best among them walks on, so that what follows is rehearsed too.
+        selection: stage.selection === null ? null : { ...stage.selection, where: null },
       }
     }),
   ]

@@ -1,7 +1,7 @@
 /** Folders in which attempts work, each with its owner on record, so that what the dead left can be swept. */
 import { randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Digest } from '../artifact.ts'
 import { writeAtomic } from '../store/atomic.ts'
 import { isAlive, thisProcess } from './owner.ts'
@@ -29,8 +29,9 @@ export function placeFor(
       try {
         rmSync(dir, { recursive: true, force: true })
         rmSync(owner, { force: true })
+        rmdirSync(dirname(dir))
       } catch {
-        // On a read-only disk there is nothing to tidy, and the next start sweeps what stays.
+        // Another attempt at the key is under way, or the disk is read-only: the next start sweeps what stays.
       }
     },
   }
@@ -44,9 +45,10 @@ export function sweepStaging(stateDir: string): void {
   const owners = join(root, OWNERS)
   const records = existsSync(owners) ? readdirSync(owners).filter((name) => name.endsWith('.json')) : []
   // Folders first: an attempt that begins meanwhile has its record before its folder.
-  const folders = readdirSync(root, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && entry.name !== OWNERS)
-    .flatMap(({ name: key }) => readdirSync(join(root, key)).map((id) => ({ key, id })))
+  const keys = readdirSync(root, { withFileTypes: true }).filter(
+    (entry) => entry.isDirectory() && entry.name !== OWNERS,
+  )
+  const folders = keys.flatMap(({ name: key }) => readdirSync(join(root, key)).map((id) => ({ key, id })))
   for (const record of existsSync(owners) ? readdirSync(owners) : []) {
     if (!record.endsWith('.json')) continue
     if (ownerLives(join(owners, record))) alive.add(record.slice(0, -'.json'.length))
@@ -55,6 +57,8 @@ export function sweepStaging(stateDir: string): void {
     if (alive.has(id)) continue
     rmSync(join(root, key, id), { recursive: true, force: true })
     rmSync(join(owners, `${id}.json`), { force: true })
+  }
+  for (const { name: key } of keys) {
     try {
       rmdirSync(join(root, key))
     } catch {

@@ -23,7 +23,8 @@ async function everythingIsStillThere(project: Project): Promise<void> {
   expect(code, stderr).toBe(0)
   expect(stdout).toContain('everything cached')
   expect(readFileSync(join(project.root, ADAPTER)).length).toBeGreaterThan(0)
-  expect(readdirSync(join(project.root, '.sluice/staging'))).toEqual([])
+  expect(readdirSync(join(project.root, '.sluice/staging'))).toEqual(['owners'])
+  expect(readdirSync(join(project.root, '.sluice/staging/owners'))).toEqual([])
   expect(readdirSync(join(project.root, '.sluice/locks'))).toEqual([])
 }
 

@@ -354,7 +354,16 @@ function meaningOf(path: string, text: string): unknown {
   const { value } = compile({ path, text }, stageKinds)
   return JSON.parse(
     JSON.stringify(value ?? null, (key, each: unknown) =>
-      ['span', 'parts', 'nameSpan', 'operatorSpan', 'withSpan', 'optionSpans', 'source'].includes(key)
+      [
+        'span',
+        'parts',
+        'nameSpan',
+        'operatorSpan',
+        'withSpan',
+        'fieldSpan',
+        'optionSpans',
+        'source',
+      ].includes(key)
         ? undefined
         : each,
     ),

@@ -120,7 +120,8 @@ describe('the cursor in a good file', () => {
   const folders = ['pipelines', 'tests/dsl/bad'].map((folder) => join(import.meta.dirname, '../..', folder))
   const files = folders.flatMap((folder) =>
     readdirSync(folder)
-      .filter((name) => name.endsWith('.yaml'))
+      // Slips in the very text (E0xx) are the business of the half-written files above.
+      .filter((name) => name.endsWith('.yaml') && !name.startsWith('E0'))
       .map((name) => join(folder, name)),
   )
 
