@@ -54,6 +54,7 @@ function score(sums: ArrayLike<number>, effectiveOrder: boolean): number {
   let smoothing = 1
   let logs = 0
   let orders = 0
+  // Not `> 0`: a count that is not a number must show in the result.
   for (; orders < ORDERS && !(sums[2 + ORDERS + orders]! <= 0); orders++) {
     const matched = sums[2 + orders]!
     // Each further order without a match gets half the credit of the one before.

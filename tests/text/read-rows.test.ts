@@ -126,7 +126,11 @@ test.each<readonly [string, string, RegExp]>([
   ['no id', news({ key: undefined }), /^d\.jsonl:1: "key" must be the row's id.*; it is not there$/],
   ['an empty id', news({ key: '' }), /^d\.jsonl:1: "key" must be the row's id.*; found the string ""$/],
   ['a nested id', news({ key: ['k'] }), /^d\.jsonl:1: "key" must be the row's id.*; found an array of 1$/],
-  ['an id twice', news({}) + news({ article: 'b' }), /^d\.jsonl:2: the key "k" is that of d\.jsonl:1, too$/],
+  [
+    'an id twice',
+    news({}) + news({ article: 'b' }),
+    /^d\.jsonl:2: the key "k" is that of d\.jsonl:1, too, which says something else$/,
+  ],
 ])('schema: %s', async (_, text, message) => {
   const input = await inputOf({ 'd.jsonl': text })
   const failure = await failureOf(readRows({ ...input, fields: { ...NEWS, id: 'key' } }))
@@ -138,7 +142,22 @@ test.each<readonly [string, string, RegExp]>([
 test('an id that two files of a source share is refused, too', async () => {
   const input = await inputOf({ 'a.jsonl': news({}), 'b.jsonl': news({ article: 'b' }) })
   const failure = await failureOf(readRows({ ...input, fields: { ...NEWS, id: 'key' } }))
-  expect(failure.message).toBe('b.jsonl:1: the key "k" is that of a.jsonl:1, too')
+  expect(failure.message).toBe('b.jsonl:1: the key "k" is that of a.jsonl:1, too, which says something else')
+})
+
+test('a copy of a row does not keep the id, so that cleaning can drop it', async () => {
+  const input = await inputOf({ 'd.jsonl': news({ section: 'a' }) + news({ section: 'b' }) })
+  const { splits } = await readRows({ ...input, fields: { ...NEWS, id: 'key' } })
+  expect(splits.get('all')?.map(({ id, fields }) => [id, fields['section']])).toEqual([
+    ['k', 'a'],
+    [null, 'b'],
+  ])
+})
+
+test('a field called id may be the prompt', async () => {
+  const input = await inputOf({ 'd.jsonl': jsonl([{ id: 'a', summary: 's' }]) })
+  const { splits } = await readRows({ ...input, fields: { prompt: 'id', response: 'summary' } })
+  expect(splits.get('all')).toMatchObject([{ id: null, prompt: 'a', fields: {} }])
 })
 
 test('splits come from the source or from dataset.json', async () => {

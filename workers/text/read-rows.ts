@@ -77,13 +77,12 @@ const FIX_SCHEMA =
 export async function readRows(input: InputFiles): Promise<ReadRows> {
   const splits = new Map<string, RawRow[]>()
   const files: ReadFile[] = []
-  const places = new Map<string, string>()
+  const byId = new Map<string, RawRow>()
   for (const [split, names] of await filesOfSplits(input)) {
     const rows: RawRow[] = []
     for (const name of names) {
       const read = parseRows(name, decode(name, await readBytes(input.dir, name)), input.fields)
-      if (input.fields?.id !== undefined) refuseSameIds(read.rows, input.fields.id, places)
-      rows.push(...read.rows)
+      rows.push(...(input.fields?.id === undefined ? read.rows : withOwnIds(read.rows, input.fields.id, byId)))
       files.push({ file: name, split, rows: read.rows.length, mapping: read.mapping, ignored: read.ignored })
     }
     splits.set(split, rows)
@@ -182,7 +181,7 @@ function parseRows(file: string, text: string, declared: RowFields | undefined):
     const response = textOf(place, value, mapping.response, mapping)
     const extra =
       mapping.extra !== null && mapping.extra in value ? textOf(place, value, mapping.extra, mapping) : ''
-    const id = declared?.id === undefined ? idOf(value) : declaredId(place, value, declared.id)
+    const id = declared?.id === undefined ? idOf(value, mapping) : declaredId(place, value, declared.id)
     const { fields, left } = otherFields(value, mapping)
     for (const name of left) ignored.set(name, (ignored.get(name) ?? 0) + 1)
     rows.push({ id, prompt: extra === '' ? prompt : `${prompt}\n${extra}`, response, fields, place })
@@ -194,9 +193,10 @@ function parseRows(file: string, text: string, declared: RowFields | undefined):
   }
 }
 
-/** Rows made by a stage have ids; others may. */
-function idOf(value: JsonRow): string | null {
-  return typeof value['id'] === 'string' && value['id'] !== '' ? value['id'] : null
+/** Rows made by a stage have ids; others may, unless a schema makes something else of that field. */
+function idOf(value: JsonRow, { prompt, response }: Mapping): string | null {
+  const id = prompt === 'id' || response === 'id' ? null : value['id']
+  return typeof id === 'string' && id !== '' ? id : null
 }
 
 function declaredId(place: string, value: JsonRow, key: string): string {
@@ -211,19 +211,25 @@ function declaredId(place: string, value: JsonRow, key: string): string {
   )
 }
 
-/** Scores of two runs are paired by id, so an id that the user vouches for must be one row's. */
-function refuseSameIds(rows: readonly RawRow[], key: string, places: Map<string, string>): void {
-  for (const { id, place } of rows) {
-    const first = places.get(id ?? '')
-    if (first !== undefined) {
-      throw new JobError(
-        'input',
-        `${place}: the ${key} ${JSON.stringify(id)} is that of ${first}, too`,
-        'Give every row an id of its own, or leave `id` out of the schema: rows are then named by what they say.',
-      )
+/**
+ * Scores of two runs are paired by id, so an id that the user vouches for must be one row's. A copy of a row loses it
+ * and is named by what it says, until cleaning drops it.
+ */
+function withOwnIds(rows: readonly RawRow[], key: string, byId: Map<string, RawRow>): readonly RawRow[] {
+  return rows.map((row) => {
+    const id = row.id ?? ''
+    const first = byId.get(id)
+    if (first === undefined) {
+      byId.set(id, row)
+      return row
     }
-    places.set(id ?? '', place)
-  }
+    if (first.prompt === row.prompt && first.response === row.response) return { ...row, id: null }
+    throw new JobError(
+      'input',
+      `${row.place}: the ${key} ${JSON.stringify(id)} is that of ${first.place}, too, which says something else`,
+      'Give every row an id of its own, or leave `id` out of the schema: rows are then named by what they say.',
+    )
+  })
 }
 
 /** The fields that stay with the row, sorted by name, and the names of those that cannot. A null says nothing. */
