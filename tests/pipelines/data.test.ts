@@ -212,7 +212,6 @@ function examine(rows: readonly Row[], real: readonly Row[]) {
     seen.add(pairKey(row))
     if (known.has(pairKey(row))) return ['intact', row]
     const repairs: [string, Row | undefined][] = [
-       
       ['control', mapRow(row, (text) => text.replace(/[\u0000-\u001f]/g, ''))],
       ['prefix', mapRow(row, withoutPrefix)],
       ['term', mapRow(row, withRightTerms)],
