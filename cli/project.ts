@@ -35,7 +35,6 @@ import { gatherFacts } from './facts.ts'
 import type { Command } from './options.ts'
 import { Usage } from './options.ts'
 import { formatOf, sayDiagnostics } from './say.ts'
-import { noteCompiler } from './warmth.ts'
 
 /** Notes of the build: what the ops' code is, for the keys. */
 export interface Build {
@@ -179,7 +178,6 @@ async function compileText(project: Project, build: Build, options: FileOptions)
     }
   }
   const { compile } = await import('../dsl/compile.ts')
-  noteCompiler()
   const { value, diagnostics } = compile(source, stageKinds, { ...options, env })
   const compiled = { pipeline: value ?? null, diagnostics }
   if (value !== undefined) keep(kept, serialize(compiled))
