@@ -69,7 +69,7 @@ async function runJob(
     note(level, text) {
       send({ type: 'note', id: job.id, level, text })
     },
-    async checkpoint() {
+    async throwIfCancelled() {
       await tick()
       if (cancelled.has(job.id)) throw new JobError('cancelled', 'stopped on request')
     },

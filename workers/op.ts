@@ -14,7 +14,7 @@ export interface OpContext {
   progress(done: number, total: number, unit: string, values?: Readonly<Record<string, number>>): void
   note(level: 'info' | 'warning', text: string): void
   /** Lets messages in, then throws `JobError('cancelled')` if the engine asked to stop. Await it at step boundaries. */
-  checkpoint(): Promise<void>
+  throwIfCancelled(): Promise<void>
 }
 
 /** Runs one job and returns a small summary (counts, final values) that is shown and kept with the result. */

@@ -54,7 +54,7 @@ export async function train(context: OpContext, training: Training): Promise<Ste
   let sum: Float32Array | null = null
   let tokens = 0
   for (let step = 0; step < schedule.steps; step++) {
-    await context.checkpoint()
+    await context.throwIfCancelled()
     const batches = training.nextBatches()
     const targets = batches.reduce((count, batch) => count + batch.supervised, 0)
     let loss = 0
