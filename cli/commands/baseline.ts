@@ -254,6 +254,7 @@ async function measure(
       sources,
       targets: null,
       forced: new Set(),
+      onFailure: 'stop',
       yardsticks: () => ({}),
       facts: {},
       capacity: capacityOf(pipeline.stages, opened.environment.stateDir),

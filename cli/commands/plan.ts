@@ -3,9 +3,10 @@ import { didYouMean } from '../../dsl/spelling.ts'
 import type { Planned } from '../../engine/plan/plan.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
-import { checkStages, lastResult, listFlag, openPipeline, planOf } from '../project.ts'
+import { checkStages, lastResult, openPipeline, planOf } from '../project.ts'
 import { chosenText, planText, reasonText } from '../reports/plan.ts'
 import { duration, painter, useColor } from '../reports/style.ts'
+import { checkScope, wishOf } from '../wish.ts'
 import { lastStart } from './history.ts'
 
 /** Exit code of `plan --check` when something would run. */
@@ -13,9 +14,10 @@ const STALE = 10
 
 export async function planCommand(command: Command, buildDir: string): Promise<number> {
   const opened = await openPipeline(command, buildDir)
-  const forced = new Set(listFlag(command, 'force'))
-  checkStages([...forced], opened.pipeline, didYouMean)
-  const planned = planOf(opened, forced)
+  const wished = wishOf(command, opened.pipeline)
+  const whole = planOf(opened, wished.forced)
+  checkScope(wished, whole)
+  const planned = whole.filter(({ stage }) => wished.takesPart.has(stage.name))
   if (command.flags['json'] === true) {
     process.stdout.write(
       `${JSON.stringify({ pipeline: opened.pipeline.name, stages: planned.map(plannedJson) }, null, 2)}\n`,

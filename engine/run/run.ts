@@ -20,13 +20,14 @@ import type { AttemptOutcome, StageInput } from './attempt.ts'
 import type { FailureCause, Logged, RunEvent } from './events.ts'
 import { LOG_FORMAT } from './events.ts'
 import { fateOf, needsOf } from './fate.ts'
-import type { Finished } from './fate.ts'
+import type { Finished, OnFailure } from './fate.ts'
 import { judgeGate, metricsPort, readMetrics } from './gate.ts'
 import { RunLog } from './log.ts'
-import { machineFailure } from './machine-failure.ts'
+import { FirstFailure, machineFailure } from './machine-failure.ts'
 import { takeRunLock } from './run-lock.ts'
 import { choose } from './select.ts'
 import { Slots } from './slots.ts'
+import { wantedStages } from './scope.ts'
 import { sweepStaging } from './staging.ts'
 import { fold, newRun } from './state.ts'
 import type { RunState } from './state.ts'
@@ -41,6 +42,7 @@ export interface RunRequest {
   /** Stages to bring up to date with all they need; null is the whole pipeline. */
   readonly targets: readonly string[] | null
   readonly forced: ReadonlySet<string>
+  readonly onFailure: OnFailure
   /** `main` and `last` for a gate: what does not come from this run. */
   readonly yardsticks: (gate: Gate) => Readonly<Record<string, Yardstick>>
   /** Why a stage runs, in one line, for the log. */
@@ -97,7 +99,7 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
       })
       await using pool = new WorkerPool(environment.workers)
       const finished = await runStages(wanted, id, request, pool, emit)
-      const exitCode = exitCodeOf(finished, request.signal)
+      const exitCode = exitCodeOf(finished, request)
       const complete = request.targets === null && [0, 3, 4].includes(exitCode)
       if (complete && request.lockPath !== null)
         writeLock(request.lockPath, lockOf(pipeline, finished, request, id))
@@ -116,20 +118,6 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
   }
 }
 
-/** The stages asked for and everything they need, in topological order. */
-export function wantedStages(pipeline: Pipeline, targets: readonly string[] | null): readonly Stage[] {
-  if (targets === null) return pipeline.stages
-  const wanted = new Set(
-    pipeline.stages.flatMap(({ name, base }) =>
-      targets.includes(name) || targets.includes(base) ? [name] : [],
-    ),
-  )
-  for (const stage of [...pipeline.stages].reverse()) {
-    if (wanted.has(stage.name)) for (const before of needsOf(stage)) wanted.add(before)
-  }
-  return pipeline.stages.filter((stage) => wanted.has(stage.name))
-}
-
 async function runStages(
   stages: readonly Stage[],
   id: string,
@@ -137,7 +125,9 @@ async function runStages(
   pool: WorkerPool,
   emit: (event: RunEvent) => void,
 ): Promise<Finished> {
-  const { environment, stores, signal } = request
+  const { environment, stores } = request
+  const halt = new AbortController()
+  const signal = AbortSignal.any([request.signal, halt.signal])
   const slots = new Slots({ ...environment.slots, ...request.capacity })
   const finished: Finished = {
     results: new Map(),
@@ -187,6 +177,7 @@ async function runStages(
       const { cause, message, help, log } = outcome
       finished.failures.set(stage.name, cause)
       emit({ type: 'stage.failed', stage: stage.name, cause, message, help, log })
+      if (request.onFailure === 'stop') halt.abort(new FirstFailure(stage.name))
     }
   }
 
@@ -319,8 +310,11 @@ const EXIT_OF_CAUSE: Readonly<Record<FailureCause, number>> = {
   cancelled: 130,
 }
 
-function exitCodeOf(finished: Finished, signal: AbortSignal): number {
-  const codes = new Set<number>([...finished.failures.values()].map((cause) => EXIT_OF_CAUSE[cause]))
+function exitCodeOf(finished: Finished, { signal, onFailure }: RunRequest): number {
+  const causes = [...finished.failures.values()]
+  // What was stopped because another stage failed says nothing of its own.
+  const counted = onFailure === 'stop' ? causes.filter((cause) => cause !== 'cancelled') : causes
+  const codes = new Set<number>(counted.map((cause) => EXIT_OF_CAUSE[cause]))
   if (signal.aborted) codes.add(130)
   for (const { verdict } of finished.verdicts.values()) {
     if (verdict === 'fail') codes.add(3)

@@ -141,6 +141,7 @@ export async function go(root: string, pipeline: Pipeline, changes: RunChanges =
     sources,
     targets: null,
     forced: new Set(),
+    onFailure: 'as-written',
     yardsticks: () => yardsticks,
     facts: {},
     capacity: {},
