@@ -13,6 +13,7 @@ import { basename, dirname, join, relative, resolve } from 'node:path'
 import { deserialize, serialize } from 'node:v8'
 import { decode, MOST_BYTES } from '../dsl/decode.ts'
 import type { Diagnostic } from '../dsl/diagnostic.ts'
+import { claimProblems, claimsNamed } from '../dsl/claims.ts'
 import { adviceOn } from '../dsl/facts.ts'
 import type { Pipeline } from '../dsl/pipeline.ts'
 import * as textProblems from '../dsl/problems/text.ts'
@@ -154,8 +155,18 @@ export async function compileFile(project: Project, build: Build, options: FileO
   const { pipeline, diagnostics } = await compileText(project, build, options)
   if (pipeline === null) return { pipeline, diagnostics }
   const advice = adviceOn(pipeline, await gatherFacts(pipeline, project.root))
+  const claims = await claimsHeld(pipeline, project.root)
   const start = (each: Diagnostic): number => each.primary.span.start
-  return { pipeline, diagnostics: [...diagnostics, ...advice].sort((a, b) => start(a) - start(b)) }
+  const all = [...diagnostics, ...advice, ...claims].sort((a, b) => start(a) - start(b))
+  return { pipeline: claims.length > 0 ? null : pipeline, diagnostics: all }
+}
+
+/** What the pipeline claims of the user's own resources, held against the project's configuration. */
+async function claimsHeld(pipeline: Pipeline, root: string): Promise<readonly Diagnostic[]> {
+  if (!claimsNamed(pipeline)) return []
+  const { readConfig } = await import('./config.ts')
+  const { value, diagnostics } = readConfig(root)
+  return value === undefined ? diagnostics : claimProblems(pipeline, value.resources)
 }
 
 interface FileOptions {

@@ -13,7 +13,7 @@ import { yardsticksOf } from '../baseline.ts'
 import { openPipeline, planOf, stringFlag } from '../project.ts'
 import type { Opened } from '../project.ts'
 import type { Reason } from '../../engine/plan/plan.ts'
-import { capacityOf, runFacts } from '../machine.ts'
+import { machineFor, runFacts } from '../machine.ts'
 import { eventsOf, notify } from '../notify.ts'
 import { LiveReport } from '../reports/live.ts'
 import { metricsText } from '../reports/metrics.ts'
@@ -44,7 +44,7 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
   )
   const locked = command.flags['locked'] === true ? lockedTo(opened) : null
   const yardsticks = await yardsticksOf(opened)
-  const capacity = capacityOf(opened.pipeline.stages, opened.environment.stateDir)
+  const machine = await machineFor(opened.pipeline.stages, opened.root, opened.environment.stateDir)
   const report = reportFor(command, events !== null)
   const stop = new AbortController()
   const interrupt = () => stopOrKill(stop)
@@ -58,7 +58,7 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
       onFailure,
       yardsticks,
       facts: runFacts(opened.root, smoke, process.env),
-      capacity,
+      ...machine,
       reasonOf: (stage) => reasons.get(stage) ?? '',
       lockPath: opened.overridden || locked !== null ? null : opened.lockPath,
       listener: report.take,

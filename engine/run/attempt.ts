@@ -13,6 +13,7 @@ import type { Result } from '../store/results.ts'
 import type { JobOutcome } from '../worker/session.ts'
 import type { WorkerPool } from '../worker/pool.ts'
 import type { FailureCause, RunEvent } from './events.ts'
+import type { Devices } from './devices.ts'
 import { Clock, Watcher } from './limits.ts'
 import { machineFailure } from './machine-failure.ts'
 import type { Slots } from './slots.ts'
@@ -30,8 +31,10 @@ export interface Attempt {
   readonly inputs: Readonly<Record<string, StageInput>>
   readonly run: string
   readonly number: number
-  /** Length of the path behind this stage; longer paths get slots first. */
+  /** How long the path behind this stage takes; longer paths get slots first. */
   readonly rank: number
+  /** The GPUs that it holds. */
+  readonly gpus: readonly string[]
 }
 
 export interface AttemptTools {
@@ -39,6 +42,7 @@ export interface AttemptTools {
   readonly stores: Stores
   readonly pool: WorkerPool
   readonly slots: Slots
+  readonly devices: Devices
   readonly emit: (event: RunEvent) => void
 }
 
@@ -109,7 +113,12 @@ export async function tryStage(
       outputs,
       summary: made.summary,
       durationMs: Math.round(performance.now() - began),
-      provenance: { ...environment.provenance, run: attempt.run, threads: environment.threads },
+      provenance: {
+        ...environment.provenance,
+        run: attempt.run,
+        threads: environment.threads,
+        ...(attempt.gpus.length === 0 ? {} : { gpus: attempt.gpus }),
+      },
     }
     // The record is written last: without it the stage has not run, with it every byte is there.
     stores.results.write(result)
@@ -178,7 +187,9 @@ async function runStep(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<JobOutcome> {
-  const give = await tools.slots.take(step.on, attempt.rank, signal)
+  // Who holds GPUs has waited for his turn already.
+  const seated = attempt.gpus.length > 0
+  const give = seated ? () => undefined : await tools.slots.take(step.on, attempt.rank, signal)
   clock.start()
   const stage = attempt.stage.name
   const text = (name: string, line: string) => appendFileSync(join(folder, name), line)
@@ -202,6 +213,7 @@ async function runStep(
         },
       },
       signal,
+      attempt.gpus,
     )
   } finally {
     give()

@@ -17,6 +17,7 @@ import { writeAtomic } from '../store/atomic.ts'
 import type { Result } from '../store/results.ts'
 import { WorkerPool } from '../worker/pool.ts'
 import type { AttemptOutcome, StageInput } from './attempt.ts'
+import { Devices } from './devices.ts'
 import type { FailureCause, Logged, RunEvent } from './events.ts'
 import { LOG_FORMAT } from './events.ts'
 import { fateOf, needsOf } from './fate.ts'
@@ -31,7 +32,7 @@ import { wantedStages } from './scope.ts'
 import { sweepStaging } from './staging.ts'
 import { fold, newRun } from './state.ts'
 import type { RunState } from './state.ts'
-import { tryRepeatedly } from './tries.ts'
+import { mutexesOf, tryRepeatedly } from './tries.ts'
 import type { Tried } from './tries.ts'
 
 export interface RunRequest {
@@ -49,8 +50,10 @@ export interface RunRequest {
   readonly reasonOf: (stage: string) => string
   /** What `when:` may ask of the run: `run.branch` and the like. */
   readonly facts: ConditionFacts
-  /** What this machine has of the resources that stages claim: `cpu`, `gpu`, `memory`, `vram` (bytes). */
+  /** What this machine has of the resources that stages claim: `cpu`, `gpu`, `memory`, `vram` (bytes), `resources.x`. */
   readonly capacity: Readonly<Record<string, number>>
+  /** The GPUs by name, as many as `capacity.gpu`. */
+  readonly gpus: readonly string[]
   /** Where the lock is written after a complete run; null with overridden parameters. */
   readonly lockPath: string | null
   readonly listener: (state: RunState, event: Logged) => void
@@ -128,7 +131,8 @@ async function runStages(
   const { environment, stores } = request
   const halt = new AbortController()
   const signal = AbortSignal.any([request.signal, halt.signal])
-  const slots = new Slots({ ...environment.slots, ...request.capacity })
+  const slots = new Slots({ ...environment.slots, ...request.capacity, ...mutexesOf(stages) })
+  const devices = new Devices(request.gpus)
   const finished: Finished = {
     results: new Map(),
     verdicts: new Map(),
@@ -156,8 +160,17 @@ async function runStages(
     }
     if (lookup.type === 'miss' && lookup.lost !== null) stores.results.quarantine(key)
     const reason = request.reasonOf(stage.name)
-    const attempt = { stage, key, manifest, inputs, run: id, number: 1, rank: ranks.get(stage.name) ?? 0 }
-    const tools = { environment, stores, pool, slots, emit }
+    const attempt = {
+      stage,
+      key,
+      manifest,
+      inputs,
+      run: id,
+      number: 1,
+      rank: ranks.get(stage.name) ?? 0,
+      gpus: [],
+    }
+    const tools = { environment, stores, pool, slots, devices, emit }
     running.set(stage.name, tryRepeatedly(attempt, tools, reason, signal))
   }
 

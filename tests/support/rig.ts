@@ -92,6 +92,7 @@ export function stageOf(name: string, toy: Toy): Stage {
     timeoutMs: toy.timeoutMs ?? null,
     retry: null,
     resources: {},
+    mutex: [],
     when: null,
     watch: [],
     span,
@@ -145,6 +146,7 @@ export async function go(root: string, pipeline: Pipeline, changes: RunChanges =
     yardsticks: () => yardsticks,
     facts: {},
     capacity: {},
+    gpus: [],
     reasonOf: () => 'test',
     lockPath: join(root, 'toy.pipeline.lock'),
     listener: (_, event) => {
