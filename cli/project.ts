@@ -29,7 +29,7 @@ import { findSource } from '../engine/plan/sources.ts'
 import { makePlan } from '../engine/plan/plan.ts'
 import type { Planned } from '../engine/plan/plan.ts'
 import type { Result } from '../engine/store/results.ts'
-import { lastKey } from '../engine/run/log.ts'
+import { Past } from '../engine/run/past.ts'
 import { choose } from '../engine/run/select.ts'
 import { stageKinds } from '../stages/catalogue.ts'
 import { gatherFacts } from './facts.ts'
@@ -56,6 +56,7 @@ export interface Project {
 export interface Opened extends Project {
   readonly pipeline: Pipeline
   readonly stores: Stores
+  readonly past: Past
   readonly sources: Readonly<Record<string, FoundSource>>
   readonly lockPath: string
   readonly lock: Lock | null
@@ -282,6 +283,7 @@ export async function openPipeline(
     ...project,
     pipeline,
     stores,
+    past: new Past(project.environment.stateDir, pipeline.name),
     sources,
     lockPath,
     lock,
@@ -310,7 +312,7 @@ export function planOf(opened: Opened, forced: ReadonlySet<string>): readonly Pl
 
 /** What a stage of this pipeline had in the newest run that finished it here. */
 export function lastResult(opened: Opened, stage: string): Result | null {
-  const key = lastKey(opened.environment.stateDir, opened.pipeline.name, stage)
+  const key = opened.past.lastKey(stage)
   return key === null ? null : opened.stores.results.read(key)
 }
 

@@ -258,6 +258,7 @@ async function measure(
       yardsticks: () => ({}),
       facts: {},
       ...(await machineFor(pipeline.stages, opened.root, opened.environment.stateDir)),
+      lastMs: () => null,
       reasonOf: () => `to measure ${main.origin} by the ruler of this file`,
       lockPath: null,
       listener: report.take,

@@ -59,6 +59,7 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
       yardsticks,
       facts: runFacts(opened.root, smoke, process.env),
       ...machine,
+      lastMs: (stage) => opened.past.lastMs(stage),
       reasonOf: (stage) => reasons.get(stage) ?? '',
       lockPath: opened.overridden || locked !== null ? null : opened.lockPath,
       listener: report.take,

@@ -20,11 +20,12 @@ import type { AttemptOutcome, StageInput } from './attempt.ts'
 import { Devices } from './devices.ts'
 import type { FailureCause, Logged, RunEvent } from './events.ts'
 import { LOG_FORMAT } from './events.ts'
-import { fateOf, needsOf } from './fate.ts'
+import { fateOf } from './fate.ts'
 import type { Finished, OnFailure } from './fate.ts'
 import { judgeGate, metricsPort, readMetrics } from './gate.ts'
 import { RunLog } from './log.ts'
 import { FirstFailure, machineFailure } from './machine-failure.ts'
+import { ranksOf } from './ranks.ts'
 import { takeRunLock } from './run-lock.ts'
 import { choose } from './select.ts'
 import { Slots } from './slots.ts'
@@ -46,6 +47,8 @@ export interface RunRequest {
   readonly onFailure: OnFailure
   /** `main` and `last` for a gate: what does not come from this run. */
   readonly yardsticks: (gate: Gate) => Readonly<Record<string, Yardstick>>
+  /** How long a stage took when it was last made, or null. */
+  readonly lastMs: (stage: string) => number | null
   /** Why a stage runs, in one line, for the log. */
   readonly reasonOf: (stage: string) => string
   /** What `when:` may ask of the run: `run.branch` and the like. */
@@ -142,7 +145,7 @@ async function runStages(
   }
   const waiting = new Set(stages)
   const running = new Map<string, Promise<Tried>>()
-  const ranks = ranksOf(stages)
+  const ranks = ranksOf(stages, request.lastMs)
   const byName = new Map(stages.map((stage) => [stage.name, stage]))
 
   const start = (stage: Stage) => {
@@ -301,16 +304,6 @@ function showOutputs(stage: Stage, result: Result, request: RunRequest): void {
       join(request.environment.stateDir, 'out', request.pipeline.name, stage.name, port),
     )
   }
-}
-
-/** Number of stages on the longest path that starts at a stage. */
-function ranksOf(stages: readonly Stage[]): ReadonlyMap<string, number> {
-  const ranks = new Map<string, number>()
-  for (const stage of [...stages].reverse()) {
-    const after = stages.filter((other) => needsOf(other).includes(stage.name))
-    ranks.set(stage.name, 1 + Math.max(0, ...after.map((other) => ranks.get(other.name) ?? 0)))
-  }
-  return ranks
 }
 
 const EXIT_OF_CAUSE: Readonly<Record<FailureCause, number>> = {

@@ -147,6 +147,7 @@ export async function go(root: string, pipeline: Pipeline, changes: RunChanges =
     facts: {},
     capacity: {},
     gpus: [],
+    lastMs: () => null,
     reasonOf: () => 'test',
     lockPath: join(root, 'toy.pipeline.lock'),
     listener: (_, event) => {
