@@ -75,7 +75,7 @@ function detailOf(stage: StageState, now: number): string {
     case 'waiting':
       return ''
     case 'cached':
-      return 'cached'
+      return `cached${stage.from === null ? '' : `  ${stage.from}`}`
     case 'done':
       return `${duration(stage.durationMs ?? 0)}  ${summaryText(stage.summary)}`
     case 'chosen':

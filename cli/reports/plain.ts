@@ -27,7 +27,7 @@ export class PlainReport {
       case 'run.waiting':
         return `waiting for another run of this pipeline: ${event.holder}`
       case 'stage.cached':
-        return `${event.stage.padEnd(12)} cached`
+        return `${event.stage.padEnd(12)} cached${event.from === null ? '' : `   ${event.from}`}`
       case 'stage.start':
         this.#lastAt.set(event.stage, Date.parse(event.t))
         return `${event.stage.padEnd(12)} start    ${event.reason}`

@@ -31,6 +31,8 @@ export type RunEvent =
       readonly stage: string
       readonly key: Digest
       readonly summary: JsonObject
+      /** Who made it while this run wanted it, as `made by run 7`; null if it was in the store already. */
+      readonly from: string | null
     }
   | {
       readonly type: 'stage.start'

@@ -13,6 +13,8 @@ export interface StageState {
   readonly startedAt: number | null
   readonly durationMs: number | null
   readonly reason: string | null
+  /** Who made a cached result while this run wanted it. */
+  readonly from: string | null
   readonly progress: Progress | null
   /** The latest losses, oldest first, for the little curve. */
   readonly losses: readonly number[]
@@ -118,7 +120,10 @@ function foldStage(stage: StageState, event: StageEvent): StageState {
     }
     case 'note':
       return { ...stage, notes: [...stage.notes, event.text] }
-    case 'stage.cached':
+    case 'stage.cached': {
+      const { key, summary, from } = event
+      return { ...stage, status: stepStage(stage.status, event.type), key, summary, from }
+    }
     case 'stage.chosen':
       return { ...stage, status: stepStage(stage.status, event.type), key: event.key, summary: event.summary }
     case 'stage.retry':
@@ -162,6 +167,7 @@ function waiting(name: string): StageState {
     startedAt: null,
     durationMs: null,
     reason: null,
+    from: null,
     progress: null,
     losses: [],
     notes: [],
