@@ -258,6 +258,7 @@ async function measure(
       facts: {},
       capacity: capacityOf(pipeline.stages, opened.environment.stateDir),
       reasonOf: () => `to measure ${main.origin} by the ruler of this file`,
+      remote: null,
       lockPath: null,
       listener: report.take,
       signal: stop.signal,

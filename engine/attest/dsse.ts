@@ -108,6 +108,11 @@ export function readPrivateKey(pem: string): Key {
   return ed25519(() => createPrivateKey(pem), 'private')
 }
 
+/** The key by which others check what this one signs. */
+export function publicKeyOf(key: KeyObject): KeyObject {
+  return createPublicKey(key)
+}
+
 /** A private key is refused here: whoever verifies has no business with it. */
 export function readPublicKey(pem: string): Key {
   if (pem.includes('PRIVATE KEY'))

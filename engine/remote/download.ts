@@ -26,7 +26,7 @@ export async function download(
       // A server that sends without end fills no disk.
       if (size > blob.size) throw wrong('is longer than its record says')
       hash.update(chunk)
-      await file.write(chunk)
+      await file.appendFile(chunk)
     }
     if (size < blob.size) throw wrong('ends too early')
     if (`sha256:${hash.digest('hex')}` !== blob.digest) throw wrong('has other bytes')

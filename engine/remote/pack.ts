@@ -2,8 +2,8 @@
  * What of a result travels as what: each large file by itself, so that results share it, and all else (the lists of
  * trees, small files) in one pack, so that a folder of a thousand files is one request.
  */
-import { createReadStream } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { open, readFile } from 'node:fs/promises'
 import type { Digest } from '../artifact.ts'
 
 export interface Blob {
@@ -48,14 +48,21 @@ export async function writePack(
   pieces: readonly Blob[],
   pathOf: (digest: Digest) => string,
   target: string,
-): Promise<void> {
+): Promise<Pack> {
   const file = await open(target, 'wx')
+  const hash = createHash('sha256')
+  let size = 0
   try {
-    for (const { digest } of pieces)
-      for await (const chunk of createReadStream(pathOf(digest))) await file.write(chunk as Uint8Array)
+    for (const piece of pieces) {
+      const bytes = await readFile(pathOf(piece.digest))
+      hash.update(bytes)
+      size += bytes.length
+      await file.appendFile(bytes)
+    }
   } finally {
     await file.close()
   }
+  return { digest: `sha256:${hash.digest('hex')}` as Digest, size, pieces }
 }
 
 /** The bytes of each piece. The caller compares them with their digest. */

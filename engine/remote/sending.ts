@@ -2,7 +2,6 @@
 import { mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { BlobStore } from '../store/blobs.ts'
-import { hashFile } from '../store/digest.ts'
 import type { Result } from '../store/results.ts'
 import { divide, writePack } from './pack.ts'
 import type { Blob, Pack } from './pack.ts'
@@ -48,8 +47,7 @@ export async function sendBytes(result: Result, sending: Sending): Promise<Sent>
   await inParallel(large, WIDTH, (blob) => send(blob, blobs.pathOf(blob.digest)))
   for (const [i, pieces] of divided.entries()) {
     const file = join(folder, `pack-${String(i)}`)
-    await writePack(pieces, (digest) => blobs.pathOf(digest), file)
-    const pack = { digest: hashFile(file), size: statSync(file).size, pieces }
+    const pack = await writePack(pieces, (digest) => blobs.pathOf(digest), file)
     await send(pack, file)
     rmSync(file)
     packs.push(pack)

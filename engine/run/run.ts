@@ -28,6 +28,8 @@ import { obtain } from './obtain.ts'
 import type { Obtained } from './obtain.ts'
 import { takeRunLock } from './run-lock.ts'
 import { choose } from './select.ts'
+import { Shares } from './shares.ts'
+import type { RemoteUse } from './shares.ts'
 import { Slots } from './slots.ts'
 import { sweepStaging } from './staging.ts'
 import { fold, newRun } from './state.ts'
@@ -49,6 +51,8 @@ export interface RunRequest {
   readonly facts: ConditionFacts
   /** What this machine has of the resources that stages claim: `cpu`, `gpu`, `memory`, `vram` (bytes). */
   readonly capacity: Readonly<Record<string, number>>
+  /** The cache that is shared with others; null without one. */
+  readonly remote: RemoteUse | null
   /** Where the lock is written after a complete run; null with overridden parameters. */
   readonly lockPath: string | null
   readonly listener: (state: RunState, event: Logged) => void
@@ -139,6 +143,7 @@ async function runStages(
 ): Promise<Finished> {
   const { environment, stores, signal } = request
   const slots = new Slots({ ...environment.slots, ...request.capacity })
+  const shares = request.remote === null ? null : new Shares(request.remote, stores, emit, signal)
   const finished: Finished = {
     results: new Map(),
     verdicts: new Map(),
@@ -164,7 +169,7 @@ async function runStages(
     if (lookup.type === 'miss' && lookup.lost !== null) stores.results.quarantine(key)
     const want = { reason: request.reasonOf(stage.name), forced: force !== null }
     const attempt = { stage, key, manifest, inputs, run: id, number: 1, rank: ranks.get(stage.name) ?? 0 }
-    const tools = { environment, stores, pool, slots, emit }
+    const tools = { environment, stores, pool, slots, emit, shares }
     running.set(stage.name, obtain(attempt, tools, want, signal))
   }
 
@@ -244,6 +249,7 @@ async function runStages(
       release()
     }
   }
+  await shares?.settled()
   if (waiting.size > 0)
     throw new Error(`bug: nothing runs and ${[...waiting].map((s) => s.name).join(', ')} still wait`)
   return finished

@@ -145,6 +145,7 @@ export async function go(root: string, pipeline: Pipeline, changes: RunChanges =
     facts: {},
     capacity: {},
     reasonOf: () => 'test',
+    remote: null,
     lockPath: join(root, 'toy.pipeline.lock'),
     listener: (_, event) => {
       events.push(event)
