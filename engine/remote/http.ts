@@ -1,7 +1,6 @@
 /** A remote that speaks HTTP: GET, HEAD and PUT below one address, with an end to every wait. */
 import { createReadStream } from 'node:fs'
-import * as http from 'node:http'
-import * as https from 'node:https'
+import type { ClientRequest, IncomingMessage } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import { Readable } from 'node:stream'
 import type { Payload, RemoteName, Transport, TroubleKind } from './transport.ts'
@@ -59,7 +58,7 @@ export function httpTransport(remote: HttpRemote): Transport {
 }
 
 interface Exchange {
-  readonly response: http.IncomingMessage
+  readonly response: IncomingMessage
   /** The body is over: the clock stops. */
   readonly end: () => void
   /** What an error of the body really is. */
@@ -81,7 +80,9 @@ async function send(
     ...remote.headersFor({ method, url, payloadHash }),
     ...(payload === undefined ? {} : { 'content-length': String(payload.size) }),
   }
-  const request = (url.protocol === 'https:' ? https : http).request(url, {
+  // Loading them takes longer than a run of what is cached.
+  const { request: open } = await (url.protocol === 'https:' ? import('node:https') : import('node:http'))
+  const request = open(url, {
     method,
     headers,
     // One of its own: many requests at a time on one signal are taken for a leak.
@@ -99,7 +100,7 @@ async function send(
   const clock = setTimeout(() => giveUp('it is too slow'), wholeMs)
   const end = () => clearTimeout(clock)
   try {
-    const answered = new Promise<http.IncomingMessage>((resolve, reject) => {
+    const answered = new Promise<IncomingMessage>((resolve, reject) => {
       request.once('response', resolve)
       request.on('error', reject)
     })
@@ -113,7 +114,7 @@ async function send(
   }
 }
 
-function upload({ from }: Payload, request: http.ClientRequest): Promise<void> {
+function upload({ from }: Payload, request: ClientRequest): Promise<void> {
   return pipeline('file' in from ? createReadStream(from.file) : Readable.from([from.bytes]), request)
 }
 
