@@ -47,6 +47,7 @@ export async function whyCommand(command: Command, buildDir: string): Promise<nu
   if (entry.type === 'judge') lines.push('  a gate is judged on every run; it is never cached')
   if (entry.type === 'choose') lines.push(`  ${chosenText(entry.result)}; a choice is made on every run`)
   if (entry.type === 'cached') {
+    if (entry.waitsFor !== null) lines.push(`  now:   waits for people: ${entry.waitsFor}`)
     lines.push(`  now:   cached, key ${entry.key.slice(7, 19)}, made in ${duration(entry.result.durationMs)}`)
   }
   if (entry.type === 'run')
@@ -64,7 +65,7 @@ function plannedJson(entry: Planned): unknown {
   const base = { stage: entry.stage.name, uses: entry.stage.uses, status: entry.type }
   if (entry.type === 'judge') return base
   if (entry.type === 'choose') return { ...base, chosen: entry.result?.summary['chosen'] ?? null }
-  if (entry.type === 'cached') return { ...base, key: entry.key }
+  if (entry.type === 'cached') return { ...base, key: entry.key, waitsFor: entry.waitsFor }
   return {
     ...base,
     key: entry.key,

@@ -24,6 +24,7 @@ import type { Finished } from './fate.ts'
 import { judgeGate, metricsPort, readMetrics } from './gate.ts'
 import { RunLog } from './log.ts'
 import { machineFailure } from './machine-failure.ts'
+import { openBecause, waitsFor } from './paused.ts'
 import { takeRunLock } from './run-lock.ts'
 import { choose } from './select.ts'
 import { Slots } from './slots.ts'
@@ -98,7 +99,7 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
       await using pool = new WorkerPool(environment.workers)
       const finished = await runStages(wanted, id, request, pool, emit)
       const exitCode = exitCodeOf(finished, request.signal)
-      const complete = request.targets === null && [0, 3, 4].includes(exitCode)
+      const complete = request.targets === null && [0, 3, 4].includes(exitCode) && finished.paused.size === 0
       if (complete && request.lockPath !== null)
         writeLock(request.lockPath, lockOf(pipeline, finished, request, id))
       request.stores.stats.save()
@@ -143,6 +144,7 @@ async function runStages(
     results: new Map(),
     verdicts: new Map(),
     failures: new Map(),
+    paused: new Map(),
     skipped: new Set(),
     cached: new Set(),
   }
@@ -151,6 +153,16 @@ async function runStages(
   const ranks = ranksOf(stages)
   const byName = new Map(stages.map((stage) => [stage.name, stage]))
 
+  /** True if it waits for people; what it made so far is shown, and nothing may read it. */
+  const paused = (stage: Stage, result: Result): boolean => {
+    const waits = waitsFor(stage, result, environment.kinds)
+    if (waits === null) return false
+    finished.paused.set(stage.name, waits)
+    showOutputs(stage, result, request)
+    emit({ type: 'stage.paused', stage: stage.name, key: result.key, waitsFor: waits })
+    return true
+  }
+
   const start = (stage: Stage) => {
     const inputs = inputsOf(stage, finished.results, request.sources)
     const manifest = stageManifest(stage, digestsOf(inputs), environment)
@@ -158,6 +170,7 @@ async function runStages(
     const force = forceOf(stage, request.forced)
     const lookup = stores.results.find(key)
     if (lookup.type === 'hit' && force === null) {
+      if (paused(stage, lookup.result)) return
       finished.results.set(stage.name, lookup.result)
       finished.cached.add(stage.name)
       showOutputs(stage, lookup.result, request)
@@ -174,6 +187,7 @@ async function runStages(
   const settle = (stage: Stage, outcome: AttemptOutcome) => {
     if (outcome.type === 'done') {
       const { result } = outcome
+      if (paused(stage, result)) return
       finished.results.set(stage.name, result)
       showOutputs(stage, result, request)
       emit({
@@ -253,8 +267,15 @@ function judgeNow(
   const { environment, stores } = request
   const yardsticks = stage.gate === null ? {} : request.yardsticks(stage.gate)
   const resultOf = (name: string) => finished.results.get(name) ?? null
-  const world = { stages, kinds: environment.kinds, resultOf, yardsticks, blobs: stores.blobs }
+  const { paused } = finished
+  const world = { stages, kinds: environment.kinds, resultOf, paused, yardsticks, blobs: stores.blobs }
   const verdict = judgeGate(stage, world)
+  const because = openBecause(stage, verdict, paused)
+  if (because !== null) {
+    finished.skipped.add(stage.name)
+    emit({ type: 'stage.skipped', stage: stage.name, because })
+    return
+  }
   finished.verdicts.set(stage.name, verdict)
   const shown = join(environment.stateDir, 'out', request.pipeline.name, stage.name, 'verdict.json')
   writeAtomic(shown, `${JSON.stringify(verdict, null, 1)}\n`)
@@ -326,6 +347,7 @@ function exitCodeOf(finished: Finished, signal: AbortSignal): number {
     if (verdict === 'fail') codes.add(3)
     if (verdict === 'undecided') codes.add(4)
   }
+  if (finished.paused.size > 0) codes.add(5)
   return EXIT_ORDER.find((code) => codes.has(code)) ?? 0
 }
 

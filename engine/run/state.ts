@@ -19,6 +19,8 @@ export interface StageState {
   readonly notes: readonly string[]
   readonly summary: JsonObject
   readonly failure: Failure | null
+  /** What a paused stage waits for. */
+  readonly waitsFor: string | null
   readonly skippedBecause: string | null
   readonly verdict: Verdict | null
 }
@@ -92,6 +94,7 @@ export function fold(state: RunState, event: Logged): RunState {
     case 'stage.done':
     case 'stage.retry':
     case 'stage.chosen':
+    case 'stage.paused':
     case 'stage.failed':
     case 'stage.skipped':
     case 'gate.verdict': {
@@ -143,6 +146,13 @@ function foldStage(stage: StageState, event: StageEvent): StageState {
         durationMs: event.durationMs,
         summary: event.summary,
       }
+    case 'stage.paused':
+      return {
+        ...stage,
+        status: stepStage(stage.status, event.type),
+        key: event.key,
+        waitsFor: event.waitsFor,
+      }
     case 'stage.failed': {
       const { cause, message, help, log } = event
       return { ...stage, status: stepStage(stage.status, event.type), failure: { cause, message, help, log } }
@@ -167,6 +177,7 @@ function waiting(name: string): StageState {
     notes: [],
     summary: {},
     failure: null,
+    waitsFor: null,
     skippedBecause: null,
     verdict: null,
   }
