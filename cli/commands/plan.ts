@@ -3,7 +3,8 @@ import { didYouMean } from '../../dsl/spelling.ts'
 import type { Planned } from '../../engine/plan/plan.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
-import { checkStages, lastResult, listFlag, openPipeline, planOf } from '../project.ts'
+import { checkStages, lastResult, listFlag, openPipeline, planOf, readBuild } from '../project.ts'
+import { sayPower } from '../power.ts'
 import { chosenText, planText, reasonText } from '../reports/plan.ts'
 import { duration, painter, useColor } from '../reports/style.ts'
 import { lastStart } from './history.ts'
@@ -16,6 +17,7 @@ export async function planCommand(command: Command, buildDir: string): Promise<n
   const forced = new Set(listFlag(command, 'force'))
   checkStages([...forced], opened.pipeline, didYouMean)
   const planned = planOf(opened, forced)
+  await sayPower(opened, planned, command, readBuild(buildDir).version)
   if (command.flags['json'] === true) {
     process.stdout.write(
       `${JSON.stringify({ pipeline: opened.pipeline.name, stages: planned.map(plannedJson) }, null, 2)}\n`,

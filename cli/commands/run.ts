@@ -11,11 +11,12 @@ import { announce } from '../announce.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
 import { yardsticksOf } from '../baseline.ts'
-import { checkStages, listFlag, openPipeline, planOf, stringFlag } from '../project.ts'
+import { checkStages, listFlag, openPipeline, planOf, readBuild, stringFlag } from '../project.ts'
 import type { Opened } from '../project.ts'
 import type { Reason } from '../../engine/plan/plan.ts'
 import { capacityOf, runFacts } from '../machine.ts'
 import { eventsOf, notify } from '../notify.ts'
+import { sayPower } from '../power.ts'
 import { LiveReport } from '../reports/live.ts'
 import { metricsText } from '../reports/metrics.ts'
 import type { MetricsColumn } from '../reports/metrics.ts'
@@ -39,6 +40,7 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
   if (events !== null && events !== 'ndjson')
     throw new Usage(`--events knows one form: ndjson, not '${events}'`, true)
   const planned = planOf(opened, forced)
+  if (!smoke) await sayPower(opened, planned, command, readBuild(buildDir).version)
   const reasons = new Map(
     planned.map((entry) => [entry.stage.name, entry.type === 'run' ? runReason(entry.reasons) : '']),
   )

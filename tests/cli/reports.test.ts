@@ -143,11 +143,11 @@ describe('metricsText', () => {
     ]
     expect(metricsText(columns, plain).replaceAll(/ +\n/g, '\n')).toBe(
       [
-        '            score  validation, 111 rows',
-        '  bleu ↑    0.500',
+        '           score  validation, 111 rows',
+        '  bleu ↑   0.500',
         '',
         '            final   before  test, 130 rows',
-        '  bleu ↑    0.400    0.100',
+        '  bleu ↑   0.400    0.100',
       ].join('\n'),
     )
   })

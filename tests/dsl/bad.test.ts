@@ -9,6 +9,8 @@ import { decode } from '../../dsl/decode.ts'
 import type { Diagnostic } from '../../dsl/diagnostic.ts'
 import { adviceOn, sourcesToSample } from '../../dsl/facts.ts'
 import { brokenTests, readGateTests, runGateTests } from '../../dsl/gate-tests.ts'
+import type { Pipeline } from '../../dsl/pipeline.ts'
+import { smallTests } from '../../dsl/power.ts'
 import { missingSource } from '../../dsl/problems/world.ts'
 import type { StageSignature } from '../../dsl/stage-signature.ts'
 import { LANGUAGES, type Language } from '../../dsl/words.ts'
@@ -55,7 +57,23 @@ function diagnose(file: string): readonly Diagnostic[] {
         missingSource(span, name, JSON.stringify(from).slice(1, -1)),
       )
     : []
-  return [...diagnostics, ...adviceOn(value, { hanShare }), ...missing]
+  return [...diagnostics, ...adviceOn(value, { hanShare }), ...missing, ...tooSmall(value, given)]
+}
+
+/** What a last run with these numbers has to say. */
+function tooSmall(pipeline: Pipeline, given: (name: string) => string | undefined): readonly Diagnostic[] {
+  const [rows, margin, detectable] = ['rows', 'measured', 'detectable'].map((name) => Number(given(name)))
+  const gate = pipeline.stages.find((stage) => stage.gate !== null)?.gate
+  if (gate == null || !rows || margin === undefined || detectable === undefined) return []
+  const checks = gate.checks.map((check) => ({
+    ...check,
+    outcome: 'fail' as const,
+    operands: [],
+    margin,
+    reason: null,
+    significance: { p: 0.21, alpha: 0.05, rows, draws: 2000, detectable },
+  }))
+  return smallTests(gate, { verdict: 'fail', checks })
 }
 
 const JUDGED = `version: 1
