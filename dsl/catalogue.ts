@@ -479,6 +479,24 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
       '没有空格的句子会被当成一个词，BLEU 要么接近 0 要么正好是 1，没有意义。',
     ),
   ),
+  W209: entry(
+    words(
+      'A statistical check asks for more than the rows of the test split can show.',
+      '统计检查要看出的差别，测试划分的行数不够。',
+    ),
+    words(
+      '- bleu > baseline.bleu with p < 0.05 (118 rows)',
+      '- bleu > baseline.bleu with p < 0.05（118 行）',
+    ),
+    words(
+      '- bleu > baseline.bleu with p < 0.05 (400 rows)',
+      '- bleu > baseline.bleu with p < 0.05（400 行）',
+    ),
+    words(
+      'Such a gate stops good models by chance. It is estimated from the rows of the last run, and said before anything is trained.',
+      '这样的 gate 会随机拦下好模型。根据上次运行的各行估算，在训练开始前就提示。',
+    ),
+  ),
   E211: entry(
     words('A check is not a comparison.', '检查项不是比较。'),
     '- bleu',

@@ -6,6 +6,7 @@ import type { Environment, FoundSource } from '../environment.ts'
 import { lockedManifest } from '../lock/facts.ts'
 import type { Lock } from '../lock-file.ts'
 import type { Lookup, Result } from '../store/results.ts'
+import { waitsFor } from '../run/paused.ts'
 import { differences, keyOf, manifestOf } from './manifest.ts'
 import type { Manifest } from './manifest.ts'
 
@@ -26,7 +27,14 @@ export type Reason =
   | { readonly type: 'upstream'; readonly port: string; readonly stage: string }
 
 export type Planned =
-  | { readonly type: 'cached'; readonly stage: Stage; readonly key: Digest; readonly result: Result }
+  | {
+      readonly type: 'cached'
+      readonly stage: Stage
+      readonly key: Digest
+      readonly result: Result
+      /** What people still have to do for it; null if it is done. */
+      readonly waitsFor: string | null
+    }
   /** Made by others: the remote cache has it, the store lacks `bytes` of it. */
   | {
       readonly type: 'pull'
@@ -101,7 +109,10 @@ function planStage(stage: Stage, planned: ReadonlyMap<string, Planned>, inputs: 
   }
   const key = keyOf(known)
   const lookup = inputs.find(key)
-  if (lookup.type === 'hit' && force === null) return { type: 'cached', stage, key, result: lookup.result }
+  if (lookup.type === 'hit' && force === null) {
+    const { result } = lookup
+    return { type: 'cached', stage, key, result, waitsFor: waitsFor(stage, result, inputs.environment.kinds) }
+  }
   if (force !== null) return { type: 'run', stage, key, reasons: [force] }
   const shared = inputs.shared(key)
   if (shared !== null) return { type: 'pull', stage, key, ...shared }
