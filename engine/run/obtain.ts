@@ -2,6 +2,7 @@
 import type { Stage } from '../../dsl/pipeline.ts'
 import type { Result } from '../store/results.ts'
 import type { Attempt, AttemptOutcome, AttemptTools } from './attempt.ts'
+import { dropCheckpoints } from './checkpoints.ts'
 import { tryRepeatedly } from './tries.ts'
 
 export interface Obtained {
@@ -35,6 +36,8 @@ export async function obtain(
 ): Promise<Obtained> {
   const found = want.forced ? null : madeMeanwhile(first, tools)
   if (found !== null) return { stage: first.stage, outcome: found, release: () => undefined }
+  // Made anew is made from the beginning; its own retries go on from what they keep.
+  if (want.forced) dropCheckpoints(tools.environment.stateDir, first.key)
   return await tryRepeatedly(first, tools, want.reason, signal)
 }
 
