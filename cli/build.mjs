@@ -15,15 +15,8 @@ import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
-/** What the build depends on besides what it bundles; a folder changes when a file is added. */
-const BESIDES = [
-  'cli/build.mjs',
-  'package.json',
-  'package-lock.json',
-  'tsconfig.json',
-  'workers/onnx/ops',
-  'workers/text/ops',
-]
+/** What the build depends on besides what it bundles. */
+const BESIDES = ['cli/build.mjs', 'package.json', 'package-lock.json', 'tsconfig.json']
 /** How long the parts of earlier builds stay. */
 const KEPT_MS = 24 * 3600 * 1000
 /** Native packages, and the ones with files of their own to find at run time, are not bundled. */
@@ -148,7 +141,9 @@ function sourcesOf(metafiles, started) {
     .filter((path) => !/^\.\.|node_modules/.test(path))
   // npm leaves the lock out of a package.
   const besides = BESIDES.filter((path) => existsSync(join(root, path)))
-  return [...new Set([...read, ...besides])].sort().map((path) => {
+  // A folder changes when an op is added that nobody imports.
+  const folders = read.filter((path) => /\/ops\/[^/]+$/.test(path)).map(dirname)
+  return [...new Set([...read, ...folders, ...besides])].sort().map((path) => {
     const { mtimeMs, size } = statSync(join(root, path))
     return [path, mtimeMs < started ? mtimeMs : 0, size]
   })
