@@ -1,6 +1,6 @@
 // The same pipelines for all engines, in words of none of them.
 //
-// A stage reads files, folders or other stages, each under a name of one letter, and writes one file. In its `run`, {a} is
+// A stage reads files, folders or other stages, each under a name, and writes one file. In its `run`, {a} is
 // what it reads as `a` and {out} is the file to write. Every stage also notes in `ran.log` that it ran.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
