@@ -95,6 +95,10 @@ export function pipelineFiles(root: string): readonly string[] {
   return names.sort().map((name) => `pipelines/${name}`)
 }
 
+export function gateTestsPath(file: string): string {
+  return file.replace(/(\.pipeline)?\.ya?ml$/, '.gate-tests.yaml')
+}
+
 function onlyPipeline(root: string): string {
   const files = pipelineFiles(root)
   const [only, second] = files
