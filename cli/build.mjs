@@ -51,7 +51,7 @@ export async function build() {
     minifyWhitespace: true,
   })
   const workers = {}
-  for (const worker of ['text', 'onnx']) {
+  for (const worker of ['text', 'shell', 'onnx']) {
     workers[`workers/${worker}/main`] = `workers/${worker}/main.ts`
     for (const file of readdirSync(join(root, 'workers', worker, 'ops'))) {
       if (file.endsWith('.ts'))
@@ -82,6 +82,8 @@ export async function build() {
       ops[`${worker}/${file.slice(0, -'.mjs'.length)}`] = createHash('sha256').update(bytes).digest('hex')
     }
   }
+  // What a command computes is the command's: a new release of ours must not run yesterday's training again.
+  ops['shell/run'] = '1'
   const { dependencies, version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   const tokenizers = dependencies.tokenizers
   const runtimes = {

@@ -123,6 +123,7 @@ function environmentOf(root: string, buildDir: string): Environment {
   const node = (entry: string) => ({
     command: process.execPath,
     args: [join(buildDir, 'workers', entry, 'main.mjs')],
+    cwd: root,
   })
   const cores = availableParallelism()
   return {
@@ -131,9 +132,9 @@ function environmentOf(root: string, buildDir: string): Environment {
     kinds: stageKinds,
     ops: build.ops,
     runtimes: build.runtimes,
-    workers: { text: node('text'), kernel: node('onnx') },
-    slots: { text: Math.max(2, cores), kernel: 1 },
-    threads: { text: 1, kernel: cores },
+    workers: { text: node('text'), shell: node('shell'), kernel: node('onnx') },
+    slots: { text: Math.max(2, cores), shell: Math.max(2, cores), kernel: 1 },
+    threads: { text: 1, shell: cores, kernel: cores },
     provenance: {
       node: process.version,
       arch: process.arch,

@@ -6,6 +6,7 @@ import { gate } from './gate.ts'
 import { loraTrain } from './lora-train.ts'
 import { pretrain } from './pretrain.ts'
 import { select } from './select.ts'
+import { shell } from './shell.ts'
 import { shrink } from './shrink.ts'
 import { split } from './split.ts'
 import { tokenize } from './tokenize.ts'
@@ -19,6 +20,7 @@ const kinds: readonly StageKind[] = [
   evaluate,
   select,
   shrink,
+  shell,
   gate,
 ]
 

@@ -80,6 +80,7 @@ function kindText(kind: StageKind): string {
       ([port, { type, optional, help }]) =>
         `  in   ${port.padEnd(14)} ${type}${optional === true ? ' (optional)' : ''}: ${help}`,
     ),
+    ...(kind.freeInputs === undefined ? [] : [`  in   ${'(any name)'.padEnd(14)} ${kind.freeInputs}`]),
     ...options.map(([name, schema]) => {
       const fallback =
         schema['default'] === undefined ? '' : ` (default ${JSON.stringify(schema['default'])})`

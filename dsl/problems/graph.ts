@@ -140,6 +140,24 @@ export function unknownInput(
   )
 }
 
+/** A port that the file names itself becomes an environment variable. */
+export function portName(span: Span, stage: string, port: string): Diagnostic {
+  return problem(
+    'E112',
+    words(`an input of '${stage}' cannot be called '${port}'`, `'${stage}' 的输入不能叫 '${port}'`),
+    span,
+    words('it becomes an environment variable', '它会成为一个环境变量'),
+    {
+      help: [
+        words(
+          'lower-case letters a-z, digits and single hyphens, such as test-rows',
+          '只用小写字母 a-z、数字和单个连字符，例如 test-rows',
+        ),
+      ],
+    },
+  )
+}
+
 export function unknownSource(
   span: Span,
   name: string,

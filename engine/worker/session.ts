@@ -10,6 +10,8 @@ import type { JsonObject } from '../../dsl/stage-signature.ts'
 export interface WorkerCommand {
   readonly command: string
   readonly args: readonly string[]
+  /** Where it is started; here if absent. */
+  readonly cwd?: string
 }
 
 export type JobOutcome =
@@ -54,6 +56,7 @@ export class WorkerSession {
     this.#process = execa(worker.command, worker.args, {
       stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
       detached: true,
+      ...(worker.cwd === undefined ? {} : { cwd: worker.cwd }),
       buffer: false,
       reject: false,
     } as const)
