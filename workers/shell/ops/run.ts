@@ -96,7 +96,7 @@ async function stopOnRequest(
   over: AbortSignal,
 ): Promise<Error | null> {
   for (;;) {
-    const request = await context.checkpoint().then(
+    const request = await context.throwIfCancelled().then(
       () => null,
       (error: unknown) => error as Error,
     )
