@@ -54,6 +54,7 @@ export async function build() {
         workers[`workers/${worker}/ops/${file.slice(0, -3)}`] = `workers/${worker}/ops/${file}`
     }
   }
+  workers['workers/plugin/main'] = 'workers/plugin/main.ts'
   // White space and comments do not change what an op computes, so they do not change its digest either.
   const bundledWorkers = await bundle({
     ...common,

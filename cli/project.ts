@@ -35,6 +35,7 @@ import { stageKinds } from '../stages/catalogue.ts'
 import { gatherFacts } from './facts.ts'
 import type { Command } from './options.ts'
 import { Usage } from './options.ts'
+import { loadPlugins } from './plugins/load.ts'
 import { formatOf, sayDiagnostics } from './say.ts'
 
 /** Notes of the build: what the ops' code is, for the keys. */
@@ -50,6 +51,8 @@ export interface Project {
   /** Relative to the root. */
   readonly file: string
   readonly environment: Environment
+  /** Content of the project's plugins. */
+  readonly plugins: readonly string[]
 }
 
 export interface Opened extends Project {
@@ -76,14 +79,31 @@ export function readBuild(buildDir: string): Build {
   return JSON.parse(readFileSync(join(buildDir, 'build.json'), 'utf8')) as Build
 }
 
-/** Finds the project and the pipeline file. */
-export function findProject(command: Command, buildDir: string): Project {
+/** Finds the project, its plugins and the pipeline file. Throws `FileProblem` if a plugin cannot be used. */
+export async function findProject(command: Command, buildDir: string): Promise<Project> {
   const start = resolve(stringFlag(command, 'directory') ?? '.')
   const named = stringFlag(command, 'file')
   const near = named === null ? start : dirname(resolve(start, named))
   const root = rootAbove(near)
   const file = named === null ? onlyPipeline(root) : relative(root, resolve(start, named))
-  return { root, file, environment: environmentOf(root, buildDir) }
+  return { root, file, ...(await environmentAt(root, buildDir)) }
+}
+
+/** What there is to run with in a project, its plugins included. */
+export async function environmentAt(
+  root: string,
+  buildDir: string,
+): Promise<Pick<Project, 'environment' | 'plugins'>> {
+  const builtIn = environmentOf(root, buildDir)
+  const { environment, digests, diagnostics } = await loadPlugins(root, buildDir, builtIn)
+  if (diagnostics.length > 0) throw new FileProblem(diagnostics, root)
+  return { environment: { ...builtIn, ...environment }, plugins: digests }
+}
+
+/** Ours and those of the plugins of the project in which the user stands. */
+export async function kindsAround(command: Command, buildDir: string): Promise<Environment['kinds']> {
+  const root = rootAbove(resolve(stringFlag(command, 'directory') ?? '.'))
+  return (await environmentAt(root, buildDir)).environment.kinds
 }
 
 export function pipelineFiles(root: string): readonly string[] {
@@ -179,7 +199,7 @@ async function compileText(project: Project, build: Build, options: FileOptions)
   const { source, problem } = readPipeline(project)
   if (problem !== null) return { pipeline: null, diagnostics: [problem] }
   const env = environmentFor(source.text)
-  const facts = [build.cli, project.file, source.text, options, env]
+  const facts = [build.cli, project.plugins, project.file, source.text, options, env]
   const digest = digestOf(JSON.stringify(facts)).slice('sha256:'.length)
   const kept = join(project.environment.stateDir, 'compiled', digest)
   if (existsSync(kept)) {
@@ -190,7 +210,7 @@ async function compileText(project: Project, build: Build, options: FileOptions)
     }
   }
   const { compile } = await import('../dsl/compile.ts')
-  const { value, diagnostics } = compile(source, stageKinds, { ...options, env })
+  const { value, diagnostics } = compile(source, project.environment.kinds, { ...options, env })
   const compiled = { pipeline: value ?? null, diagnostics }
   if (value !== undefined) keep(kept, serialize(compiled))
   return compiled
@@ -241,7 +261,7 @@ export async function compiledPipeline(
   command: Command,
   buildDir: string,
 ): Promise<Project & { readonly pipeline: Pipeline }> {
-  const project = findProject(command, buildDir)
+  const project = await findProject(command, buildDir)
   const { pipeline, diagnostics } = await compileFile(project, readBuild(buildDir), {
     params: paramsOf(command),
   })
@@ -256,7 +276,7 @@ export async function openPipeline(
   /** `unread` for who repairs the lock: it may hold conflict markers. */
   { lock: wanted = 'read' }: { readonly lock?: 'read' | 'unread' } = {},
 ): Promise<Opened> {
-  const project = findProject(command, buildDir)
+  const project = await findProject(command, buildDir)
   const params = paramsOf(command)
   const smoke = command.flags['smoke'] === true
   // A wish that cannot be met is said before anything else happens.

@@ -140,6 +140,24 @@ export function unknownInput(
   )
 }
 
+/** A function of a stage kind, which is a plugin's, threw. */
+export function kindFails(span: Span, kind: string, fault: string): Diagnostic {
+  return problem(
+    'E322',
+    words(`the stage kind '${kind}' fails with these options`, `阶段种类 '${kind}' 处理这些选项时出错`),
+    span,
+    words(fault, fault),
+    {
+      help: [
+        words(
+          'its plugin has to be put right: its functions take every option that its schema allows',
+          '需要修正这个插件：凡是它的 schema 允许的选项，它的函数都应能处理',
+        ),
+      ],
+    },
+  )
+}
+
 /** A port that the file names itself becomes an environment variable. */
 export function portName(span: Span, stage: string, port: string): Diagnostic {
   return problem(
