@@ -37,7 +37,7 @@ async function dispatch(command: Command, buildDir: string): Promise<number> {
     case 'plan':
       return (await import('./commands/plan.ts')).planCommand(command, buildDir)
     case 'why':
-      return (await import('./commands/plan.ts')).whyCommand(command, buildDir)
+      return (await import('./commands/why.ts')).whyCommand(command, buildDir)
     case 'validate':
       return (await import('./commands/validate.ts')).validateCommand(command, buildDir)
     case 'fmt':

@@ -85,8 +85,12 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   },
   why: {
     usage: 'why <stage>',
-    help: 'why a stage did run, or will',
-    flags: { param: PARAM, json: JSON_FLAG },
+    help: 'why a stage did run, or will; in what it differs from another time',
+    flags: {
+      param: PARAM,
+      json: JSON_FLAG,
+      against: { type: 'string', value: 'WHAT', help: 'main, last, a run or a git revision' },
+    },
   },
   validate: {
     usage: 'validate [file...]',

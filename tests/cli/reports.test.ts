@@ -98,6 +98,7 @@ describe('planText', () => {
     type: 'run',
     stage,
     key: null,
+    manifest: {},
     reasons,
   })
 
