@@ -238,6 +238,8 @@ const TYPES: readonly string[] = [
   'started',
   'progress',
   'note',
+  'checkpoint',
+  'resumed',
   'done',
   'failed',
 ] satisfies FromWorker['type'][]
