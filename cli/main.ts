@@ -27,6 +27,10 @@ async function dispatch(command: Command, buildDir: string): Promise<number> {
       return 0
     }
     case 'run':
+      if (command.flags['watch'] === true) {
+        const tell = (error: unknown) => report(error, command, buildDir)
+        return (await import('./commands/watch.ts')).watchCommand(command, buildDir, tell)
+      }
       return (await import('./commands/run.ts')).runCommand(command, buildDir)
     case 'plan':
       return (await import('./commands/plan.ts')).planCommand(command, buildDir)

@@ -64,6 +64,7 @@ export const VERBS: Readonly<Record<string, Verb>> = {
         type: 'boolean',
         help: 'a rehearsal in seconds: every stage on a tiny model, apart from all real results',
       },
+      watch: { type: 'boolean', help: 'run again whenever the pipeline file or a source changes' },
       locked: {
         type: 'boolean',
         help: 'refuse if the lock does not say what the file says; leave it as it is',
