@@ -8,7 +8,7 @@ import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
 import { checkStages, openPipeline, planOf, stringFlag } from '../project.ts'
 import type { Opened } from '../project.ts'
-import { chosenText, reasonText } from '../reports/plan.ts'
+import { chosenText, pulledText, reasonText } from '../reports/plan.ts'
 import { duration } from '../reports/style.ts'
 import { causeJson, causesText, historyLines } from '../reports/why.ts'
 import type { ToldCause } from '../reports/why.ts'
@@ -59,6 +59,8 @@ function nowLines(opened: Opened, entry: Planned): readonly string[] {
       return [`  ${chosenText(entry.result)}; a choice is made on every run`]
     case 'cached':
       return [`  now:   cached, key ${entry.key.slice(7, 19)}, made in ${duration(entry.result.durationMs)}`]
+    case 'pull':
+      return [`  now:   ${pulledText(entry.bytes)}, key ${entry.key.slice(7, 19)}`]
     case 'run':
       return entry.reasons.flatMap((reason, i) => {
         const history = reason.type === 'changed' ? historyOf(opened, entry, reason) : null

@@ -107,6 +107,7 @@ function beforeOf(facts: Facts): Manifest {
 function manifestNow(entry: Planned): Manifest {
   switch (entry.type) {
     case 'cached':
+    case 'pull':
       return entry.result.manifest
     case 'run':
       return entry.manifest

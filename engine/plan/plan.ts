@@ -27,6 +27,14 @@ export type Reason =
 
 export type Planned =
   | { readonly type: 'cached'; readonly stage: Stage; readonly key: Digest; readonly result: Result }
+  /** Made by others: the remote cache has it, the store lacks `bytes` of it. */
+  | {
+      readonly type: 'pull'
+      readonly stage: Stage
+      readonly key: Digest
+      readonly result: Result
+      readonly bytes: number
+    }
   | {
       readonly type: 'run'
       readonly stage: Stage
@@ -47,6 +55,8 @@ export interface PlanInputs {
   readonly lock: Lock | null
   readonly find: (key: Digest) => Lookup
   readonly read: (key: Digest) => Result | null
+  /** What the remote cache is known to have of a key. */
+  readonly shared: (key: Digest) => { readonly result: Result; readonly bytes: number } | null
   /** The result that a stage of this pipeline had last on this machine. */
   readonly last: (stage: string) => Result | null
   readonly forced: ReadonlySet<string>
@@ -64,7 +74,9 @@ function planStage(stage: Stage, planned: ReadonlyMap<string, Planned>, inputs: 
   const kind = inputs.environment.kinds[stage.uses]
   if (kind?.decides === 'gate') return { type: 'judge', stage }
   if (kind?.decides === 'select') {
-    const resultOf = (name: string) => resultIn(planned.get(name))
+    // The metrics of a trial that is only in the remote cache cannot be read yet.
+    const resultOf = (name: string) =>
+      planned.get(name)?.type === 'pull' ? null : resultIn(planned.get(name))
     const open = Object.values(stage.inputs).some(
       (from) => from.type === 'stage' && resultOf(from.stage) === null,
     )
@@ -93,6 +105,8 @@ function planStage(stage: Stage, planned: ReadonlyMap<string, Planned>, inputs: 
   const lookup = inputs.find(key)
   if (lookup.type === 'hit' && force === null) return { type: 'cached', stage, key, result: lookup.result }
   if (force !== null) return { type: 'run', stage, key, manifest: known, reasons: [force] }
+  const shared = inputs.shared(key)
+  if (shared !== null) return { type: 'pull', stage, key, ...shared }
   if (lookup.type === 'miss' && lookup.lost !== null) {
     return { type: 'run', stage, key, manifest: known, reasons: [{ type: 'lost', what: lookup.lost }] }
   }
@@ -106,7 +120,7 @@ function planStage(stage: Stage, planned: ReadonlyMap<string, Planned>, inputs: 
 
 /** What a planned stage has to offer already. */
 function resultIn(planned: Planned | undefined): Result | null {
-  return planned?.type === 'cached' || planned?.type === 'choose' ? planned.result : null
+  return planned === undefined || planned.type === 'run' || planned.type === 'judge' ? null : planned.result
 }
 
 /** Why a stage runs although its key may be known: asked for on the command line, or by `cache:`. */
