@@ -85,6 +85,26 @@ export function fileAt(cwd: string, revision: string, path: string): Version | n
   return text === undefined || text === null ? null : { commit, at, text }
 }
 
+/** These files as they were in a commit; absent if they were not there. Paths are relative to `cwd`. */
+export function filesAt(cwd: string, commit: string, paths: readonly string[]): ReadonlyMap<string, string> {
+  const texts = contentsOf(
+    cwd,
+    paths.map((path) => `${commit}:./${path}`),
+  )
+  return new Map(
+    paths.flatMap((path, i): [string, string][] => {
+      const text = texts[i]
+      return text == null ? [] : [[path, text]]
+    }),
+  )
+}
+
+/** The files below these folders in a commit, relative to `cwd`. */
+export function namesAt(cwd: string, commit: string, folders: readonly string[]): readonly string[] {
+  const listed = textOf(tryGit(cwd, ['ls-tree', '-r', '--name-only', '-z', commit, '--', ...folders]))
+  return (listed ?? '').split('\0').filter((name) => name !== '')
+}
+
 /** Both versions of a file that a merge could not join, as git's index holds them; null if there are none. */
 export function unmergedVersions(
   cwd: string,

@@ -27,11 +27,15 @@ async function dispatch(command: Command, buildDir: string): Promise<number> {
       return 0
     }
     case 'run':
+      if (command.flags['watch'] === true) {
+        const tell = (error: unknown) => report(error, command, buildDir)
+        return (await import('./commands/watch.ts')).watchCommand(command, buildDir, tell)
+      }
       return (await import('./commands/run.ts')).runCommand(command, buildDir)
     case 'plan':
       return (await import('./commands/plan.ts')).planCommand(command, buildDir)
     case 'why':
-      return (await import('./commands/plan.ts')).whyCommand(command, buildDir)
+      return (await import('./commands/why.ts')).whyCommand(command, buildDir)
     case 'validate':
       return (await import('./commands/validate.ts')).validateCommand(command, buildDir)
     case 'fmt':

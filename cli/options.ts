@@ -64,6 +64,7 @@ export const VERBS: Readonly<Record<string, Verb>> = {
         type: 'boolean',
         help: 'a rehearsal in seconds: every stage on a tiny model, apart from all real results',
       },
+      watch: { type: 'boolean', help: 'run again whenever the pipeline file or a source changes' },
       locked: {
         type: 'boolean',
         help: 'refuse if the lock does not say what the file says; leave it as it is',
@@ -85,8 +86,12 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   },
   why: {
     usage: 'why <stage>',
-    help: 'why a stage did run, or will',
-    flags: { param: PARAM, json: JSON_FLAG },
+    help: 'why a stage did run, or will; in what it differs from another time',
+    flags: {
+      param: PARAM,
+      json: JSON_FLAG,
+      against: { type: 'string', value: 'WHAT', help: 'main, last, a run or a git revision' },
+    },
   },
   validate: {
     usage: 'validate [file...]',

@@ -19,19 +19,24 @@ export interface Snapshot {
   readonly lock: Lock
 }
 
+/** A snapshot that may have been made from the files of a commit; null if git does not know. */
+export interface FoundSnapshot extends Snapshot {
+  readonly commit: string | null
+}
+
 export const THIS_FILE = 'this file'
 
 /** @param word null is the file as it is */
-export async function snapshotOf(opened: Opened, word: string | null): Promise<Snapshot> {
-  if (word === null) return presentSnapshot(opened)
+export async function snapshotOf(opened: Opened, word: string | null): Promise<FoundSnapshot> {
+  if (word === null) return { ...presentSnapshot(opened), commit: null }
   if (word === 'main') return mainSnapshot(opened)
   if (word === 'last') {
     if (opened.lock === null)
       throw new Usage(`there is no lock file yet, so nothing is 'last'\n  help: sluice run`, true)
-    return { name: 'last', lock: opened.lock }
+    return { name: 'last', lock: opened.lock, commit: null }
   }
   const run = runCalled(opened, word)
-  if (run !== null) return { name: `run ${shortRun(run.run)}`, lock: run.lock }
+  if (run !== null) return { name: `run ${shortRun(run.run)}`, lock: run.lock, commit: null }
   const path = relative(opened.root, opened.lockPath)
   const version = fileAt(opened.root, word, path)
   const lock = version === null ? null : lockIn(version.text, path)
@@ -40,12 +45,17 @@ export async function snapshotOf(opened: Opened, word: string | null): Promise<S
       `'${word}' is no run here and no git revision with a readable ${path}\n  help: sluice runs, or git log --oneline -- ${path}; also: main, last`,
       true,
     )
-  return { name: /^[0-9a-f]{4,40}$/.test(word) ? version.commit : `${word} (${version.commit})`, lock }
+  const name = /^[0-9a-f]{4,40}$/.test(word) ? version.commit : `${word} (${version.commit})`
+  return { name, lock, commit: version.commit }
 }
 
-async function mainSnapshot(opened: Opened): Promise<Snapshot> {
+async function mainSnapshot(opened: Opened): Promise<FoundSnapshot> {
   const main = await findMain(opened)
-  if (main.lock !== null) return { name: main.origin, lock: main.lock }
+  if (main.lock !== null) {
+    // What was blessed was not made from the files of that commit.
+    const commit = main.blessing === null && main.git.type === 'passing' ? main.git.passing.commit : null
+    return { name: main.origin, lock: main.lock, commit }
+  }
   const { why, help } =
     main.git.type === 'none' ? main.git : { why: 'main has no scores', help: 'sluice baseline show' }
   throw new Usage(`there is no main to compare with: ${why}\n  help: ${help}`, true)

@@ -3,6 +3,7 @@ import { relative } from 'node:path'
 import { lockedOutput } from '../../engine/lock/facts.ts'
 import { staleness } from '../../engine/lock/stale.ts'
 import type { Lock } from '../../engine/lock-file.ts'
+import { keepPrint } from '../../engine/plan/source-print.ts'
 import { run } from '../../engine/run/run.ts'
 import type { RunOutcome } from '../../engine/run/run.ts'
 import { metricsPort, readMetrics } from '../../engine/run/gate.ts'
@@ -50,6 +51,8 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
   const locked = command.flags['locked'] === true ? lockedTo(opened) : null
   const yardsticks = await yardsticksOf(opened)
   const machine = await machineFor(opened.pipeline.stages, opened.root, opened.environment.stateDir)
+  for (const found of Object.values(opened.sources))
+    keepPrint(opened.environment.stateDir, found, opened.root, opened.stores.stats)
   // A rehearsal makes nothing that others could use.
   const remote = smoke ? null : useOf(await remoteOf(opened.root, opened.environment.stateDir, process.env))
   const report = reportFor(command, events !== null)

@@ -49,6 +49,8 @@ export type Planned =
       readonly stage: Stage
       /** Null while an input is not made yet. */
       readonly key: Digest | null
+      /** What is known of its ingredients. */
+      readonly manifest: Manifest
       readonly reasons: readonly Reason[]
     }
   | { readonly type: 'judge'; readonly stage: Stage }
@@ -104,9 +106,9 @@ function planStage(stage: Stage, planned: ReadonlyMap<string, Planned>, inputs: 
   const known = stageManifest(stage, digests, inputs.environment)
   const force = forceOf(stage, inputs.forced)
   if (upstream.length > 0) {
-    if (force !== null) return { type: 'run', stage, key: null, reasons: [force] }
+    if (force !== null) return { type: 'run', stage, key: null, manifest: known, reasons: [force] }
     const changed = changes(stage, known, inputs).filter((reason) => !isUpstream(reason, upstream))
-    return { type: 'run', stage, key: null, reasons: [...changed, ...upstream] }
+    return { type: 'run', stage, key: null, manifest: known, reasons: [...changed, ...upstream] }
   }
   const key = keyOf(known)
   const lookup = inputs.find(key)
@@ -114,18 +116,18 @@ function planStage(stage: Stage, planned: ReadonlyMap<string, Planned>, inputs: 
     const { result } = lookup
     return { type: 'cached', stage, key, result, waitsFor: waitsFor(stage, result, inputs.environment.kinds) }
   }
-  if (force !== null) return { type: 'run', stage, key, reasons: [force] }
+  if (force !== null) return { type: 'run', stage, key, manifest: known, reasons: [force] }
   const shared = inputs.shared(key)
   if (shared !== null) return { type: 'pull', stage, key, ...shared }
   if (lookup.type === 'miss' && lookup.lost !== null) {
-    return { type: 'run', stage, key, reasons: [{ type: 'lost', what: lookup.lost }] }
+    return { type: 'run', stage, key, manifest: known, reasons: [{ type: 'lost', what: lookup.lost }] }
   }
   const reasons = changes(stage, known, inputs)
   const none: Reason =
     inputs.lock?.['stages']?.[stage.name] === undefined
       ? { type: 'never-run' }
       : { type: 'lost', what: 'the lock knows this result, the store of this machine does not have it' }
-  return { type: 'run', stage, key, reasons: reasons.length > 0 ? reasons : [none] }
+  return { type: 'run', stage, key, manifest: known, reasons: reasons.length > 0 ? reasons : [none] }
 }
 
 /** What a planned stage has to offer already. */

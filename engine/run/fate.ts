@@ -46,7 +46,7 @@ const skip = (because: string): Fate => ({ type: 'skip', because })
 export function fateOf(
   stage: Stage,
   finished: Finished,
-  running: ReadonlyMap<string, unknown>,
+  running: ReadonlySet<string>,
   byName: ReadonlyMap<string, Stage>,
   request: { readonly facts: ConditionFacts; readonly signal: AbortSignal; readonly onFailure: OnFailure },
 ): Fate {
@@ -84,7 +84,7 @@ export function fateOf(
     if (!holds.value) return skip(`when: ${stage.when.text}`)
   }
   if (sweep?.maxParallel != null) {
-    const siblings = [...running.keys()].filter((name) => byName.get(name)?.sweep?.stage === sweep.stage)
+    const siblings = [...running].filter((name) => byName.get(name)?.sweep?.stage === sweep.stage)
     if (siblings.length >= sweep.maxParallel) return { type: 'wait' }
   }
   return { type: 'go' }

@@ -16,6 +16,7 @@ import { forceOf, stageManifest } from '../plan/plan.ts'
 import { writeAtomic } from '../store/atomic.ts'
 import type { Result } from '../store/results.ts'
 import { WorkerPool } from '../worker/pool.ts'
+import { Agenda } from './agenda.ts'
 import type { StageInput } from './attempt.ts'
 import { Devices } from './devices.ts'
 import type { FailureCause, Logged, RunEvent } from './events.ts'
@@ -25,6 +26,7 @@ import type { Finished, OnFailure } from './fate.ts'
 import { judgeGate, metricsPort, readMetrics } from './gate.ts'
 import { RunLog } from './log.ts'
 import { FirstFailure, machineFailure } from './machine-failure.ts'
+import { Mailbox } from './mailbox.ts'
 import { obtain } from './obtain.ts'
 import type { Obtained } from './obtain.ts'
 import { openBecause, waitsFor } from './paused.ts'
@@ -151,8 +153,9 @@ async function runStages(
     skipped: new Set(),
     cached: new Set(),
   }
-  const waiting = new Set(stages)
-  const running = new Map<string, Promise<Obtained>>()
+  const agenda = new Agenda(stages)
+  const running = new Set<string>()
+  const over = new Mailbox<Obtained>()
   const ranks = ranksOf(stages, request.lastMs)
   const byName = new Map(stages.map((stage) => [stage.name, stage]))
 
@@ -189,7 +192,14 @@ async function runStages(
       gpus: [],
     }
     const tools = { environment, stores, pool, slots, devices, emit, shares }
-    running.set(stage.name, obtain(attempt, tools, want, signal))
+    running.add(stage.name)
+    void obtain(attempt, tools, want, signal).then(
+      (obtained) => over.put(obtained),
+      (error: unknown) => {
+        const outcome = { type: 'failed', ...machineFailure(error, signal), log: null } as const
+        over.put({ stage, outcome, release: () => undefined })
+      },
+    )
   }
 
   const reuse = (stage: Stage, result: Result, from: string | null) => {
@@ -238,29 +248,28 @@ async function runStages(
   }
 
   for (;;) {
-    let moved = false
-    for (const stage of waiting) {
+    if (signal.aborted) agenda.markAll()
+    for (let stage = agenda.next(); stage !== null; stage = agenda.next()) {
       const fate = fateOf(stage, finished, running, byName, request)
       if (fate.type === 'wait') continue
-      // A cached, judged or skipped stage may make others ready: look again before waiting.
-      moved = true
-      waiting.delete(stage)
+      agenda.take(stage)
       if (fate.type === 'skip') {
         finished.skipped.add(stage.name)
         emit({ type: 'stage.skipped', stage: stage.name, because: fate.because })
-        continue
+      } else {
+        try {
+          if (stage.gate !== null) judgeNow(stage, stages, finished, request, emit)
+          else if (stage.selection !== null) chooseNow(stage)
+          else start(stage)
+        } catch (error) {
+          settle(stage, { type: 'failed', ...machineFailure(error, signal), log: null })
+        }
       }
-      try {
-        if (stage.gate !== null) judgeNow(stage, stages, finished, request, emit)
-        else if (stage.selection !== null) chooseNow(stage)
-        else start(stage)
-      } catch (error) {
-        settle(stage, { type: 'failed', ...machineFailure(error, signal), log: null })
-      }
+      // A cached, judged or skipped stage may make others ready.
+      if (!running.has(stage.name)) agenda.ended(stage)
     }
-    if (moved) continue
     if (running.size === 0) break
-    const { stage, outcome, release } = await Promise.race(running.values())
+    const { stage, outcome, release } = await over.next()
     running.delete(stage.name)
     try {
       settle(stage, outcome)
@@ -270,10 +279,12 @@ async function runStages(
       // Only now, so that the log says that a stage is done before it says that another took its place.
       release()
     }
+    agenda.ended(stage)
   }
   await shares?.settled()
-  if (waiting.size > 0)
-    throw new Error(`bug: nothing runs and ${[...waiting].map((s) => s.name).join(', ')} still wait`)
+  const { waiting } = agenda
+  if (waiting.length > 0)
+    throw new Error(`bug: nothing runs and ${waiting.map(({ name }) => name).join(', ')} still wait`)
   return finished
 }
 

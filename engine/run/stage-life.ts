@@ -48,8 +48,20 @@ const runMachine = createMachine({
   },
 })
 
-/** xstate ignores unknown events without a word; here one that does not fit is a bug of ours. */
+/** Steps that were taken before: there are few different ones, and a run of a thousand stages takes each so often. */
+const known = new Map<typeof stageMachine, Map<string, string>>()
+
 function step(machine: typeof stageMachine, status: string, type: RunEvent['type']): string {
+  const steps = known.get(machine) ?? new Map<string, string>()
+  known.set(machine, steps)
+  const name = `${status} ${type}`
+  const next = steps.get(name) ?? computeStep(machine, status, type)
+  steps.set(name, next)
+  return next
+}
+
+/** xstate ignores unknown events without a word; here one that does not fit is a bug of ours. */
+function computeStep(machine: typeof stageMachine, status: string, type: RunEvent['type']): string {
   const [initial] = initialTransition(machine)
   const snapshot = machine.resolveState({ value: status, context: initial.context })
   if (snapshot.status === 'done' || !snapshot.can({ type })) {

@@ -14,6 +14,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { digestOf, treeOf, treeText } from '../artifact.ts'
@@ -106,7 +107,8 @@ export class BlobStore {
     rmSync(marker, { force: true })
     rmSync(dir, { recursive: true, force: true })
     renameSync(fresh, dir)
-    writeAtomic(marker, tree.digest)
+    // Not flushed: if it is torn or lost, the directory is laid out again.
+    writeFileSync(marker, tree.digest)
   }
 
   /** Whether a file of this digest and size is there; its bytes are not read. */

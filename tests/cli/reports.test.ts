@@ -99,6 +99,7 @@ describe('planText', () => {
     type: 'run',
     stage,
     key: null,
+    manifest: {},
     reasons,
   })
 

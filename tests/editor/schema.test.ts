@@ -73,6 +73,8 @@ describe('what may be written', () => {
     ['retries', 'clean: { retry: { max: 2, on: [worker-lost, oom], backoff: 30s } }'],
     ['one cause to retry', 'clean: { retry: { on: timeout } }'],
     ['resources', 'lora-train: { resources: { gpu: 1, vram: 16GB, memory: 32 GiB } }'],
+    ["resources of one's own, a mutex", 'clean: { resources: { licence: 2 }, mutex: [database, port] }'],
+    ['one mutex', 'clean: { mutex: database }'],
     ['more for the key', 'clean: { cache: { also: [=params.r, "=env(\'DAY\')"] } }'],
     ['a condition', "clean: { when: run.branch == 'main' and not gate.failed }"],
     [

@@ -1,0 +1,100 @@
+/** `sluice why`: why a stage runs or ran, and where it parted from another time, down to options, files and rows. */
+import { didYouMean } from '../../dsl/spelling.ts'
+import type { Digest } from '../../engine/artifact.ts'
+import { causesAgainst } from '../../engine/plan/against.ts'
+import type { Cause } from '../../engine/plan/against.ts'
+import type { Planned } from '../../engine/plan/plan.ts'
+import type { Command } from '../options.ts'
+import { Usage } from '../options.ts'
+import { checkStages, openPipeline, planOf, stringFlag } from '../project.ts'
+import type { Opened } from '../project.ts'
+import { chosenText, pulledText, reasonText } from '../reports/plan.ts'
+import { duration } from '../reports/style.ts'
+import { causeJson, causesText, historyLines } from '../reports/why.ts'
+import type { ToldCause } from '../reports/why.ts'
+import { snapshotOf } from '../snapshot.ts'
+import type { FoundSnapshot } from '../snapshot.ts'
+import { sourceHistory } from '../source-history.ts'
+import type { SourceHistory } from '../source-history.ts'
+import { plannedJson } from './plan.ts'
+
+export async function whyCommand(command: Command, buildDir: string): Promise<number> {
+  const [name, ...rest] = command.args
+  if (name === undefined || rest.length > 0)
+    throw new Usage('why wants one stage\n  help: sluice why lora-train', true)
+  const opened = await openPipeline(command, buildDir)
+  checkStages([name], opened.pipeline, didYouMean)
+  const planned = planOf(opened, new Set())
+  const entry = planned.find(({ stage }) => stage.name === name)
+  if (entry === undefined) throw new Usage(`'${name}' stands for several: ${instancesOf(name, opened)}`, true)
+  const against = stringFlag(command, 'against')
+  if (against !== null) {
+    if (entry.type === 'judge')
+      throw new Usage(`${name} is a gate, made from nothing\n  help: sluice diff ${against}`, true)
+    const snapshot = await snapshotOf(opened, against)
+    const causes = causesAgainst(name, opened.pipeline, planned, snapshot.lock)
+    const told = causes.map((cause) => tell(opened, cause, snapshot))
+    if (command.flags['json'] === true)
+      process.stdout.write(
+        `${JSON.stringify({ stage: name, against: snapshot.name, causes: told.map(causeJson) }, null, 2)}\n`,
+      )
+    else process.stdout.write(`${causesText(name, snapshot.name, told)}\n`)
+    return 0
+  }
+  const start = opened.past.lastStart(name)
+  if (command.flags['json'] === true)
+    process.stdout.write(`${JSON.stringify({ now: plannedJson(entry), last: start }, null, 2)}\n`)
+  else {
+    const last = start === null ? [] : [`  last:  ran in ${start.run} because: ${start.reason}`]
+    process.stdout.write(`${[name, ...nowLines(opened, entry), ...last].join('\n')}\n`)
+  }
+  return 0
+}
+
+function nowLines(opened: Opened, entry: Planned): readonly string[] {
+  switch (entry.type) {
+    case 'judge':
+      return ['  a gate is judged on every run; it is never cached']
+    case 'choose':
+      return [`  ${chosenText(entry.result)}; a choice is made on every run`]
+    case 'cached':
+      return [
+        ...(entry.waitsFor === null ? [] : [`  now:   waits for people: ${entry.waitsFor}`]),
+        `  now:   cached, key ${entry.key.slice(7, 19)}, made in ${duration(entry.result.durationMs)}`,
+      ]
+    case 'pull':
+      return [`  now:   ${pulledText(entry.bytes)}, key ${entry.key.slice(7, 19)}`]
+    case 'run':
+      return entry.reasons.flatMap((reason, i) => {
+        const history = reason.type === 'changed' ? historyOf(opened, entry, reason) : null
+        return [
+          `  ${i === 0 ? 'now:   will run:' : '                '} ${reasonText(reason)}`,
+          ...(history === null ? [] : historyLines(history).map((line) => `                   ${line}`)),
+        ]
+      })
+  }
+}
+
+/** What happened to a source that the stage reads. */
+function historyOf(
+  opened: Opened,
+  { stage }: Planned,
+  { ingredient, before }: { readonly ingredient: string; readonly before: string | null },
+): SourceHistory | null {
+  const from = stage.inputs[ingredient.replace(/^input\./, '')]
+  if (!ingredient.startsWith('input.') || from?.type !== 'source' || before === null) return null
+  return sourceHistory(opened, from.source, JSON.parse(before) as Digest, null)
+}
+
+function tell(opened: Opened, cause: Cause, { commit }: FoundSnapshot): ToldCause {
+  const history =
+    cause.type === 'source' && cause.before !== null
+      ? sourceHistory(opened, cause.source, cause.before, commit)
+      : null
+  return { ...cause, history }
+}
+
+function instancesOf(base: string, { pipeline }: Opened): string {
+  const names = pipeline.stages.filter((stage) => stage.base === base).map(({ name }) => name)
+  return `${names.slice(0, 3).join(' ')}${names.length > 3 ? ' …' : ''}\n  help: name one of them`
+}

@@ -1,0 +1,67 @@
+/** What a source looked like, small enough to keep: its files by digest, and of files of rows a mark for each row. */
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import type { Digest } from '../artifact.ts'
+import type { FoundSource } from '../environment.ts'
+import { writeAtomic } from '../store/atomic.ts'
+import type { StatCache } from '../store/digest.ts'
+
+export interface PrintedFile {
+  /** Relative to the project's root. */
+  readonly path: string
+  readonly digest: Digest
+  /** A mark for each line in its order, blank ones included; absent for a file that does not hold rows, or is too long. */
+  readonly rows?: readonly string[]
+}
+
+export interface SourcePrint {
+  readonly format: 1
+  readonly files: readonly PrintedFile[]
+}
+
+const ROW_FILES = /\.(jsonl|ndjson|csv|tsv|txt)$/
+/** Beyond this only the file as a whole is compared. */
+const MOST_BYTES = 32 << 20
+/** Enough that two rows of a source never share a mark by chance. */
+const MARK_LENGTH = 12
+
+/** The marks of a text's lines; the last line break ends a line and begins none. */
+export function marksOf(text: string): readonly string[] {
+  const lines = text.split('\n')
+  if (lines.at(-1) === '') lines.pop()
+  return lines.map((line) => createHash('sha256').update(line).digest('base64').slice(0, MARK_LENGTH))
+}
+
+export function printOf({ dir, files }: FoundSource, root: string, stats: StatCache): SourcePrint {
+  const printed = files.map((name): PrintedFile => {
+    const path = join(dir, name)
+    const { digest, size } = stats.digest(path)
+    const shown = relative(root, path).replaceAll('\\', '/')
+    const readable = ROW_FILES.test(name) && size <= MOST_BYTES
+    return { path: shown, digest, ...(readable ? { rows: marksOf(readFileSync(path, 'utf8')) } : {}) }
+  })
+  return { format: 1, files: printed }
+}
+
+/** The print of the source that had this digest; null if no run here saw it. */
+export function readPrint(stateDir: string, digest: Digest): SourcePrint | null {
+  const path = pathOf(stateDir, digest)
+  if (!existsSync(path)) return null
+  try {
+    const print = JSON.parse(readFileSync(path, 'utf8')) as SourcePrint
+    return (print.format as number) === 1 ? print : null
+  } catch {
+    return null
+  }
+}
+
+/** Once for each content that a source had. */
+export function keepPrint(stateDir: string, found: FoundSource, root: string, stats: StatCache): void {
+  const path = pathOf(stateDir, found.digest)
+  if (!existsSync(path)) writeAtomic(path, JSON.stringify(printOf(found, root, stats)))
+}
+
+function pathOf(stateDir: string, digest: Digest): string {
+  return join(stateDir, 'sources', `${digest.slice('sha256:'.length)}.json`)
+}
