@@ -41,6 +41,10 @@ export class PlainReport {
       }
       case 'note':
         return `${event.stage.padEnd(12)} ${event.level}: ${event.text}`
+      case 'stage.checkpoint':
+        return null
+      case 'stage.resumed':
+        return `${event.stage.padEnd(12)} resumed  from the checkpoint of step ${String(event.step)}`
       case 'stage.done':
         return `${event.stage.padEnd(12)} done     ${duration(event.durationMs)}  ${summaryText(event.summary)}`
       case 'stage.chosen':

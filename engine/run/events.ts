@@ -57,6 +57,10 @@ export type RunEvent =
       readonly level: 'info' | 'warning'
       readonly text: string
     }
+  /** What the stage has done so far can be taken up again after a kill. */
+  | { readonly type: 'stage.checkpoint'; readonly stage: string; readonly step: number }
+  /** The attempt goes on from what an earlier one kept. */
+  | { readonly type: 'stage.resumed'; readonly stage: string; readonly step: number }
   | {
       readonly type: 'stage.done'
       readonly stage: string

@@ -2,6 +2,7 @@
 import type { Stage } from '../../dsl/pipeline.ts'
 import type { Result } from '../store/results.ts'
 import type { Attempt, AttemptOutcome, AttemptTools } from './attempt.ts'
+import { dropCheckpoints } from './checkpoints.ts'
 import type { Shares } from './shares.ts'
 import { tryRepeatedly } from './tries.ts'
 
@@ -41,6 +42,8 @@ export async function obtain(
 ): Promise<Obtained> {
   const found = want.forced ? null : (madeMeanwhile(first, tools) ?? (await shared(first, tools)))
   if (found !== null) return { stage: first.stage, outcome: found, release: () => undefined }
+  // Made anew is made from the beginning; its own retries go on from what they keep.
+  if (want.forced) dropCheckpoints(tools.environment.stateDir, first.key)
   const tried = await tryRepeatedly(first, tools, want.reason, signal)
   if (tried.outcome.type === 'done') tools.shares?.push(first.stage, tried.outcome.result)
   return tried
@@ -58,15 +61,6 @@ function madeMeanwhile({ key }: Attempt, { stores }: AttemptTools): Found | null
 }
 
 async function shared({ stage, key }: Attempt, { shares }: ObtainTools): Promise<Found | null> {
-  const pulled = await shares?.pull(stage, key)
-  return pulled == null || !hasOutputsOf(stage, pulled.result) ? null : { type: 'found', ...pulled }
-}
-
-/** What comes from outside has the very ports that the stage declares. */
-function hasOutputsOf({ outputs }: Stage, result: Result): boolean {
-  const declared = Object.entries(outputs)
-  return (
-    declared.length === Object.keys(result.outputs).length &&
-    declared.every(([port, type]) => result.outputs[port]?.type === type)
-  )
+  const pulled = (await shares?.pull(stage, key)) ?? null
+  return pulled === null ? null : { type: 'found', ...pulled }
 }
