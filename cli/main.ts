@@ -46,6 +46,8 @@ async function dispatch(command: Command, buildDir: string): Promise<number> {
       return (await import('./commands/baseline.ts')).baselineCommand(command, buildDir)
     case 'lock':
       return (await import('./commands/lock.ts')).lockCommand(command, buildDir)
+    case 'cache':
+      return (await import('./commands/cache-remote.ts')).remoteCommand(command, buildDir)
     case 'graph':
       return (await import('./commands/look.ts')).graphCommand(command, buildDir)
     case 'show':

@@ -163,6 +163,11 @@ export const VERBS: Readonly<Record<string, Verb>> = {
       merge: { type: 'boolean', help: 'merge driver of git: %O %A %B' },
     },
   },
+  cache: {
+    usage: 'cache push|pull [main]',
+    help: 'share what the lock names with others, or get it from them; main means what main made',
+    flags: {},
+  },
   graph: {
     usage: 'graph',
     help: 'the stages and what flows between them',

@@ -51,6 +51,7 @@ const WALLS: readonly (readonly [string, readonly string[]])[] = [
   ['workers/protocol/', ['workers/protocol/']],
   ['workers/text/', ['workers/', 'metrics/']],
   ['workers/', ['workers/']],
+  ['engine/remote/', ['engine/', 'dsl/']],
   ['engine/', ['engine/', 'dsl/', 'metrics/', 'workers/protocol/']],
   ['cli/', ['cli/', 'editor/', 'engine/', 'dsl/', 'stages/']],
 ]

@@ -84,12 +84,17 @@ export class RemoteCache {
     })
   }
 
-  /** A result with all its bytes in the store; its record is written last, as after a run. */
-  async pull(key: Digest, stores: Stores, signal: AbortSignal): Promise<Pulled> {
+  /**
+   * A result with all its bytes in the store; its record is written last, as after a run.
+   * @param ports the outputs that it has to have, no more and no fewer
+   */
+  async pull(key: Digest, ports: readonly string[], stores: Stores, signal: AbortSignal): Promise<Pulled> {
     const staged = placeFor(this.#sharing.stateDir, key)
     return this.#guarded(this.#reading, signal, async (): Promise<Pulled> => {
       const record = await this.#record(key, signal)
       if (record === null) return { type: 'miss' }
+      if (Object.keys(record.result.outputs).sort().join() !== [...ports].sort().join())
+        throw new RemoteTrouble('wrong', 'a record has other outputs than its stage')
       staged.open()
       try {
         const bytes = await fetchBytes(record, {

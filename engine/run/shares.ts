@@ -32,7 +32,7 @@ export class Shares {
   /** The result as others made it, or null: there is none, or it cannot be had. */
   async pull(stage: Stage, key: Digest): Promise<{ readonly result: Result; readonly from: string } | null> {
     if (!this.#use.reads) return null
-    const pulled = await this.#cache.pull(key, this.#stores, this.#signal)
+    const pulled = await this.#cache.pull(key, Object.keys(stage.outputs), this.#stores, this.#signal)
     if (pulled.type !== 'pulled') return null
     const { result, bytes, builder } = pulled
     this.#emit({ type: 'stage.pulled', stage: stage.name, key, bytes })
