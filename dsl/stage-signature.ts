@@ -20,6 +20,8 @@ export type ArtifactType = (typeof ARTIFACT_TYPES)[number]
 export interface InputPort {
   readonly type: ArtifactType
   readonly optional?: boolean
+  /** Wired only where the file says so under `inputs:`, never by type; such a port is optional. */
+  readonly explicit?: boolean
   /** Takes the output of every instance of a swept stage; this is where a matrix ends. */
   readonly many?: boolean
   readonly help: string

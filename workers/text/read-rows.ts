@@ -82,7 +82,9 @@ export async function readRows(input: InputFiles): Promise<ReadRows> {
     const rows: RawRow[] = []
     for (const name of names) {
       const read = parseRows(name, decode(name, await readBytes(input.dir, name)), input.fields)
-      rows.push(...(input.fields?.id === undefined ? read.rows : withOwnIds(read.rows, input.fields.id, byId)))
+      rows.push(
+        ...(input.fields?.id === undefined ? read.rows : withOwnIds(read.rows, input.fields.id, byId)),
+      )
       files.push({ file: name, split, rows: read.rows.length, mapping: read.mapping, ignored: read.ignored })
     }
     splits.set(split, rows)
