@@ -77,8 +77,8 @@ function kindText(kind: StageKind): string {
     `${kind.name}@${kind.version}  ${kind.summary}`,
     '',
     ...Object.entries(kind.inputs).map(
-      ([port, { type, optional, help }]) =>
-        `  in   ${port.padEnd(14)} ${type}${optional === true ? ' (optional)' : ''}: ${help}`,
+      ([port, { type, optional, explicit, help }]) =>
+        `  in   ${port.padEnd(14)} ${type}${explicit === true ? ' (only if inputs: names it)' : optional === true ? ' (optional)' : ''}: ${help}`,
     ),
     ...options.map(([name, schema]) => {
       const fallback =
