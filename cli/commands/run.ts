@@ -1,6 +1,5 @@
 /** `sluice run`: plan, run what changed, judge, sum up. */
 import { relative } from 'node:path'
-import { didYouMean } from '../../dsl/spelling.ts'
 import { lockedOutput } from '../../engine/lock/facts.ts'
 import { staleness } from '../../engine/lock/stale.ts'
 import type { Lock } from '../../engine/lock-file.ts'
@@ -11,11 +10,13 @@ import { announce } from '../announce.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
 import { yardsticksOf } from '../baseline.ts'
-import { checkStages, listFlag, openPipeline, planOf, stringFlag } from '../project.ts'
+import { openPipeline, planOf, stringFlag } from '../project.ts'
 import type { Opened } from '../project.ts'
 import type { Reason } from '../../engine/plan/plan.ts'
-import { capacityOf, runFacts } from '../machine.ts'
+import { machineFor, runFacts } from '../machine.ts'
 import { eventsOf, notify } from '../notify.ts'
+import { remoteOf, useOf } from '../remote.ts'
+import { remoteText } from '../reports/remote.ts'
 import { LiveReport } from '../reports/live.ts'
 import { metricsText } from '../reports/metrics.ts'
 import type { MetricsColumn } from '../reports/metrics.ts'
@@ -26,24 +27,28 @@ import { staleText } from '../reports/stale.ts'
 import { duration, painter, useColor } from '../reports/style.ts'
 import type { Paint } from '../reports/style.ts'
 import { verdictText } from '../reports/verdict.ts'
+import { checkScope, wishOf } from '../wish.ts'
 
 const HEARTBEAT_MS = 15_000
 
 export async function runCommand(command: Command, buildDir: string): Promise<number> {
   const opened = await openPipeline(command, buildDir)
   const smoke = command.flags['smoke'] === true
-  const forced = new Set(listFlag(command, 'force'))
-  checkStages([...command.args, ...forced], opened.pipeline, didYouMean)
+  const wished = wishOf(command, opened.pipeline)
+  const { scope, forced, onFailure } = wished
   const events = stringFlag(command, 'events')
   if (events !== null && events !== 'ndjson')
     throw new Usage(`--events knows one form: ndjson, not '${events}'`, true)
   const planned = planOf(opened, forced)
+  checkScope(wished, planned)
   const reasons = new Map(
     planned.map((entry) => [entry.stage.name, entry.type === 'run' ? runReason(entry.reasons) : '']),
   )
   const locked = command.flags['locked'] === true ? lockedTo(opened) : null
   const yardsticks = await yardsticksOf(opened)
-  const capacity = capacityOf(opened.pipeline.stages, opened.environment.stateDir)
+  const machine = await machineFor(opened.pipeline.stages, opened.root, opened.environment.stateDir)
+  // A rehearsal makes nothing that others could use.
+  const remote = smoke ? null : useOf(await remoteOf(opened.root, opened.environment.stateDir, process.env))
   const report = reportFor(command, events !== null)
   const stop = new AbortController()
   const interrupt = () => stopOrKill(stop)
@@ -52,12 +57,15 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
   try {
     const outcome = await run({
       ...opened,
-      targets: command.args.length === 0 ? null : command.args,
+      targets: scope.targets,
       forced,
+      onFailure,
       yardsticks,
       facts: runFacts(opened.root, smoke, process.env),
-      capacity,
+      ...machine,
+      lastMs: (stage) => opened.past.lastMs(stage),
       reasonOf: (stage) => reasons.get(stage) ?? '',
+      remote,
       lockPath: opened.overridden || locked !== null ? null : opened.lockPath,
       listener: report.take,
       signal: stop.signal,
@@ -262,8 +270,9 @@ function closing(outcome: RunOutcome): string {
     ran === 0 && count('cached') > 0 && count('failed') === 0
       ? 'everything cached'
       : `${String(ran)} ran, ${String(count('cached'))} cached`
+  const shared = remoteText(outcome.state)
   const exit = outcome.exitCode === 0 ? '' : `, exit ${String(outcome.exitCode)}`
-  return `${words}, ${took}${exit}`
+  return `${words}${shared}, ${took}${exit}`
 }
 
 function outcomeJson(opened: Opened, outcome: RunOutcome): unknown {

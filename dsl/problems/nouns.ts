@@ -31,15 +31,18 @@ export const THINGS = {
   defaults: 'defaults',
   'gate test': 'gate 测试',
   given: 'given',
+  mutex: '锁',
   notify: '通知',
   parameter: '参数',
   pipeline: '流水线',
+  resource: '资源',
   resources: 'resources',
   retry: 'retry',
   schema: 'schema 里',
   source: '来源',
   split: '数据划分',
   stage: '阶段',
+  trust: 'trust',
 } as const
 export type Thing = keyof typeof THINGS
 
