@@ -1,5 +1,5 @@
 /** A second training that starts from the first one's weights, where the file says so. */
-import { readFileSync } from 'node:fs'
+import { cpSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { trainedProject } from './newcomer.ts'
@@ -59,4 +59,26 @@ test('what is no adapter is a mistake of the file', async () => {
   const { code, stderr } = await project.sluice('validate')
   expect(code).toBe(2)
   expect(stderr).toMatch(/adapter/)
+})
+
+test('pretraining goes on with a model from outside and its tokenizer; a rehearsal does without', async () => {
+  const project = await trainedProject()
+  const model = '.sluice/out/tiny/pretrain/model'
+  const fileOf = (path: string) => readFileSync(join(project.root, path))
+  const before = fileOf(`${model}/model.safetensors`)
+  cpSync(join(project.root, model), join(project.root, 'mine'), { recursive: true, dereference: true })
+  project.edit('sources:\n', 'sources:\n  mine: { type: model, from: mine/* }\n')
+  project.edit('  pretrain:\n', '  pretrain:\n    inputs: { warm_start: sources.mine }\n')
+  const smoke = await project.sluice('run', '--smoke')
+  expect(smoke.code, smoke.stderr).toBe(0)
+  const { code, stderr } = await project.sluice('run')
+  expect(code, stderr).toBe(0)
+  expect(fileOf(`${model}/model.safetensors`).equals(before)).toBe(false)
+  expect(fileOf(`${model}/tokenizer.json`).equals(fileOf('mine/tokenizer.json'))).toBe(true)
+  project.edit('hidden: 32,', 'hidden: 64,')
+  const refused = await project.sluice('run')
+  expect(refused.code).toBe(1)
+  expect(refused.stderr).toContain(
+    'The model of warm_start does not fit this stage: it has hidden 32, not 64.',
+  )
 })
