@@ -68,5 +68,6 @@ export function rehearsal(
 
 /** Weights from outside, to start from, are of the real model's shape: a rehearsal starts without them. */
 function isForeignStart(kind: StageSignature | undefined, port: string, from: Reference): boolean {
-  return from.type === 'source' && kind !== undefined && own(kind.inputs, port)?.explicit === true
+  const input = kind === undefined ? undefined : own(kind.inputs, port)
+  return from.type === 'source' && input?.named === true && ['model', 'adapter'].includes(input.type)
 }

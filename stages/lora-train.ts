@@ -123,7 +123,7 @@ export const loraTrain: StageKind = {
     warm_start: {
       type: 'adapter',
       optional: true,
-      explicit: true,
+      named: true,
       help: 'An adapter of the same model, r, alpha and target to go on training; its optimizer is not kept.',
     },
   },

@@ -116,7 +116,7 @@ export const pretrain: StageKind = {
     warm_start: {
       type: 'model',
       optional: true,
-      explicit: true,
+      named: true,
       help: 'A model of the same shape to go on training, with its tokenizer; its optimizer is not kept.',
     },
   },

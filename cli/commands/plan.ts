@@ -3,7 +3,8 @@ import { didYouMean } from '../../dsl/spelling.ts'
 import type { Planned } from '../../engine/plan/plan.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
-import { checkStages, openPipeline, planOf } from '../project.ts'
+import { sayPower } from '../power.ts'
+import { checkStages, openPipeline, planOf, readBuild } from '../project.ts'
 import { remoteOf } from '../remote.ts'
 import { sharedPlan } from '../remote-plan.ts'
 import { chosenText, planText, reasonText } from '../reports/plan.ts'
@@ -25,6 +26,7 @@ export async function planCommand(command: Command, buildDir: string): Promise<n
   )
   checkScope(wished, whole)
   const planned = whole.filter(({ stage }) => wished.takesPart.has(stage.name))
+  await sayPower(opened, planned, command, readBuild(buildDir).version)
   if (command.flags['json'] === true) {
     process.stdout.write(
       `${JSON.stringify({ pipeline: opened.pipeline.name, stages: planned.map(plannedJson), troubles }, null, 2)}\n`,
@@ -60,6 +62,7 @@ export async function whyCommand(command: Command, buildDir: string): Promise<nu
   if (entry.type === 'judge') lines.push('  a gate is judged on every run; it is never cached')
   if (entry.type === 'choose') lines.push(`  ${chosenText(entry.result)}; a choice is made on every run`)
   if (entry.type === 'cached') {
+    if (entry.waitsFor !== null) lines.push(`  now:   waits for people: ${entry.waitsFor}`)
     lines.push(`  now:   cached, key ${entry.key.slice(7, 19)}, made in ${duration(entry.result.durationMs)}`)
   }
   if (entry.type === 'run')
@@ -77,7 +80,7 @@ function plannedJson(entry: Planned): unknown {
   const base = { stage: entry.stage.name, uses: entry.stage.uses, status: entry.type }
   if (entry.type === 'judge') return base
   if (entry.type === 'choose') return { ...base, chosen: entry.result?.summary['chosen'] ?? null }
-  if (entry.type === 'cached') return { ...base, key: entry.key }
+  if (entry.type === 'cached') return { ...base, key: entry.key, waitsFor: entry.waitsFor }
   if (entry.type === 'pull') return { ...base, status: 'cached-remote', key: entry.key, bytes: entry.bytes }
   return {
     ...base,

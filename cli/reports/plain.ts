@@ -51,6 +51,8 @@ export class PlainReport {
         return `${event.stage.padEnd(12)} chose    ${event.chosen}  ${summaryText(event.summary)}`
       case 'stage.retry':
         return `${event.stage.padEnd(12)} RETRY    attempt ${String(event.attempt)} failed: ${event.message}${event.waitMs === 0 ? '' : `; again in ${duration(event.waitMs)}`}`
+      case 'stage.paused':
+        return `${event.stage.padEnd(12)} PAUSED   waits for people: ${event.waitsFor}`
       case 'stage.failed':
         return `${event.stage.padEnd(12)} FAILED   ${event.message}`
       case 'stage.skipped':

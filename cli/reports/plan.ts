@@ -30,6 +30,8 @@ export function planText(
     const [entry] = group
     const name = pad(nameOf(group), wide)
     if (group.length > 1) return crowdText(group, name, paint)
+    if (entry.type === 'cached' && entry.waitsFor !== null)
+      return `  ${paint('yellow', '‖')} ${name}waits for people: ${entry.waitsFor}`
     if (entry.type === 'cached') return `  ${paint('green', '✓')} ${name}${paint('dim', 'cached')}`
     if (entry.type === 'pull') return `  ${paint('cyan', '↓')} ${name}${pulledText(entry.bytes)}`
     if (entry.type === 'judge') return `  ${paint('cyan', '◆')} ${name}${paint('dim', 'judged on every run')}`

@@ -54,7 +54,6 @@ export const DIMENSIONS: Readonly<Record<Dimension, Words>> = {
 
 /** Types are words of the language, so Chinese keeps them. */
 export function artifact(type: ArtifactType): Words {
-  if (type === 'tokens' || type === 'metrics' || type === 'samples' || type === 'files')
-    return words(type, type)
+  if (['tokens', 'metrics', 'samples', 'files', 'ratings'].includes(type)) return words(type, type)
   return words(type === 'adapter' ? 'an adapter' : `a ${type}`, type)
 }

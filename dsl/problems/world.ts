@@ -67,6 +67,42 @@ export function bleuOnChinese(span: Span, stage: string, files: string, share: n
   )
 }
 
+export interface SmallTest {
+  readonly rows: number
+  /** The smallest difference that these rows could show. */
+  readonly detectable: string
+  /** The difference that was measured. */
+  readonly measured: string
+  /** Rows that it would take to show it. */
+  readonly needed: number
+}
+
+export function testSetTooSmall(span: Span, { rows, detectable, measured, needed }: SmallTest): Diagnostic {
+  return problem(
+    'W209',
+    words('this test set is too small for this question', '测试集太小，回答不了这个问题'),
+    span,
+    words(
+      `${rows} rows can only show differences above ${detectable}`,
+      `${rows} 行只能看出大于 ${detectable} 的差别`,
+    ),
+    {
+      notes: [
+        words(
+          `the last run measured ${measured}; to show as little as that takes about ${needed} rows`,
+          `上次运行测得 ${measured}；要看出这么小的差别约需 ${needed} 行`,
+        ),
+      ],
+      help: [
+        words(
+          'enlarge the split that is judged, or ask for a plain margin without `with`',
+          '加大被评判的划分，或去掉 with，只要求一个差值',
+        ),
+      ],
+    },
+  )
+}
+
 /** Marks of a merge that nobody has finished; `theirs` is where the other side begins. */
 export function lockConflict(span: Span, theirs: Span | null): Diagnostic {
   const { path } = span.source

@@ -5,7 +5,9 @@ import type { Digest } from '../artifact.ts'
 import type { Environment, FoundSource } from '../environment.ts'
 import { lockedManifest } from '../lock/facts.ts'
 import type { Lock } from '../lock-file.ts'
+import type { Step } from '../stage-kind.ts'
 import type { Lookup, Result } from '../store/results.ts'
+import { waitsFor } from '../run/paused.ts'
 import { differences, keyOf, manifestOf } from './manifest.ts'
 import type { Manifest } from './manifest.ts'
 
@@ -26,7 +28,14 @@ export type Reason =
   | { readonly type: 'upstream'; readonly port: string; readonly stage: string }
 
 export type Planned =
-  | { readonly type: 'cached'; readonly stage: Stage; readonly key: Digest; readonly result: Result }
+  | {
+      readonly type: 'cached'
+      readonly stage: Stage
+      readonly key: Digest
+      readonly result: Result
+      /** What people still have to do for it; null if it is done. */
+      readonly waitsFor: string | null
+    }
   /** Made by others: the remote cache has it, the store lacks `bytes` of it. */
   | {
       readonly type: 'pull'
@@ -101,7 +110,10 @@ function planStage(stage: Stage, planned: ReadonlyMap<string, Planned>, inputs: 
   }
   const key = keyOf(known)
   const lookup = inputs.find(key)
-  if (lookup.type === 'hit' && force === null) return { type: 'cached', stage, key, result: lookup.result }
+  if (lookup.type === 'hit' && force === null) {
+    const { result } = lookup
+    return { type: 'cached', stage, key, result, waitsFor: waitsFor(stage, result, inputs.environment.kinds) }
+  }
   if (force !== null) return { type: 'run', stage, key, reasons: [force] }
   const shared = inputs.shared(key)
   if (shared !== null) return { type: 'pull', stage, key, ...shared }
@@ -136,9 +148,11 @@ export function stageManifest(
   if (kind === undefined)
     throw new Error(`bug: stage ${stage.name} uses ${stage.uses}, which is not installed`)
   const steps = kind.steps(stage.with)
-  const ops = steps.map(({ on, op }) => `${on}/${op}`)
-  const missing = ops.find((op) => environment.ops[op] === undefined)
-  if (missing !== undefined) throw new Error(`bug: there is no op ${missing}`)
+  const codeOf = ({ on, op }: Step): string => {
+    const code = environment.ops[`${on}/${op}`] ?? environment.ops[`${on}/*`]
+    if (code === undefined) throw new Error(`bug: there is no op ${on}/${op}`)
+    return code
+  }
   const runtimes = steps.map(({ on }) => environment.runtimes[on] ?? {})
   return manifestOf({
     kind: kind.name,
@@ -146,7 +160,7 @@ export function stageManifest(
     with: stage.with,
     also: stage.also,
     inputs: digests,
-    ops: Object.fromEntries(ops.map((op) => [op, environment.ops[op] ?? ''])),
+    ops: Object.fromEntries(steps.map((step) => [`${step.on}/${step.op}`, codeOf(step)])),
     runtime: Object.assign({}, ...runtimes) as Record<string, string>,
   })
 }

@@ -68,6 +68,13 @@ export type RunEvent =
       readonly durationMs: number
       readonly summary: JsonObject
     }
+  /** Its work is done as far as people let it: it waits for them, and so does what reads it. */
+  | {
+      readonly type: 'stage.paused'
+      readonly stage: string
+      readonly key: Digest
+      readonly waitsFor: string
+    }
   | {
       readonly type: 'stage.failed'
       readonly stage: string

@@ -12,6 +12,8 @@ export interface Finished {
   readonly results: Map<string, Result>
   readonly verdicts: Map<string, Verdict>
   readonly failures: Map<string, FailureCause>
+  /** Stage -> what it waits for; it has no result yet, but what it made so far can be seen. */
+  readonly paused: Map<string, string>
   readonly skipped: Set<string>
   readonly cached: Set<string>
 }
@@ -56,12 +58,15 @@ export function fateOf(
     finished.results.has(name) ||
     finished.verdicts.has(name) ||
     finished.failures.has(name) ||
+    finished.paused.has(name) ||
     finished.skipped.has(name)
   const needs = needsOf(stage)
   // A choice is made among those trials that came through, and a condition may ask for a failure.
   const soft = stage.selection !== null ? needs : (stage.when?.asks ?? [])
   for (const name of needs) {
     if (soft.includes(name)) continue
+    // A gate that fails whatever people say need not wait for them.
+    if (stage.gate !== null && finished.paused.has(name)) continue
     const because = reasonToSkip(name, finished)
     if (because !== null) return skip(because)
   }
@@ -87,6 +92,7 @@ export function fateOf(
 
 function reasonToSkip(need: string, finished: Finished): string | null {
   if (finished.failures.has(need)) return `${need} failed`
+  if (finished.paused.has(need)) return `${need} waits for people`
   if (finished.skipped.has(need)) return `${need} was not run`
   return (finished.verdicts.get(need)?.verdict ?? 'pass') === 'pass' ? null : `the gate ${need} did not pass`
 }

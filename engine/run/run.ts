@@ -27,6 +27,7 @@ import { RunLog } from './log.ts'
 import { FirstFailure, machineFailure } from './machine-failure.ts'
 import { obtain } from './obtain.ts'
 import type { Obtained } from './obtain.ts'
+import { openBecause, waitsFor } from './paused.ts'
 import { ranksOf } from './ranks.ts'
 import { takeRunLock } from './run-lock.ts'
 import { choose } from './select.ts'
@@ -111,7 +112,7 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
       await using pool = new WorkerPool(environment.workers)
       const finished = await runStages(wanted, id, request, pool, emit)
       const exitCode = exitCodeOf(finished, request)
-      const complete = request.targets === null && [0, 3, 4].includes(exitCode)
+      const complete = request.targets === null && [0, 3, 4].includes(exitCode) && finished.paused.size === 0
       if (complete && request.lockPath !== null)
         writeLock(request.lockPath, lockOf(pipeline, finished, request, id))
       request.stores.stats.save()
@@ -146,6 +147,7 @@ async function runStages(
     results: new Map(),
     verdicts: new Map(),
     failures: new Map(),
+    paused: new Map(),
     skipped: new Set(),
     cached: new Set(),
   }
@@ -153,6 +155,16 @@ async function runStages(
   const running = new Map<string, Promise<Obtained>>()
   const ranks = ranksOf(stages, request.lastMs)
   const byName = new Map(stages.map((stage) => [stage.name, stage]))
+
+  /** True if it waits for people; what it made so far is shown, and nothing may read it. */
+  const paused = (stage: Stage, result: Result): boolean => {
+    const waits = waitsFor(stage, result, environment.kinds)
+    if (waits === null) return false
+    finished.paused.set(stage.name, waits)
+    showOutputs(stage, result, request)
+    emit({ type: 'stage.paused', stage: stage.name, key: result.key, waitsFor: waits })
+    return true
+  }
 
   const start = (stage: Stage) => {
     const inputs = inputsOf(stage, finished.results, request.sources)
@@ -181,6 +193,7 @@ async function runStages(
   }
 
   const reuse = (stage: Stage, result: Result, from: string | null) => {
+    if (paused(stage, result)) return
     finished.results.set(stage.name, result)
     finished.cached.add(stage.name)
     showOutputs(stage, result, request)
@@ -190,6 +203,7 @@ async function runStages(
   const settle = (stage: Stage, outcome: Obtained['outcome']) => {
     if (outcome.type === 'done') {
       const { result } = outcome
+      if (paused(stage, result)) return
       finished.results.set(stage.name, result)
       showOutputs(stage, result, request)
       emit({
@@ -273,8 +287,15 @@ function judgeNow(
   const { environment, stores } = request
   const yardsticks = stage.gate === null ? {} : request.yardsticks(stage.gate)
   const resultOf = (name: string) => finished.results.get(name) ?? null
-  const world = { stages, kinds: environment.kinds, resultOf, yardsticks, blobs: stores.blobs }
+  const { paused } = finished
+  const world = { stages, kinds: environment.kinds, resultOf, paused, yardsticks, blobs: stores.blobs }
   const verdict = judgeGate(stage, world)
+  const because = openBecause(stage, verdict, paused)
+  if (because !== null) {
+    finished.skipped.add(stage.name)
+    emit({ type: 'stage.skipped', stage: stage.name, because })
+    return
+  }
   finished.verdicts.set(stage.name, verdict)
   const shown = join(environment.stateDir, 'out', request.pipeline.name, stage.name, 'verdict.json')
   writeAtomic(shown, `${JSON.stringify(verdict, null, 1)}\n`)
@@ -339,6 +360,7 @@ function exitCodeOf(finished: Finished, { signal, onFailure }: RunRequest): numb
     if (verdict === 'fail') codes.add(3)
     if (verdict === 'undecided') codes.add(4)
   }
+  if (finished.paused.size > 0) codes.add(5)
   return EXIT_ORDER.find((code) => codes.has(code)) ?? 0
 }
 

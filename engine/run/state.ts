@@ -28,6 +28,8 @@ export interface StageState {
   readonly checkpoint: number | null
   readonly summary: JsonObject
   readonly failure: Failure | null
+  /** What a paused stage waits for. */
+  readonly waitsFor: string | null
   readonly skippedBecause: string | null
   readonly verdict: Verdict | null
 }
@@ -111,6 +113,7 @@ export function fold(state: RunState, event: Logged): RunState {
     case 'stage.done':
     case 'stage.retry':
     case 'stage.chosen':
+    case 'stage.paused':
     case 'stage.failed':
     case 'stage.skipped':
     case 'gate.verdict': {
@@ -174,6 +177,13 @@ function foldStage(stage: StageState, event: StageEvent): StageState {
         durationMs: event.durationMs,
         summary: event.summary,
       }
+    case 'stage.paused':
+      return {
+        ...stage,
+        status: stepStage(stage.status, event.type),
+        key: event.key,
+        waitsFor: event.waitsFor,
+      }
     case 'stage.failed': {
       const { cause, message, help, log } = event
       return { ...stage, status: stepStage(stage.status, event.type), failure: { cause, message, help, log } }
@@ -203,6 +213,7 @@ function waiting(name: string): StageState {
     checkpoint: null,
     summary: {},
     failure: null,
+    waitsFor: null,
     skippedBecause: null,
     verdict: null,
   }

@@ -10,6 +10,8 @@ import type { Diagnostic } from '../../dsl/diagnostic.ts'
 import { claimProblems } from '../../dsl/claims.ts'
 import { adviceOn, sourcesToSample } from '../../dsl/facts.ts'
 import { brokenTests, readGateTests, runGateTests } from '../../dsl/gate-tests.ts'
+import type { Pipeline } from '../../dsl/pipeline.ts'
+import { smallTests } from '../../dsl/power.ts'
 import { missingSource } from '../../dsl/problems/world.ts'
 import type { StageSignature } from '../../dsl/stage-signature.ts'
 import { LANGUAGES, type Language } from '../../dsl/words.ts'
@@ -58,7 +60,23 @@ function diagnose(file: string): readonly Diagnostic[] {
     : []
   const licences = given('licences')
   const claims = claimProblems(value, licences === undefined ? {} : { licence: Number(licences) })
-  return [...diagnostics, ...adviceOn(value, { hanShare }), ...claims, ...missing]
+  return [...diagnostics, ...adviceOn(value, { hanShare }), ...claims, ...missing, ...tooSmall(value, given)]
+}
+
+/** What a last run with these numbers has to say. */
+function tooSmall(pipeline: Pipeline, given: (name: string) => string | undefined): readonly Diagnostic[] {
+  const [rows, margin, detectable] = ['rows', 'measured', 'detectable'].map((name) => Number(given(name)))
+  const gate = pipeline.stages.find((stage) => stage.gate !== null)?.gate
+  if (gate == null || !rows || margin === undefined || detectable === undefined) return []
+  const checks = gate.checks.map((check) => ({
+    ...check,
+    outcome: 'fail' as const,
+    operands: [],
+    margin,
+    reason: null,
+    significance: { p: 0.21, alpha: 0.05, rows, draws: 2000, detectable },
+  }))
+  return smallTests(gate, { verdict: 'fail', checks })
 }
 
 const JUDGED = `version: 1
