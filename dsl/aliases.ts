@@ -118,7 +118,7 @@ const output: Absent = {
   ),
 }
 const checkpoints: Absent = {
-  why: words('a stage is kept as a whole once it is done', '阶段完成后整体保存'),
+  why: words('training keeps checkpoints and resumes by itself', '训练会自动保存检查点并续训'),
   instead: LEAVE_OUT,
 }
 const watching: Absent = {

@@ -52,7 +52,11 @@ export function rehearsal(
       return {
         ...stage,
         with: smoke === undefined ? stage.with : smoke(stage.with),
-        inputs: Object.fromEntries(Object.entries(stage.inputs).map(([port, from]) => [port, instead(from)])),
+        inputs: Object.fromEntries(
+          Object.entries(stage.inputs)
+            .filter(([port, from]) => !isForeignStart(own(kinds, stage.uses), port, from))
+            .map(([port, from]) => [port, instead(from)]),
+        ),
         // What the real run needs, such as a GPU, a rehearsal does without.
         resources: {},
         // An untrained trial reaches no bar: whoever is best among them walks on, so that what follows is rehearsed too.
@@ -60,4 +64,10 @@ export function rehearsal(
       }
     }),
   ]
+}
+
+/** Weights from outside, to start from, are of the real model's shape: a rehearsal starts without them. */
+function isForeignStart(kind: StageSignature | undefined, port: string, from: Reference): boolean {
+  const input = kind === undefined ? undefined : own(kind.inputs, port)
+  return from.type === 'source' && input?.named === true && ['model', 'adapter'].includes(input.type)
 }

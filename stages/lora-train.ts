@@ -120,6 +120,12 @@ export const loraTrain: StageKind = {
   inputs: {
     tokens: { type: 'tokens', help: 'Rows to learn from; only the train split is read.' },
     model: { type: 'model', help: 'The model to tune; its weights stay as they are.' },
+    warm_start: {
+      type: 'adapter',
+      optional: true,
+      named: true,
+      help: 'An adapter of the same model, r, alpha and target to go on training; its optimizer is not kept.',
+    },
   },
   outputs: () => ({ adapter: 'adapter', training: 'report' }),
   live: TRAINING_LIVE,
@@ -130,7 +136,7 @@ export const loraTrain: StageKind = {
       op: 'lora-train',
       on: 'kernel',
       with: options,
-      inputs: { tokens: 'input:tokens', model: 'input:model' },
+      inputs: { tokens: 'input:tokens', model: 'input:model', warm_start: 'input:warm_start' },
       outputs: { adapter: 'adapter', training: 'training' },
     },
   ],

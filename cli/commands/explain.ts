@@ -73,8 +73,8 @@ function kindText(kind: StageKind): string {
     `${kind.name}@${kind.version}  ${kind.summary}`,
     '',
     ...Object.entries(kind.inputs).map(
-      ([port, { type, optional, help }]) =>
-        `  in   ${port.padEnd(14)} ${type}${optional === true ? ' (optional)' : ''}: ${help}`,
+      ([port, { type, optional, named, help }]) =>
+        `  in   ${port.padEnd(14)} ${type}${named === true ? ' (only if inputs: names it)' : optional === true ? ' (optional)' : ''}: ${help}`,
     ),
     ...(kind.freeInputs === undefined ? [] : [`  in   ${'(any name)'.padEnd(14)} ${kind.freeInputs}`]),
     ...options.map(([name, schema]) => {

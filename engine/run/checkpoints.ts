@@ -47,9 +47,13 @@ export class StageCheckpoints {
     for (const step of stepsIn(dir).slice(KEPT)) rmSync(join(dir, step), { recursive: true, force: true })
   }
 
-  /** For a stage that is done. */
+  /** For a stage that is done, which stays done if they cannot be removed. */
   drop(): void {
-    dropCheckpoints(this.#stateDir, this.#key)
+    try {
+      dropCheckpoints(this.#stateDir, this.#key)
+    } catch {
+      // They are found again by whoever cleans up.
+    }
   }
 
   #dirOf(op: string): string {

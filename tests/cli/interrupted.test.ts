@@ -2,7 +2,7 @@
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { ADAPTER, trainedProject } from './newcomer.ts'
+import { ADAPTER, launch, trainedProject } from './newcomer.ts'
 import type { Project, Running } from './newcomer.ts'
 
 const LONG = 'steps: 1000000,'
@@ -91,5 +91,47 @@ describe.skipIf(process.platform !== 'linux')('a run', () => {
     first.child.kill('SIGINT')
     expect((await first.ended).code).toBe(130)
     await everythingIsStillThere(project)
+  })
+
+  /** Long enough to be in the middle of when it has kept something, short enough to be finished. */
+  const SOME = 'steps: 300,'
+  const EVENTS = ['run', '--events', 'ndjson'] as const
+  const base = (project: Project) =>
+    readFileSync(join(project.root, '.sluice/out/tiny/pretrain/model/model.safetensors'))
+  const step = (type: string, stdout: string) =>
+    Number(new RegExp(`"type":"stage.${type}","stage":"pretrain","step":(\\d+)`).exec(stdout)?.[1])
+
+  test.each([
+    ['killed', 'SIGKILL', null],
+    ['interrupted', 'SIGINT', 130],
+  ] as const)('that is %s in training goes on from its checkpoint', async (_, signal, exitCode) => {
+    const project = await trainedProject()
+    project.edit(SHORT, SOME)
+    const soon = { SLUICE_CHECKPOINT_EVERY: '1ms' }
+    const first = launch(project.root, EVENTS, [], soon)
+    await first.says('stdout', /"type":"stage.checkpoint","stage":"pretrain"/)
+    first.child.kill(signal)
+    const { code, stdout: before } = await first.ended
+    expect(code).toBe(exitCode)
+    expect(before).not.toContain('"type":"stage.done","stage":"pretrain"')
+
+    const second = await project.sluice(...EVENTS)
+    expect(second.code, second.stderr).toBe(0)
+    expect(step('resumed', second.stdout)).toBeGreaterThanOrEqual(step('checkpoint', before))
+    expect((await project.sluice('show', 'pretrain')).stdout).toMatch(/made +from step \d+ on/)
+    expect(readdirSync(join(project.root, '.sluice/checkpoints'))).toEqual([])
+
+    const whole = await trainedProject()
+    whole.edit(SHORT, SOME)
+    expect((await whole.sluice('run')).code).toBe(0)
+    expect(base(project).equals(base(whole))).toBe(true)
+  })
+
+  test('wants a time that can be read between two checkpoints', async () => {
+    const project = await trainedProject()
+    const { code, stderr } = await launch(project.root, ['run'], [], { SLUICE_CHECKPOINT_EVERY: 'often' })
+      .ended
+    expect(code).toBe(2)
+    expect(stderr).toContain("SLUICE_CHECKPOINT_EVERY is a time such as 30s or 5m, not 'often'")
   })
 })

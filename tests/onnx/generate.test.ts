@@ -87,7 +87,9 @@ describe('generateGreedy', () => {
     let steps = 0
     const throwIfCancelled = (): Promise<void> =>
       ++steps < 4 ? Promise.resolve() : Promise.reject(new JobError('cancelled', 'stopped'))
-    await expect(generateGreedy(model, null, PROMPTS, { ...OPTIONS, throwIfCancelled })).rejects.toThrow('stopped')
+    await expect(generateGreedy(model, null, PROMPTS, { ...OPTIONS, throwIfCancelled })).rejects.toThrow(
+      'stopped',
+    )
     expect(steps).toBe(4)
   })
 })

@@ -1,15 +1,17 @@
 // A worker that does what its job's `with` says, good or bad; it shares no code with the real host.
 import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import {
   appendFileSync,
   linkSync,
   mkdirSync,
   readFileSync,
+  renameSync,
   symlinkSync,
   writeFileSync,
   writeSync,
 } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 
 const send = (message) => writeSync(3, `${JSON.stringify(message)}\n`)
@@ -21,7 +23,7 @@ if (atStart === 'dies') {
 
 let cancelled = null
 
-async function act({ id, with: told, inputs, outputs }) {
+async function act({ id, with: told, inputs, outputs, checkpoint }) {
   send({ type: 'started', id })
   const wait = (ms) =>
     new Promise((resolve, reject) => {
@@ -66,6 +68,14 @@ async function act({ id, with: told, inputs, outputs }) {
       values: { loss: told.losses[loss] },
     })
   }
+  if (told.steps) {
+    const from = checkpoint.resume === null ? 0 : Number(basename(checkpoint.resume))
+    if (from > 0) send({ type: 'resumed', id, step: from })
+    for (let step = from + 1; step <= told.steps; step++) keep(checkpoint, id, step)
+    // What goes wrong goes wrong once: the attempt that goes on is spared.
+    if (from === 0 && told.first === 'kill') process.kill(process.pid, 'SIGKILL')
+    if (from === 0 && told.first === 'hang') await wait(600_000)
+  }
   if (told.note) send({ type: 'note', id, level: 'warning', text: told.note })
   if (told.fail) return send({ type: 'failed', id, help: null, detail: null, ...told.fail })
   for (const [output, dir] of Object.entries(outputs)) {
@@ -88,6 +98,19 @@ async function act({ id, with: told, inputs, outputs }) {
   if (told.kill) process.kill(process.pid, 'SIGKILL')
   send({ type: 'done', id, summary: told.summary ?? {} })
   if (told.exitAfter) process.exit(0)
+}
+
+/** A checkpoint as the protocol describes it. */
+function keep({ dir, of }, id, step) {
+  const folder = join(dir, `${step}`)
+  const text = `step ${step}\n`
+  mkdirSync(`${folder}.tmp`, { recursive: true })
+  writeFileSync(join(`${folder}.tmp`, 'state'), text)
+  const sha256 = createHash('sha256').update(text).digest('hex')
+  const record = { format: 1, of, step, files: { state: { size: text.length, sha256 } } }
+  writeFileSync(join(`${folder}.tmp`, 'checkpoint.json'), JSON.stringify(record))
+  renameSync(`${folder}.tmp`, folder)
+  send({ type: 'checkpoint', id, step })
 }
 
 createInterface({ input: process.stdin })

@@ -2,7 +2,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { JobError } from '../op.ts'
-import { copyTokenizer, linearShapes } from './model-dir.ts'
+import { copyTokenizer } from '../tokenizer-copy.ts'
+import { linearShapes } from './model-dir.ts'
 import type { Model, WeightData } from './model-dir.ts'
 import { openSafetensors, readFloat32, writeSafetensors } from './safetensors.ts'
 

@@ -1,8 +1,9 @@
 /** A model directory in the Hugging Face layout: configuration, weights and tokenizer of a Llama. */
 import { createHash } from 'node:crypto'
-import { copyFileSync, existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { JobError } from '../op.ts'
+import { copyTokenizer } from '../tokenizer-copy.ts'
 import { openSafetensors, readFloat32, readRange, writeSafetensors } from './safetensors.ts'
 import type { TensorType } from './safetensors.ts'
 import { readLlamaConfig } from './llama-config.ts'
@@ -38,12 +39,6 @@ export interface WeightData {
 
 /** How much of each tensor enters the fingerprint: enough to tell two trainings apart, cheap for any size. */
 const FINGERPRINT_BYTES = 65536
-const TOKENIZER_FILES = [
-  'tokenizer.json',
-  'tokenizer_config.json',
-  'special_tokens_map.json',
-  'chat_template.jinja',
-]
 
 /**
  * Reads configuration and weight locations (not the weights) of a Llama in the Hugging Face layout.
@@ -139,16 +134,6 @@ export function writeModel(
   writeJson(join(dir, 'generation_config.json'), { _from_model_config: true, ...special })
   writeSafetensors(join(dir, 'model.safetensors'), weights, { format: 'pt' })
   copyTokenizer(tokenizerDir, dir)
-}
-
-/** Copies a tokenizer's files; `tokenizer.json` must be there. */
-export function copyTokenizer(from: string, to: string): void {
-  if (!existsSync(join(from, 'tokenizer.json'))) {
-    throw new JobError('input', `${from} has no tokenizer.json.`, 'Save the tokenizer next to the model.')
-  }
-  for (const file of TOKENIZER_FILES) {
-    if (existsSync(join(from, file))) copyFileSync(join(from, file), join(to, file))
-  }
 }
 
 /** The seven linear maps of a layer, [out, in], by the name that PEFT's `target_modules` uses. */

@@ -115,12 +115,9 @@ export async function train(context: OpContext, training: Training): Promise<Ste
 }
 
 /** Takes up the state that an earlier attempt kept; null, with a word if it does not fit, to begin at the beginning. */
-function goOn(
-  context: OpContext,
-  { layout, parameters, schedule, nextBatches }: Training,
-  optimizer: AdamW,
-): StoredState | null {
+function goOn(context: OpContext, training: Training, optimizer: AdamW): StoredState | null {
   const { checkpoints } = context
+  const { layout, parameters, schedule } = training
   if (checkpoints?.found == null) return null
   const { dir, step } = checkpoints.found
   let found: StoredState
@@ -132,7 +129,7 @@ function goOn(
     return null
   }
   found.load({ parameters, optimizer })
-  for (let drawn = 0; drawn < step; drawn++) nextBatches()
+  for (let drawn = 0; drawn < step; drawn++) training.nextBatches()
   checkpoints.resumed()
   const { loss, lr } = found.records.at(-1)!
   context.progress(step, schedule.steps, 'step', { loss, lr })

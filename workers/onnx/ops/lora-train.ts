@@ -5,12 +5,14 @@ import type { JsonObject } from '../../protocol/json.ts'
 import { JobError } from '../../op.ts'
 import type { OpContext } from '../../op.ts'
 import { readTokens } from '../../tokens-file.ts'
-import { writeAdapter } from '../adapter-dir.ts'
+import { readAdapter, writeAdapter } from '../adapter-dir.ts'
+import type { Adapter } from '../adapter-dir.ts'
 import { packBatches } from '../batches.ts'
 import { createRunner } from '../llama-runner.ts'
-import { initialLora, loraTensors } from '../lora-parameters.ts'
+import { initialLora, loraFromAdapter, loraTensors } from '../lora-parameters.ts'
 import { shouldRecompute } from '../memory-plan.ts'
 import { readModel } from '../model-dir.ts'
+import type { Model } from '../model-dir.ts'
 import { numberOption, textOption } from '../op-options.ts'
 import { LINEAR_GROUPS, loraLayout } from '../parameter-layout.ts'
 import type { LoraShape } from '../parameter-layout.ts'
@@ -20,6 +22,7 @@ import { shuffledEpochs } from '../text-order.ts'
 import { textsOf } from '../token-texts.ts'
 import { readTokensInfo, splitFile } from '../tokenizer-check.ts'
 import { finalLoss, train } from '../trainer.ts'
+import { refuseDifferences } from '../warm-start.ts'
 
 /** Positions in one graph run; larger steps are computed in parts, with the same result. */
 const MAX_TOKENS = 4096
@@ -37,7 +40,11 @@ export async function run(context: OpContext): Promise<JsonObject> {
   const seed = numberOption(options, 'seed')
   const lora = loraOptions(options)
   const layout = loraLayout(model.config, lora)
-  const parameters = initialLora(model.config, lora, seededRandom(seed, 'lora'))
+  const start = context.inputs['warm_start']
+  const parameters =
+    start === undefined
+      ? initialLora(model.config, lora, seededRandom(seed, 'lora'))
+      : warmAdapter(readAdapter(start.dir, model), model, lora, numberOption(options, 'alpha'))
   const gradients = new Float32Array(layout.size)
   const rowsPerStep = numberOption(options, 'batch_size') * numberOption(options, 'grad_accum')
   const stepsPerEpoch = Math.ceil(texts.length / rowsPerStep)
@@ -103,6 +110,17 @@ export async function run(context: OpContext): Promise<JsonObject> {
     first_loss: records[0]?.loss ?? null,
     loss: records.length === 0 ? null : finalLoss(records),
   }
+}
+
+/** The weights of an adapter that goes on: everything that decides what its numbers mean has to be the same. */
+function warmAdapter(adapter: Adapter, model: Model, lora: LoraShape, alpha: number): Float32Array {
+  const listed = (names: Iterable<string>) => [...names].sort().join(', ')
+  refuseDifferences('adapter', [
+    ['r', adapter.r, lora.r],
+    ['alpha', adapter.alpha, alpha],
+    ['target', listed(adapter.targets), listed(lora.targets)],
+  ])
+  return loraFromAdapter(model.config, lora, adapter)
 }
 
 function loraOptions(options: JsonObject): LoraShape {

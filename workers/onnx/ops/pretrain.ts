@@ -1,4 +1,4 @@
-/** Trains a small Llama from random weights on plain text. */
+/** Trains a small Llama on plain text, from random weights or from those of a model. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Tokenizer } from 'tokenizers'
@@ -10,14 +10,15 @@ import { packBatches } from '../batches.ts'
 import { corpusWindows, splitDocuments } from '../corpus.ts'
 import { createRunner } from '../llama-runner.ts'
 import { shouldRecompute } from '../memory-plan.ts'
-import { writeModel } from '../model-dir.ts'
-import type { LlamaConfig } from '../model-dir.ts'
+import { readModel, readWeight, writeModel } from '../model-dir.ts'
+import type { LlamaConfig, Model } from '../model-dir.ts'
 import { numberOption } from '../op-options.ts'
 import { fullLayout, viewOf } from '../parameter-layout.ts'
 import type { ParameterLayout } from '../parameter-layout.ts'
 import { seededRandom } from '../random.ts'
 import type { Random } from '../random.ts'
 import { finalLoss, train } from '../trainer.ts'
+import { refuseDifferences } from '../warm-start.ts'
 
 const END = '<|end|>'
 const MAX_TOKENS = 4096
@@ -31,10 +32,13 @@ export async function run(context: OpContext): Promise<JsonObject> {
   const options = context.with
   const tokenizerDir = context.inputs['tokenizer']!.dir
   const tokenizer = Tokenizer.fromFile(join(tokenizerDir, 'tokenizer.json'))
-  const end = tokenizer.tokenToId(END)
+  const start = context.inputs['warm_start']
+  const warm = start === undefined ? null : readModel(start.dir)
+  const end = warm === null ? tokenizer.tokenToId(END) : (warm.config.eosIds[0] ?? null)
   if (end === null) throw new JobError('input', `The tokenizer has no token ${END}.`)
   // Before the corpus is read: a shape that cannot be used costs no time.
-  const config = configOf(options, tokenizer.getVocabSize(true), end)
+  const asked = configOf(options, tokenizer.getVocabSize(true), end)
+  const config = warm === null ? asked : warmConfig(warm.config, asked)
   const documents = await encodeCorpus(context.inputs['corpus']!, tokenizer)
 
   const seed = numberOption(options, 'seed')
@@ -42,7 +46,8 @@ export async function run(context: OpContext): Promise<JsonObject> {
   const rows = numberOption(options, 'batch_size')
   const windows = corpusWindows(documents, end, length, seededRandom(seed, 'documents'))
   const layout = fullLayout(config)
-  const parameters = initialWeights(layout, seededRandom(seed, 'weights'))
+  const parameters =
+    warm === null ? initialWeights(layout, seededRandom(seed, 'weights')) : weightsOf(warm, layout)
   const gradients = new Float32Array(layout.size)
   const runner = createRunner({
     config,
@@ -140,6 +145,30 @@ function configOf(options: JsonObject, vocabSize: number, end: number): LlamaCon
     maxPositions: Math.max(512, numberOption(options, 'context')),
     eosIds: [end],
   }
+}
+
+/** What goes on has the model's own configuration, which the options must not contradict. */
+function warmConfig(given: LlamaConfig, asked: LlamaConfig): LlamaConfig {
+  refuseDifferences('model', [
+    ['hidden', given.hiddenSize, asked.hiddenSize],
+    ['layers', given.layers, asked.layers],
+    ['heads', given.heads, asked.heads],
+    ['kv_heads', given.kvHeads, asked.kvHeads],
+    ['ffn', given.intermediateSize, asked.intermediateSize],
+  ])
+  if (given.vocabSize < asked.vocabSize)
+    throw new JobError(
+      'input',
+      `The model of warm_start has weights for ${given.vocabSize} tokens, its tokenizer has ${asked.vocabSize}.`,
+      'Give a model with the tokenizer that it was trained with.',
+    )
+  return { ...given, maxPositions: Math.max(given.maxPositions, asked.maxPositions) }
+}
+
+function weightsOf(model: Model, layout: ParameterLayout): Float32Array {
+  const flat = new Float32Array(layout.size)
+  for (const view of layout.views.values()) viewOf(flat, view).set(readWeight(model, view.name))
+  return flat
 }
 
 /** Matrices are normal with `INITIAL_STD`, norm weights are one. */

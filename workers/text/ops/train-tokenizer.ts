@@ -1,11 +1,12 @@
-/** Trains a byte-level BPE tokenizer on plain text: corpus -> tokenizer. */
+/** Trains a byte-level BPE tokenizer on plain text: corpus -> tokenizer. A model that is trained further keeps its own. */
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Tokenizer } from 'tokenizers'
 import { JobError } from '../../op.ts'
 import type { Op } from '../../op.ts'
-import { SMALLEST_VOCAB, tokenizerJson, writeTokenizerFiles } from '../tokenizer-files.ts'
+import { copyTokenizer } from '../../tokenizer-copy.ts'
+import { SMALLEST_VOCAB, openTokenizer, tokenizerJson, writeTokenizerFiles } from '../tokenizer-files.ts'
 import type { Merge } from '../tokenizer-files.ts'
 
 /**
@@ -24,6 +25,11 @@ export const run: Op = async (context) => {
   const corpus = context.inputs['corpus']
   const out = context.outputs['tokenizer']
   if (corpus === undefined || out === undefined) throw new Error('train-tokenizer needs corpus and tokenizer')
+  const start = context.inputs['warm_start']
+  if (start !== undefined) {
+    copyTokenizer(start.dir, out)
+    return { vocab: openTokenizer(out).getVocabSize(true) }
+  }
   const files = corpus.files.map((file) => join(corpus.dir, file))
   const bytes = files.reduce((total, file) => total + statSync(file).size, 0)
   if (bytes === 0)
