@@ -22,12 +22,15 @@ export interface Config {
   readonly plugins: readonly { readonly name: string; readonly span: Span }[]
 }
 
-/** An absent file says nothing. A key that is not ours is a problem: it would be a setting that does nothing. */
-export function readConfig(root: string): Checked<Config> {
+/** An absent file says nothing. */
+export function configOf(root: string): Checked<Config> {
   const path = join(root, CONFIG_FILE)
+  return readConfig(existsSync(path) ? readFileSync(path, 'utf8') : '')
+}
+
+/** A key that is not ours is a problem: it would be a setting that does nothing. */
+export function readConfig(text: string): Checked<Config> {
   const diagnostics: Diagnostic[] = []
-  if (!existsSync(path)) return { value: { defaultBranch: null, plugins: [] }, diagnostics }
-  const text = readFileSync(path, 'utf8')
   const tree = text.trim() === '' ? null : readYaml({ path: CONFIG_FILE, text }, diagnostics)
   const entries = tree?.type === 'map' ? tree.entries : []
   for (const { key, keySpan } of entries)
