@@ -65,8 +65,8 @@ export async function findMain(place: Place): Promise<Main> {
 
 async function mainInGit(place: Place): Promise<MainInGit> {
   // Loaded here because it brings YAML, which a run of a known pipeline does not need.
-  const { configOf } = await import('./config.ts')
-  const config = configOf(place.root)
+  const { readConfig } = await import('./config.ts')
+  const config = readConfig(place.root)
   if (config.value === undefined) throw new FileProblem(config.diagnostics, place.root)
   const branch = defaultBranch(place.root, config.value.defaultBranch)
   if (branch.type === 'none') return branch

@@ -34,8 +34,8 @@ export async function pluginsOf(root: string, buildDir: string, builtIn: Extende
   // The reader of YAML costs time that most projects can save.
   if (!existsSync(path) || !readFileSync(path, 'utf8').includes('plugins'))
     return { environment: builtIn, digests: [], diagnostics: [] }
-  const { configOf } = await import('../config.ts')
-  return loadPlugins({ root, buildDir, builtIn, config: configOf(root) })
+  const { readConfig } = await import('../config.ts')
+  return loadPlugins({ root, buildDir, builtIn, config: readConfig(root) })
 }
 
 export interface LoadRequest {

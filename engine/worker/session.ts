@@ -10,6 +10,8 @@ import type { JsonObject } from '../../dsl/stage-signature.ts'
 export interface WorkerCommand {
   readonly command: string
   readonly args: readonly string[]
+  /** Beside what our own environment says. */
+  readonly env?: Readonly<Record<string, string>>
   /** Where it is started; here if absent. */
   readonly cwd?: string
   /** Where it answers: descriptor 3, as our Node workers do, or standard output, as those of others. */
@@ -58,6 +60,7 @@ export class WorkerSession {
     this.#process = execa(worker.command, worker.args, {
       stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
       detached: true,
+      env: worker.env ?? {},
       ...(worker.cwd === undefined ? {} : { cwd: worker.cwd }),
       buffer: false,
       reject: false,

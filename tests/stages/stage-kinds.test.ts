@@ -38,6 +38,7 @@ test('the catalogue has the stage kinds under their own names', () => {
       'clean',
       'eval',
       'gate',
+      'human-review',
       'lora-train',
       'pretrain',
       'select',
