@@ -20,9 +20,6 @@ const KEYS: readonly string[] = ['version', 'default_branch', 'resources', 'cach
 
 const LIST_OF_PLUGINS = words('a list of paths and packages', '路径和包名的列表')
 
-/** What a project without a configuration has. */
-const NOTHING_SAID: Config = { defaultBranch: null, resources: {}, remote: null, plugins: [] }
-
 export interface Config {
   /** The branch whose passing runs are `main`; null lets git say. */
   readonly defaultBranch: string | null
@@ -34,12 +31,15 @@ export interface Config {
   readonly plugins: readonly { readonly name: string; readonly span: Span }[]
 }
 
-/** An absent file says nothing. A key that is not ours is a problem: it would be a setting that does nothing. */
+/** An absent file says nothing. */
 export function readConfig(root: string): Checked<Config> {
   const path = join(root, CONFIG_FILE)
+  return configIn(existsSync(path) ? readFileSync(path, 'utf8') : '')
+}
+
+/** A key that is not ours is a problem: it would be a setting that does nothing. */
+export function configIn(text: string): Checked<Config> {
   const diagnostics: Diagnostic[] = []
-  if (!existsSync(path)) return { value: NOTHING_SAID, diagnostics }
-  const text = readFileSync(path, 'utf8')
   const tree = text.trim() === '' ? null : readYaml({ path: CONFIG_FILE, text }, diagnostics)
   const entries = tree?.type === 'map' ? tree.entries : []
   for (const { key, keySpan } of entries)

@@ -72,6 +72,8 @@ async function dispatch(command: Command, buildDir: string): Promise<number> {
       return (await import('./commands/schema.ts')).schemaCommand(command, buildDir)
     case 'lsp':
       return (await import('./commands/lsp.ts')).lspCommand(command, buildDir)
+    case 'worker':
+      return (await import('./commands/worker.ts')).workerCommand(command)
     case 'explain':
       return (await import('./commands/explain.ts')).explainCommand(command, buildDir)
     default:

@@ -215,6 +215,11 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     flags: { out: { type: 'string', value: 'FILE', help: 'write it to FILE' } },
   },
   lsp: { usage: 'lsp', help: 'the language server for editors, on stdin and stdout', flags: {} },
+  worker: {
+    usage: 'worker check CMD...',
+    help: 'does a worker of a plugin keep to the protocol (docs/protocol.md)',
+    flags: { json: JSON_FLAG },
+  },
   explain: {
     usage: 'explain <code|stage|metric>',
     help: 'what a message, a stage kind or a metric means',

@@ -36,7 +36,7 @@ import { stageKinds } from '../stages/catalogue.ts'
 import { gatherFacts } from './facts.ts'
 import type { Command } from './options.ts'
 import { Usage } from './options.ts'
-import { loadPlugins } from './plugins/load.ts'
+import { pluginsOf } from './plugins/load.ts'
 import { formatOf, sayDiagnostics } from './say.ts'
 
 /** Notes of the build: what the ops' code is, for the keys. */
@@ -97,7 +97,7 @@ export async function environmentAt(
   buildDir: string,
 ): Promise<Pick<Project, 'environment' | 'plugins'>> {
   const builtIn = environmentOf(root, buildDir)
-  const { environment, digests, diagnostics } = await loadPlugins(root, buildDir, builtIn)
+  const { environment, digests, diagnostics } = await pluginsOf(root, buildDir, builtIn)
   if (diagnostics.length > 0) throw new FileProblem(diagnostics, root)
   return { environment: { ...builtIn, ...environment }, plugins: digests }
 }

@@ -21,7 +21,7 @@ const NOT_CONTENT = /^(?:\.|node_modules$|__pycache__$)|\.pyc$/
 
 /** `plugins/words`, `plugins/words/plugin.mjs` or the name of a package that the project has installed. */
 export function findPlugin(root: string, wanted: string): FoundPlugin | PluginFault {
-  const isPath = /^[./]|\.mjs$/.test(wanted)
+  const isPath = /^[./]|^[^@].*\/|\.mjs$/.test(wanted)
   const path = resolve(root, wanted)
   const place = existsSync(path) ? path : isPath ? null : packageFolder(root, wanted)
   if (place === null) return pluginMissing(wanted, isPath)

@@ -4,13 +4,14 @@ import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { basename, join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { Diagnostic } from '../../dsl/diagnostic.ts'
+import type { Checked, Diagnostic } from '../../dsl/diagnostic.ts'
 import { own } from '../../dsl/own.ts'
 import { loadingThrew, pluginUnusable, twoOfAName, twoOfAWorker } from '../../dsl/problems/plugins.ts'
 import type { PluginFault } from '../../dsl/problems/plugins.ts'
 import type { Environment } from '../../engine/environment.ts'
 import type { StageKind } from '../../engine/stage-kind.ts'
 import type { WorkerCommand } from '../../engine/worker/session.ts'
+import type { Config } from '../config.ts'
 import { CONFIG_FILE } from '../config-file.ts'
 import { careful } from './careful.ts'
 import { findPlugin } from './find.ts'
@@ -27,14 +28,26 @@ export interface Loaded {
   readonly diagnostics: readonly Diagnostic[]
 }
 
-/** `builtIn` is what there is without plugins; it comes back with theirs added. */
-export async function loadPlugins(root: string, buildDir: string, builtIn: Extended): Promise<Loaded> {
-  const none = { environment: builtIn, digests: [], diagnostics: [] }
+/** `builtIn` is what there is without plugins; it comes back with those of the project added. */
+export async function pluginsOf(root: string, buildDir: string, builtIn: Extended): Promise<Loaded> {
   const path = join(root, CONFIG_FILE)
   // The reader of YAML costs time that most projects can save.
-  if (!existsSync(path) || !readFileSync(path, 'utf8').includes('plugins')) return none
+  if (!existsSync(path) || !readFileSync(path, 'utf8').includes('plugins'))
+    return { environment: builtIn, digests: [], diagnostics: [] }
   const { readConfig } = await import('../config.ts')
-  const { value, diagnostics: inFile } = readConfig(root)
+  return loadPlugins({ root, buildDir, builtIn, config: readConfig(root) })
+}
+
+export interface LoadRequest {
+  readonly root: string
+  readonly buildDir: string
+  readonly builtIn: Extended
+  readonly config: Checked<Config>
+}
+
+export async function loadPlugins({ root, buildDir, builtIn, config }: LoadRequest): Promise<Loaded> {
+  const none = { environment: builtIn, digests: [], diagnostics: [] }
+  const { value, diagnostics: inFile } = config
   if (value === undefined) return { ...none, diagnostics: inFile }
   let environment = builtIn
   const from = new Map(Object.keys(builtIn.kinds).map((kind) => [kind, 'Sluice']))

@@ -205,6 +205,8 @@ export class WorkerSession {
     const message = messageIn(line)
     if (message === null) {
       this.#hear(`not a protocol message: ${line}\n`)
+      // Waiting for the rest of the conversation could be waiting for ever.
+      if (MEANT_AS_MESSAGE.test(line)) this.#finish(unreadable(line))
       return
     }
     if (message.type === 'ready') {
@@ -240,6 +242,21 @@ export class WorkerSession {
   }
 }
 
+const NO_WORDS = { help: null, detail: null }
+/** Begins like a message: a number that JSON does not know, such as NaN, makes it unreadable. */
+const MEANT_AS_MESSAGE = /^\s*\{\s*"type"\s*:\s*"[a-z]+"/
+
+function unreadable(line: string): JobOutcome {
+  const message = 'the worker sent a message that is not JSON'
+  return {
+    type: 'failed',
+    kind: 'bug',
+    message,
+    help: 'NaN and Infinity are null',
+    detail: line.slice(0, 1000),
+  }
+}
+
 const TYPES: readonly string[] = [
   'ready',
   'started',
@@ -254,7 +271,9 @@ const TYPES: readonly string[] = [
 function messageIn(line: string): FromWorker | null {
   try {
     const message = JSON.parse(line) as FromWorker | null
-    return message !== null && TYPES.includes(message.type) ? message : null
+    if (message === null || !TYPES.includes(message.type)) return null
+    // Workers of others may leave out what they have nothing to say on.
+    return message.type === 'failed' ? { ...NO_WORDS, ...message } : message
   } catch {
     return null
   }

@@ -1,7 +1,9 @@
 /** Every mistake of the catalogue as a file, with the exact text that people get to see in both languages. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { configIn } from '../../cli/config.ts'
+import { loadPlugins } from '../../cli/plugins/load.ts'
 import { renderDiagnostics } from '../../cli/reports/diagnostics.ts'
 import { catalogue } from '../../dsl/catalogue.ts'
 import { compile } from '../../dsl/compile.ts'
@@ -22,6 +24,27 @@ import { expectGolden } from '../support/golden.ts'
 const folder = join(import.meta.dirname, 'bad')
 const files = readdirSync(folder).filter((file) => /\.(yaml|lock)$/.test(file))
 
+/** Of each `*.config.yaml`, as if it were the `sluice.config.yaml` of this folder. */
+const inConfigs = new Map<string, readonly Diagnostic[]>()
+/** Of the plugin in `bad/plugins/fails`, whose functions throw. */
+const failing: Record<string, StageSignature> = {}
+
+beforeAll(async () => {
+  const builtIn = {
+    kinds: stageKinds,
+    ops: { 'text/clean': '' },
+    runtimes: {},
+    workers: {},
+    slots: {},
+    threads: {},
+  }
+  const loaded = (text: string) =>
+    loadPlugins({ root: folder, buildDir: join(folder, '../../../build'), builtIn, config: configIn(text) })
+  for (const file of files.filter((name) => name.endsWith('.config.yaml')))
+    inConfigs.set(file, (await loaded(readFileSync(join(folder, file), 'utf8'))).diagnostics)
+  Object.assign(failing, (await loaded('plugins: [plugins/fails]')).environment.kinds)
+})
+
 /** A kind with a required option, which none of ours has. */
 const publish: StageSignature = {
   name: 'publish',
@@ -34,11 +57,13 @@ const publish: StageSignature = {
 
 /**
  * A first line `# test: …` says what the world adds: `-p name=value`, `han=0.97` (share of Chinese responses),
- * `publish` (the kind above is installed), `licences=2` (the project has so many), `missing` (no file of a source is there).
+ * `publish` (the kind above is installed), `fails` (so is the plugin whose functions throw), `licences=2` (the project
+ * has so many), `missing` (no file of a source is there).
  */
 function diagnose(file: string): readonly Diagnostic[] {
   const bytes = readFileSync(join(folder, file))
   if (file.endsWith('.lock')) return lockProblems(bytes.toString(), file)
+  if (file.endsWith('.config.yaml')) return inConfigs.get(file) ?? []
   if (file.endsWith('.gate-tests.yaml')) return gateTestProblems(bytes.toString(), file)
   const { source, problem } = decode(file, bytes)
   if (problem !== null) return [problem]
@@ -48,7 +73,11 @@ function diagnose(file: string): readonly Diagnostic[] {
   const params = Object.fromEntries(
     world.flatMap((word, i) => (world[i - 1] === '-p' ? [word.split('=') as [string, string]] : [])),
   )
-  const kinds = world.includes('publish') ? { ...stageKinds, publish } : stageKinds
+  const kinds = world.includes('fails')
+    ? failing
+    : world.includes('publish')
+      ? { ...stageKinds, publish }
+      : stageKinds
   const { value, diagnostics } = compile(source, kinds, { params })
   expect(value === undefined).toBe(diagnostics.some((each) => each.severity === 'error'))
   if (value === undefined) return diagnostics

@@ -1,5 +1,4 @@
 // A stage kind whose op is JavaScript: leaves out rows with a long prompt.
-// In a project that has sluice installed: import('sluice/stage-kind').StageKind
 
 /** @type {readonly import('../../../../engine/stage-kind.ts').StageKind[]} */
 export const stageKinds = [
@@ -23,7 +22,13 @@ export const stageKinds = [
     inputs: { data: { type: 'dataset', help: 'Rows of JSON Lines with a prompt (*.jsonl).' } },
     outputs: () => ({ data: 'dataset' }),
     steps: (options) => [
-      { op: 'shorten', on: 'plugin', with: options, inputs: { data: 'input:data' }, outputs: { data: 'data' } },
+      {
+        op: 'shorten',
+        on: 'plugin',
+        with: options,
+        inputs: { data: 'input:data' },
+        outputs: { data: 'data' },
+      },
     ],
   },
 ]

@@ -10,7 +10,13 @@ export const stageKinds = [
     inputs: { data: { type: 'dataset', help: 'Rows of JSON Lines with a prompt (*.jsonl).' } },
     outputs: () => ({ words: 'report' }),
     steps: (options) => [
-      { op: 'count', on: 'plugin', with: options, inputs: { data: 'input:data' }, outputs: { words: 'words' } },
+      {
+        op: 'count',
+        on: 'plugin',
+        with: options,
+        inputs: { data: 'input:data' },
+        outputs: { words: 'words' },
+      },
     ],
   },
 ]

@@ -5,12 +5,10 @@ out = os.fdopen(os.dup(1), "w", encoding="utf-8")
 os.dup2(2, 1)  # From here on a print, or a library's, lands in the stage's log.
 cancelled, jobs = set(), queue.Queue()
 
-
 def send(**message):
     # NaN is not JSON: allow_nan makes it an error here instead of a riddle there.
     out.write(json.dumps(message, ensure_ascii=False, allow_nan=False) + "\n")
     out.flush()
-
 
 def count(job):
     source = job["inputs"]["data"]
@@ -23,7 +21,6 @@ def count(job):
     pathlib.Path(job["outputs"]["words"], "words.json").write_text(text + "\n", "utf-8")
     return {"words": len(words)}
 
-
 def conformance(job):  # What `sluice worker check` asks for.
     print(job["with"]["print"])
     for name in job["inputs"]["text"]["files"]:
@@ -35,14 +32,12 @@ def conformance(job):  # What `sluice worker check` asks for.
         send(type="progress", id=job["id"], done=step, total=job["with"]["steps"], unit="steps", values={})
     return {"files": len(job["inputs"]["text"]["files"])}
 
-
 def read():
     for line in sys.stdin:
         try:
             message = json.loads(line)
             kind = message["type"]
         except (ValueError, TypeError, KeyError):
-            print("not a message:", line)
             continue
         if kind == "hello":
             send(type="ready", protocol=1, worker="vocabulary", ops=list(OPS), versions={"python": sys.version.split()[0]}, devices=["cpu"])
@@ -54,14 +49,12 @@ def read():
             break
     os._exit(0)  # Whoever wanted the result is gone.
 
-
 OPS = {"count": count, "conformance": conformance}
 threading.Thread(target=read, daemon=True).start()
 while job := jobs.get():
     try:
         send(type="started", id=job["id"])
         send(type="done", id=job["id"], summary=OPS[job["op"]](job))
-    except InterruptedError:
-        send(type="failed", id=job["id"], kind="cancelled", message="stopped on request", help=None, detail=None)
     except Exception as error:
-        send(type="failed", id=job["id"], kind="bug", message=f"{type(error).__name__}: {error}", help=None, detail=None)
+        kind = "cancelled" if isinstance(error, InterruptedError) else "bug"
+        send(type="failed", id=job["id"], kind=kind, message=f"{type(error).__name__}: {error}")

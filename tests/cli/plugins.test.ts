@@ -1,0 +1,67 @@
+/** The example plugins run, their content is in the key, and their workers keep to the protocol. */
+import { spawnSync } from 'node:child_process'
+import { cpSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { emptyProject } from './newcomer.ts'
+
+const EXAMPLES = join(import.meta.dirname, '../../docs/examples/plugins')
+const HOST = join(import.meta.dirname, '../../build/workers/plugin/main.mjs')
+const hasPython = spawnSync('python3', ['--version']).status === 0
+if (!hasPython) console.warn('SKIPPED: there is no python3, so the Python worker is not tested')
+
+function examples() {
+  const project = emptyProject()
+  cpSync(EXAMPLES, project.root, { recursive: true })
+  return project
+}
+
+describe('the examples', () => {
+  test('in JavaScript: run, are cached, and run again when a file of the plugin changes', async () => {
+    const project = examples()
+    const first = await project.sluice('run', 'shorten')
+    expect(first.code, first.stderr).toBe(0)
+    expect(project.read('.sluice/out/words/shorten/data/rows.jsonl').trim().split('\n')).toHaveLength(2)
+    expect((await project.sluice('run', 'shorten')).stdout).toContain('everything cached')
+    project.write('shorten/notes.txt', 'a file of the plugin')
+    expect((await project.sluice('run', 'shorten')).stdout).toContain('1 ran')
+    expect((await project.sluice('schema')).stdout).toContain('Longest prompt that stays')
+    expect((await project.sluice('explain', 'shorten')).stdout).toContain('shorten@1.0.0')
+  })
+
+  test.skipIf(!hasPython)('in Python: a worker behind a command', async () => {
+    const project = examples()
+    const { code, stderr } = await project.sluice('run')
+    expect(code, stderr).toBe(0)
+    expect(JSON.parse(project.read('.sluice/out/words/vocabulary/words/words.json'))).toMatchObject({
+      does: 2,
+    })
+  })
+
+  test('options of a plugin are checked, and a plugin that is not there is exit 2', async () => {
+    const project = examples()
+    project.edit('longest: 40', 'longest: none', 'pipelines/words.pipeline.yaml')
+    expect(await project.sluice('validate')).toMatchObject({ code: 2 })
+    project.edit('- shorten', '- shortn', 'sluice.config.yaml')
+    const { code, stderr } = await project.sluice('plan')
+    expect(code).toBe(2)
+    expect(stderr).toContain("E321: the plugin 'shortn' cannot be used")
+  })
+})
+
+describe('worker check', () => {
+  test.each([
+    ['JavaScript', ['node', HOST, 'shorten/ops.mjs']],
+    ...(hasPython ? [['Python', ['python3', 'vocabulary/worker.py']] as [string, string[]]] : []),
+  ])('passes the example in %s', async (_, command) => {
+    const { code, stdout } = await examples().sluice('worker', 'check', '--', ...command)
+    expect(code, stdout).toBe(0)
+    expect(stdout.match(/✓/g)).toHaveLength(14)
+  })
+
+  test('fails what does not speak it', async () => {
+    const { code, stdout } = await examples().sluice('worker', 'check', 'false')
+    expect(code).toBe(1)
+    expect(stdout).toContain('✗ answers hello with ready   ended with exit code 1')
+  })
+})
