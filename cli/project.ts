@@ -13,12 +13,14 @@ import { basename, dirname, join, relative, resolve } from 'node:path'
 import { deserialize, serialize } from 'node:v8'
 import { decode, MOST_BYTES } from '../dsl/decode.ts'
 import type { Diagnostic } from '../dsl/diagnostic.ts'
+import { claimProblems, claimsNamed } from '../dsl/claims.ts'
 import { adviceOn } from '../dsl/facts.ts'
 import type { Pipeline } from '../dsl/pipeline.ts'
 import * as textProblems from '../dsl/problems/text.ts'
 import * as problems from '../dsl/problems/world.ts'
 import type { Source } from '../dsl/source.ts'
 import type { Json, JsonObject } from '../dsl/stage-signature.ts'
+import { readQuantity } from '../dsl/units.ts'
 import { digestOf } from '../engine/artifact.ts'
 import type { Environment, FoundSource, Stores } from '../engine/environment.ts'
 import { openStores } from '../engine/environment.ts'
@@ -28,14 +30,13 @@ import { findSource } from '../engine/plan/sources.ts'
 import { makePlan } from '../engine/plan/plan.ts'
 import type { Planned } from '../engine/plan/plan.ts'
 import type { Result } from '../engine/store/results.ts'
-import { lastKey } from '../engine/run/log.ts'
+import { Past } from '../engine/run/past.ts'
 import { choose } from '../engine/run/select.ts'
 import { stageKinds } from '../stages/catalogue.ts'
 import { gatherFacts } from './facts.ts'
 import type { Command } from './options.ts'
 import { Usage } from './options.ts'
 import { formatOf, sayDiagnostics } from './say.ts'
-import { noteCompiler } from './warmth.ts'
 
 /** Notes of the build: what the ops' code is, for the keys. */
 export interface Build {
@@ -55,6 +56,7 @@ export interface Project {
 export interface Opened extends Project {
   readonly pipeline: Pipeline
   readonly stores: Stores
+  readonly past: Past
   readonly sources: Readonly<Record<string, FoundSource>>
   readonly lockPath: string
   readonly lock: Lock | null
@@ -134,6 +136,7 @@ function environmentOf(root: string, buildDir: string): Environment {
     workers: { text: node('text'), kernel: node('onnx') },
     slots: { text: Math.max(2, cores), kernel: 1 },
     threads: { text: 1, kernel: cores },
+    ...checkpointEvery(process.env['SLUICE_CHECKPOINT_EVERY']),
     provenance: {
       node: process.version,
       arch: process.arch,
@@ -141,6 +144,15 @@ function environmentOf(root: string, buildDir: string): Environment {
       sluice: build.version,
     },
   }
+}
+
+/** How often belongs to the machine (a spot instance, a slow disk), not to the recipe: so it is no key of a file. */
+function checkpointEvery(text: string | undefined): Pick<Environment, 'checkpointEveryMs'> {
+  if (text === undefined || text === '') return {}
+  const quantity = readQuantity(text)
+  if (quantity.type !== 'quantity' || quantity.dim !== 's' || quantity.value <= 0)
+    throw new Usage(`SLUICE_CHECKPOINT_EVERY is a time such as 30s or 5m, not '${text}'`, true)
+  return { checkpointEveryMs: quantity.value * 1000 }
 }
 
 /** A compiled file: what it says, and everything there is to say about it. */
@@ -154,8 +166,18 @@ export async function compileFile(project: Project, build: Build, options: FileO
   const { pipeline, diagnostics } = await compileText(project, build, options)
   if (pipeline === null) return { pipeline, diagnostics }
   const advice = adviceOn(pipeline, await gatherFacts(pipeline, project.root))
+  const claims = await claimsHeld(pipeline, project.root)
   const start = (each: Diagnostic): number => each.primary.span.start
-  return { pipeline, diagnostics: [...diagnostics, ...advice].sort((a, b) => start(a) - start(b)) }
+  const all = [...diagnostics, ...advice, ...claims].sort((a, b) => start(a) - start(b))
+  return { pipeline: claims.length > 0 ? null : pipeline, diagnostics: all }
+}
+
+/** What the pipeline claims of the user's own resources, held against the project's configuration. */
+async function claimsHeld(pipeline: Pipeline, root: string): Promise<readonly Diagnostic[]> {
+  if (!claimsNamed(pipeline)) return []
+  const { readConfig } = await import('./config.ts')
+  const { value, diagnostics } = readConfig(root)
+  return value === undefined ? diagnostics : claimProblems(pipeline, value.resources)
 }
 
 interface FileOptions {
@@ -179,7 +201,6 @@ async function compileText(project: Project, build: Build, options: FileOptions)
     }
   }
   const { compile } = await import('../dsl/compile.ts')
-  noteCompiler()
   const { value, diagnostics } = compile(source, stageKinds, { ...options, env })
   const compiled = { pipeline: value ?? null, diagnostics }
   if (value !== undefined) keep(kept, serialize(compiled))
@@ -271,6 +292,7 @@ export async function openPipeline(
     ...project,
     pipeline,
     stores,
+    past: new Past(project.environment.stateDir, pipeline.name),
     sources,
     lockPath,
     lock,
@@ -299,7 +321,7 @@ export function planOf(opened: Opened, forced: ReadonlySet<string>): readonly Pl
 
 /** What a stage of this pipeline had in the newest run that finished it here. */
 export function lastResult(opened: Opened, stage: string): Result | null {
-  const key = lastKey(opened.environment.stateDir, opened.pipeline.name, stage)
+  const key = opened.past.lastKey(stage)
   return key === null ? null : opened.stores.results.read(key)
 }
 

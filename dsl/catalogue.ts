@@ -629,6 +629,15 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
     'data: data/rows.jsonl',
     words('A run that starts without its data fails much later.', '没有数据就开始，运行会在很久以后才失败。'),
   ),
+  E311: entry(
+    words('A stage claims a resource that the project does not have.', '阶段要用项目里没有的资源。'),
+    'lora-train: { resources: { licence: 1 } }',
+    '# sluice.config.yaml\nresources: { licence: 2 }',
+    words(
+      'Without a number nobody could wait for his turn; above it the turn never comes.',
+      '不知道总数就没法排队；要的比总数还多就永远轮不到。',
+    ),
+  ),
   E117: entry(
     words('A value names an axis that no matrix has.', '计算值里用了 matrix 里没有的轴。'),
     'lora-train: { matrix: { r: [4, 8] }, with: { r: =matrix.rank } }',

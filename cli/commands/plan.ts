@@ -3,27 +3,28 @@ import { didYouMean } from '../../dsl/spelling.ts'
 import type { Planned } from '../../engine/plan/plan.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
-import { checkStages, lastResult, listFlag, openPipeline, planOf, readBuild } from '../project.ts'
+import { checkStages, openPipeline, planOf, readBuild } from '../project.ts'
 import { sayPower } from '../power.ts'
 import { chosenText, planText, reasonText } from '../reports/plan.ts'
 import { duration, painter, useColor } from '../reports/style.ts'
-import { lastStart } from './history.ts'
+import { checkScope, wishOf } from '../wish.ts'
 
 /** Exit code of `plan --check` when something would run. */
 const STALE = 10
 
 export async function planCommand(command: Command, buildDir: string): Promise<number> {
   const opened = await openPipeline(command, buildDir)
-  const forced = new Set(listFlag(command, 'force'))
-  checkStages([...forced], opened.pipeline, didYouMean)
-  const planned = planOf(opened, forced)
+  const wished = wishOf(command, opened.pipeline)
+  const whole = planOf(opened, wished.forced)
+  checkScope(wished, whole)
+  const planned = whole.filter(({ stage }) => wished.takesPart.has(stage.name))
   await sayPower(opened, planned, command, readBuild(buildDir).version)
   if (command.flags['json'] === true) {
     process.stdout.write(
       `${JSON.stringify({ pipeline: opened.pipeline.name, stages: planned.map(plannedJson) }, null, 2)}\n`,
     )
   } else {
-    const lastMs = (stage: string) => lastResult(opened, stage)?.durationMs ?? null
+    const lastMs = (stage: string) => opened.past.lastMs(stage)
     process.stdout.write(
       `${planText(opened.pipeline.name, planned, lastMs, painter(useColor(process.stdout, command)))}\n`,
     )
@@ -39,7 +40,7 @@ export async function whyCommand(command: Command, buildDir: string): Promise<nu
   const opened = await openPipeline(command, buildDir)
   checkStages([name], opened.pipeline, didYouMean)
   const entry = planOf(opened, new Set()).find(({ stage }) => stage.name === name)
-  const start = lastStart(opened.environment.stateDir, opened.pipeline.name, name)
+  const start = opened.past.lastStart(name)
   if (entry === undefined) throw new Error(`bug: ${name} is not in the plan`)
   if (command.flags['json'] === true) {
     process.stdout.write(`${JSON.stringify({ now: plannedJson(entry), last: start }, null, 2)}\n`)

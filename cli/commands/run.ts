@@ -1,6 +1,5 @@
 /** `sluice run`: plan, run what changed, judge, sum up. */
 import { relative } from 'node:path'
-import { didYouMean } from '../../dsl/spelling.ts'
 import { lockedOutput } from '../../engine/lock/facts.ts'
 import { staleness } from '../../engine/lock/stale.ts'
 import type { Lock } from '../../engine/lock-file.ts'
@@ -11,10 +10,10 @@ import { announce } from '../announce.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
 import { yardsticksOf } from '../baseline.ts'
-import { checkStages, listFlag, openPipeline, planOf, readBuild, stringFlag } from '../project.ts'
+import { openPipeline, planOf, readBuild, stringFlag } from '../project.ts'
 import type { Opened } from '../project.ts'
 import type { Reason } from '../../engine/plan/plan.ts'
-import { capacityOf, runFacts } from '../machine.ts'
+import { machineFor, runFacts } from '../machine.ts'
 import { eventsOf, notify } from '../notify.ts'
 import { sayPower } from '../power.ts'
 import { LiveReport } from '../reports/live.ts'
@@ -28,25 +27,27 @@ import { duration, painter, useColor } from '../reports/style.ts'
 import type { Paint } from '../reports/style.ts'
 import { verdictText } from '../reports/verdict.ts'
 import { waitingText } from '../reports/waiting.ts'
+import { checkScope, wishOf } from '../wish.ts'
 
 const HEARTBEAT_MS = 15_000
 
 export async function runCommand(command: Command, buildDir: string): Promise<number> {
   const opened = await openPipeline(command, buildDir)
   const smoke = command.flags['smoke'] === true
-  const forced = new Set(listFlag(command, 'force'))
-  checkStages([...command.args, ...forced], opened.pipeline, didYouMean)
+  const wished = wishOf(command, opened.pipeline)
+  const { scope, forced, onFailure } = wished
   const events = stringFlag(command, 'events')
   if (events !== null && events !== 'ndjson')
     throw new Usage(`--events knows one form: ndjson, not '${events}'`, true)
   const planned = planOf(opened, forced)
+  checkScope(wished, planned)
   if (!smoke) await sayPower(opened, planned, command, readBuild(buildDir).version)
   const reasons = new Map(
     planned.map((entry) => [entry.stage.name, entry.type === 'run' ? runReason(entry.reasons) : '']),
   )
   const locked = command.flags['locked'] === true ? lockedTo(opened) : null
   const yardsticks = await yardsticksOf(opened)
-  const capacity = capacityOf(opened.pipeline.stages, opened.environment.stateDir)
+  const machine = await machineFor(opened.pipeline.stages, opened.root, opened.environment.stateDir)
   const report = reportFor(command, events !== null)
   const stop = new AbortController()
   const interrupt = () => stopOrKill(stop)
@@ -55,11 +56,13 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
   try {
     const outcome = await run({
       ...opened,
-      targets: command.args.length === 0 ? null : command.args,
+      targets: scope.targets,
       forced,
+      onFailure,
       yardsticks,
       facts: runFacts(opened.root, smoke, process.env),
-      capacity,
+      ...machine,
+      lastMs: (stage) => opened.past.lastMs(stage),
       reasonOf: (stage) => reasons.get(stage) ?? '',
       lockPath: opened.overridden || locked !== null ? null : opened.lockPath,
       listener: report.take,
@@ -205,11 +208,20 @@ export function reportFor(
 }
 
 function sayFailures(outcome: RunOutcome, paint: Paint): void {
-  for (const { name, failure } of outcome.state.stages.values()) {
-    if (failure === null || failure.cause === 'cancelled') continue
+  for (const { name, failure, checkpoint } of outcome.state.stages.values()) {
+    if (failure === null) continue
+    const kept =
+      checkpoint === null
+        ? ''
+        : `its checkpoint of step ${String(checkpoint)} is kept; the next run goes on from there`
+    if (failure.cause === 'cancelled') {
+      if (kept !== '') process.stderr.write(`\n${name} was stopped: ${kept}\n`)
+      continue
+    }
     const log = failure.log === null ? '' : `\n  log: ${failure.log} (sluice logs ${name})`
     const help = failure.help === null ? '' : `\n  help: ${failure.help}`
-    process.stderr.write(`\n${paint('red', `${name} failed`)}: ${failure.message}${help}${log}\n`)
+    const goesOn = kept === '' ? '' : `\n  ${kept}`
+    process.stderr.write(`\n${paint('red', `${name} failed`)}: ${failure.message}${help}${goesOn}${log}\n`)
   }
 }
 
@@ -279,9 +291,9 @@ function outcomeJson(opened: Opened, outcome: RunOutcome): unknown {
     run: outcome.state.run,
     exitCode: outcome.exitCode,
     stages: [...outcome.state.stages.values()].map(
-      ({ name, status, key, durationMs, reason, failure, waitsFor }) => {
+      ({ name, status, key, durationMs, reason, resumedFrom, failure, waitsFor }) => {
         const outputs = outcome.results.get(name)?.outputs ?? {}
-        return { name, status, key, durationMs, reason, failure, waitsFor, outputs }
+        return { name, status, key, durationMs, reason, resumedFrom, failure, waitsFor, outputs }
       },
     ),
     metrics: Object.fromEntries(

@@ -21,6 +21,32 @@ export function missingSource(span: Span, name: string, pattern: string): Diagno
   )
 }
 
+/** A stage claims a resource of which nobody said how much there is, or more than there is. */
+export function missingResource(
+  span: Span,
+  name: string,
+  { claimed, there }: { readonly claimed: number; readonly there: number | null },
+): Diagnostic {
+  return problem(
+    'E311',
+    there === null
+      ? words(`there is no resource '${name}'`, `没有资源 '${name}'`)
+      : words(`there are only ${there} of '${name}'`, `'${name}' 一共只有 ${there} 个`),
+    span,
+    there === null
+      ? words('nothing says how many there are', '没写一共有几个')
+      : words(`${claimed} are claimed`, `这里要 ${claimed} 个`),
+    {
+      help: [
+        words(
+          `in sluice.config.yaml:  resources: { ${name}: ${claimed} }`,
+          `在 sluice.config.yaml 里写：  resources: { ${name}: ${claimed} }`,
+        ),
+      ],
+    },
+  )
+}
+
 /** `share` of the responses contains Han characters. */
 export function bleuOnChinese(span: Span, stage: string, files: string, share: number): Diagnostic {
   const percent = Math.round(share * 100)

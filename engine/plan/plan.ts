@@ -89,13 +89,14 @@ function planStage(stage: Stage, planned: ReadonlyMap<string, Planned>, inputs: 
     else upstream.push({ type: 'upstream', port, stage: reference.stage })
   }
   const known = stageManifest(stage, digests, inputs.environment)
+  const force = forceOf(stage, inputs.forced)
   if (upstream.length > 0) {
+    if (force !== null) return { type: 'run', stage, key: null, reasons: [force] }
     const changed = changes(stage, known, inputs).filter((reason) => !isUpstream(reason, upstream))
     return { type: 'run', stage, key: null, reasons: [...changed, ...upstream] }
   }
   const key = keyOf(known)
   const lookup = inputs.find(key)
-  const force = forceOf(stage, inputs.forced)
   if (lookup.type === 'hit' && force === null) {
     const { result } = lookup
     return { type: 'cached', stage, key, result, waitsFor: waitsFor(stage, result, inputs.environment.kinds) }

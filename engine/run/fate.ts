@@ -18,6 +18,14 @@ export interface Finished {
   readonly cached: Set<string>
 }
 
+/**
+ * What a failed stage means for the others. What needs it never runs; all else goes on, except that
+ * - `as-written`: the other points of its matrix do not, unless the file says `keep_going`;
+ * - `keep-going`: no exception;
+ * - `stop`: nothing does, and what runs is stopped.
+ */
+export type OnFailure = 'as-written' | 'keep-going' | 'stop'
+
 /** Stages that must have finished before this one starts. */
 export function needsOf(stage: Stage): readonly string[] {
   const read = Object.values(stage.inputs).flatMap((reference) =>
@@ -35,15 +43,17 @@ export type Fate =
 
 const skip = (because: string): Fate => ({ type: 'skip', because })
 
-/** Whether a stage can start, has to wait, or never will: a failure stops what needs the failed stage, all else goes on. */
 export function fateOf(
   stage: Stage,
   finished: Finished,
   running: ReadonlyMap<string, unknown>,
   byName: ReadonlyMap<string, Stage>,
-  request: { readonly facts: ConditionFacts; readonly signal: AbortSignal },
+  request: { readonly facts: ConditionFacts; readonly signal: AbortSignal; readonly onFailure: OnFailure },
 ): Fate {
   if (request.signal.aborted) return skip('the run was stopped')
+  const [failure] = finished.failures.keys()
+  if (failure !== undefined && request.onFailure === 'stop')
+    return skip(`${failure} failed, and the run stops at the first failure`)
   const over = (name: string) =>
     finished.results.has(name) ||
     finished.verdicts.has(name) ||
@@ -61,7 +71,7 @@ export function fateOf(
     if (because !== null) return skip(because)
   }
   const { sweep } = stage
-  if (sweep !== null && !sweep.keepGoing) {
+  if (sweep !== null && !sweep.keepGoing && request.onFailure !== 'keep-going') {
     const failed = [...finished.failures.keys()].find(
       (name) => byName.get(name)?.sweep?.stage === sweep.stage,
     )

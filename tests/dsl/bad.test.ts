@@ -7,6 +7,7 @@ import { catalogue } from '../../dsl/catalogue.ts'
 import { compile } from '../../dsl/compile.ts'
 import { decode } from '../../dsl/decode.ts'
 import type { Diagnostic } from '../../dsl/diagnostic.ts'
+import { claimProblems } from '../../dsl/claims.ts'
 import { adviceOn, sourcesToSample } from '../../dsl/facts.ts'
 import { brokenTests, readGateTests, runGateTests } from '../../dsl/gate-tests.ts'
 import type { Pipeline } from '../../dsl/pipeline.ts'
@@ -33,7 +34,7 @@ const publish: StageSignature = {
 
 /**
  * A first line `# test: …` says what the world adds: `-p name=value`, `han=0.97` (share of Chinese responses),
- * `publish` (the kind above is installed), `missing` (no file of a source is there).
+ * `publish` (the kind above is installed), `licences=2` (the project has so many), `missing` (no file of a source is there).
  */
 function diagnose(file: string): readonly Diagnostic[] {
   const bytes = readFileSync(join(folder, file))
@@ -57,7 +58,9 @@ function diagnose(file: string): readonly Diagnostic[] {
         missingSource(span, name, JSON.stringify(from).slice(1, -1)),
       )
     : []
-  return [...diagnostics, ...adviceOn(value, { hanShare }), ...missing, ...tooSmall(value, given)]
+  const licences = given('licences')
+  const claims = claimProblems(value, licences === undefined ? {} : { licence: Number(licences) })
+  return [...diagnostics, ...adviceOn(value, { hanShare }), ...claims, ...missing, ...tooSmall(value, given)]
 }
 
 /** What a last run with these numbers has to say. */

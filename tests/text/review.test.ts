@@ -52,7 +52,7 @@ async function review(
     threads: 1,
     progress: () => {},
     note: (level, text) => void notes.push(`${level}: ${text}`),
-    checkpoint: () => Promise.resolve(),
+    throwIfCancelled: () => Promise.resolve(),
   })
   const written = JSON.parse(await readFile(join(metrics, 'metrics.json'), 'utf8')) as {
     ruler: string
