@@ -10,22 +10,26 @@ import { readYaml } from '../dsl/read-yaml.ts'
 import { isSlug } from '../dsl/slug.ts'
 import { isText, plainValue } from '../dsl/tree.ts'
 import type { Node } from '../dsl/tree.ts'
+import { remoteConfigOf } from './remote-config.ts'
+import type { RemoteConfig } from './remote-config.ts'
 
 export const CONFIG_FILE = 'sluice.config.yaml'
-const KEYS: readonly string[] = ['version', 'default_branch', 'resources']
+const KEYS: readonly string[] = ['version', 'default_branch', 'resources', 'cache']
 
 export interface Config {
   /** The branch whose passing runs are `main`; null lets git say. */
   readonly defaultBranch: string | null
   /** The user's own resources, such as licences: how many of each there are. */
   readonly resources: Readonly<Record<string, number>>
+  /** The cache that is shared with others. */
+  readonly remote: RemoteConfig | null
 }
 
 /** An absent file says nothing. A key that is not ours is a problem: it would be a setting that does nothing. */
 export function readConfig(root: string): Checked<Config> {
   const path = join(root, CONFIG_FILE)
   const diagnostics: Diagnostic[] = []
-  if (!existsSync(path)) return { value: { defaultBranch: null, resources: {} }, diagnostics }
+  if (!existsSync(path)) return { value: { defaultBranch: null, resources: {}, remote: null }, diagnostics }
   const text = readFileSync(path, 'utf8')
   const tree = text.trim() === '' ? null : readYaml({ path: CONFIG_FILE, text }, diagnostics)
   const entries = tree?.type === 'map' ? tree.entries : []
@@ -35,9 +39,12 @@ export function readConfig(root: string): Checked<Config> {
   if (branch !== undefined && !isText(branch))
     diagnostics.push(wrongType(branch.span, 'default_branch', A.text, kindOf(plainValue(branch))))
   const resources = readCounts(entries.find(({ key }) => key === 'resources')?.value, diagnostics)
+  const cache = entries.find(({ key }) => key === 'cache')
+  const remote = cache === undefined ? null : remoteConfigOf(cache, diagnostics)
   if (diagnostics.some(({ severity }) => severity === 'error')) return { diagnostics }
+  const defaultBranch = branch !== undefined && isText(branch) ? branch.value : null
   return {
-    value: { defaultBranch: branch !== undefined && isText(branch) ? branch.value : null, resources },
+    value: { defaultBranch, resources, remote },
     diagnostics,
   }
 }

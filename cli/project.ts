@@ -28,7 +28,7 @@ import { readLock } from '../engine/lock-file.ts'
 import type { Lock } from '../engine/lock-file.ts'
 import { findSource } from '../engine/plan/sources.ts'
 import { makePlan } from '../engine/plan/plan.ts'
-import type { Planned } from '../engine/plan/plan.ts'
+import type { Planned, PlanInputs } from '../engine/plan/plan.ts'
 import type { Result } from '../engine/store/results.ts'
 import { Past } from '../engine/run/past.ts'
 import { choose } from '../engine/run/select.ts'
@@ -93,6 +93,10 @@ export function pipelineFiles(root: string): readonly string[] {
   if (!existsSync(folder)) return []
   const names = readdirSync(folder).filter((name) => name.endsWith('.pipeline.yaml'))
   return names.sort().map((name) => `pipelines/${name}`)
+}
+
+export function gateTestsPath(file: string): string {
+  return file.replace(/(\.pipeline)?\.ya?ml$/, '.gate-tests.yaml')
 }
 
 function onlyPipeline(root: string): string {
@@ -300,7 +304,12 @@ export async function openPipeline(
   }
 }
 
-export function planOf(opened: Opened, forced: ReadonlySet<string>): readonly Planned[] {
+export function planOf(
+  opened: Opened,
+  forced: ReadonlySet<string>,
+  /** What the remote cache is known to have; only a plan for people asks it. */
+  shared: PlanInputs['shared'] = () => null,
+): readonly Planned[] {
   const { pipeline, environment, sources, lock, stores } = opened
   return makePlan({
     pipeline,
@@ -309,6 +318,7 @@ export function planOf(opened: Opened, forced: ReadonlySet<string>): readonly Pl
     lock,
     find: (key) => stores.results.find(key),
     read: (key) => stores.results.read(key),
+    shared,
     last: (stage) => lastResult(opened, stage),
     forced,
     choose: (stage, resultOf) => {

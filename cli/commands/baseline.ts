@@ -260,6 +260,7 @@ async function measure(
       ...(await machineFor(pipeline.stages, opened.root, opened.environment.stateDir)),
       lastMs: () => null,
       reasonOf: () => `to measure ${main.origin} by the ruler of this file`,
+      remote: null,
       lockPath: null,
       listener: report.take,
       signal: stop.signal,

@@ -16,6 +16,8 @@ import type { Reason } from '../../engine/plan/plan.ts'
 import { machineFor, runFacts } from '../machine.ts'
 import { eventsOf, notify } from '../notify.ts'
 import { sayPower } from '../power.ts'
+import { remoteOf, useOf } from '../remote.ts'
+import { remoteText } from '../reports/remote.ts'
 import { LiveReport } from '../reports/live.ts'
 import { metricsText } from '../reports/metrics.ts'
 import type { MetricsColumn } from '../reports/metrics.ts'
@@ -48,6 +50,8 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
   const locked = command.flags['locked'] === true ? lockedTo(opened) : null
   const yardsticks = await yardsticksOf(opened)
   const machine = await machineFor(opened.pipeline.stages, opened.root, opened.environment.stateDir)
+  // A rehearsal makes nothing that others could use.
+  const remote = smoke ? null : useOf(await remoteOf(opened.root, opened.environment.stateDir, process.env))
   const report = reportFor(command, events !== null)
   const stop = new AbortController()
   const interrupt = () => stopOrKill(stop)
@@ -64,6 +68,7 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
       ...machine,
       lastMs: (stage) => opened.past.lastMs(stage),
       reasonOf: (stage) => reasons.get(stage) ?? '',
+      remote,
       lockPath: opened.overridden || locked !== null ? null : opened.lockPath,
       listener: report.take,
       signal: stop.signal,
@@ -281,8 +286,9 @@ function closing(outcome: RunOutcome): string {
     ran === 0 && count('cached') > 0 && count('failed') === 0 && count('paused') === 0
       ? 'everything cached'
       : `${String(ran)} ran, ${String(count('cached'))} cached`
+  const shared = remoteText(outcome.state)
   const exit = outcome.exitCode === 0 ? '' : `, exit ${String(outcome.exitCode)}`
-  return `${words}, ${took}${exit}`
+  return `${words}${shared}, ${took}${exit}`
 }
 
 function outcomeJson(opened: Opened, outcome: RunOutcome): unknown {

@@ -42,6 +42,7 @@ export const THINGS = {
   source: '来源',
   split: '数据划分',
   stage: '阶段',
+  trust: 'trust',
 } as const
 export type Thing = keyof typeof THINGS
 

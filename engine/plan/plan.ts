@@ -35,6 +35,14 @@ export type Planned =
       /** What people still have to do for it; null if it is done. */
       readonly waitsFor: string | null
     }
+  /** Made by others: the remote cache has it, the store lacks `bytes` of it. */
+  | {
+      readonly type: 'pull'
+      readonly stage: Stage
+      readonly key: Digest
+      readonly result: Result
+      readonly bytes: number
+    }
   | {
       readonly type: 'run'
       readonly stage: Stage
@@ -53,6 +61,8 @@ export interface PlanInputs {
   readonly lock: Lock | null
   readonly find: (key: Digest) => Lookup
   readonly read: (key: Digest) => Result | null
+  /** What the remote cache is known to have of a key. */
+  readonly shared: (key: Digest) => { readonly result: Result; readonly bytes: number } | null
   /** The result that a stage of this pipeline had last on this machine. */
   readonly last: (stage: string) => Result | null
   readonly forced: ReadonlySet<string>
@@ -70,7 +80,9 @@ function planStage(stage: Stage, planned: ReadonlyMap<string, Planned>, inputs: 
   const kind = inputs.environment.kinds[stage.uses]
   if (kind?.decides === 'gate') return { type: 'judge', stage }
   if (kind?.decides === 'select') {
-    const resultOf = (name: string) => resultIn(planned.get(name))
+    // The metrics of a trial that is only in the remote cache cannot be read yet.
+    const resultOf = (name: string) =>
+      planned.get(name)?.type === 'pull' ? null : resultIn(planned.get(name))
     const open = Object.values(stage.inputs).some(
       (from) => from.type === 'stage' && resultOf(from.stage) === null,
     )
@@ -102,6 +114,8 @@ function planStage(stage: Stage, planned: ReadonlyMap<string, Planned>, inputs: 
     return { type: 'cached', stage, key, result, waitsFor: waitsFor(stage, result, inputs.environment.kinds) }
   }
   if (force !== null) return { type: 'run', stage, key, reasons: [force] }
+  const shared = inputs.shared(key)
+  if (shared !== null) return { type: 'pull', stage, key, ...shared }
   if (lookup.type === 'miss' && lookup.lost !== null) {
     return { type: 'run', stage, key, reasons: [{ type: 'lost', what: lookup.lost }] }
   }
@@ -115,7 +129,7 @@ function planStage(stage: Stage, planned: ReadonlyMap<string, Planned>, inputs: 
 
 /** What a planned stage has to offer already. */
 function resultIn(planned: Planned | undefined): Result | null {
-  return planned?.type === 'cached' || planned?.type === 'choose' ? planned.result : null
+  return planned === undefined || planned.type === 'run' || planned.type === 'judge' ? null : planned.result
 }
 
 /** Why a stage runs although its key may be known: asked for on the command line, or by `cache:`. */

@@ -31,6 +31,8 @@ import { openBecause, waitsFor } from './paused.ts'
 import { ranksOf } from './ranks.ts'
 import { takeRunLock } from './run-lock.ts'
 import { choose } from './select.ts'
+import { Shares } from './shares.ts'
+import type { RemoteUse } from './shares.ts'
 import { Slots } from './slots.ts'
 import { wantedStages } from './scope.ts'
 import { sweepStaging } from './staging.ts'
@@ -59,6 +61,8 @@ export interface RunRequest {
   readonly capacity: Readonly<Record<string, number>>
   /** The GPUs by name, as many as `capacity.gpu`. */
   readonly gpus: readonly string[]
+  /** The cache that is shared with others; null without one. */
+  readonly remote: RemoteUse | null
   /** Where the lock is written after a complete run; null with overridden parameters. */
   readonly lockPath: string | null
   readonly listener: (state: RunState, event: Logged) => void
@@ -138,6 +142,7 @@ async function runStages(
   const signal = AbortSignal.any([request.signal, halt.signal])
   const slots = new Slots({ ...environment.slots, ...request.capacity, ...mutexesOf(stages) })
   const devices = new Devices(request.gpus)
+  const shares = request.remote === null ? null : new Shares(request.remote, stores, emit, signal)
   const finished: Finished = {
     results: new Map(),
     verdicts: new Map(),
@@ -183,7 +188,7 @@ async function runStages(
       rank: ranks.get(stage.name) ?? 0,
       gpus: [],
     }
-    const tools = { environment, stores, pool, slots, devices, emit }
+    const tools = { environment, stores, pool, slots, devices, emit, shares }
     running.set(stage.name, obtain(attempt, tools, want, signal))
   }
 
@@ -266,6 +271,7 @@ async function runStages(
       release()
     }
   }
+  await shares?.settled()
   if (waiting.size > 0)
     throw new Error(`bug: nothing runs and ${[...waiting].map((s) => s.name).join(', ')} still wait`)
   return finished

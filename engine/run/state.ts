@@ -15,6 +15,9 @@ export interface StageState {
   readonly reason: string | null
   /** Who made a cached result while this run wanted it. */
   readonly from: string | null
+  /** What came from the remote cache or went there; null if nothing did. */
+  readonly pulledBytes: number | null
+  readonly pushedBytes: number | null
   readonly progress: Progress | null
   /** The latest losses, oldest first, for the little curve. */
   readonly losses: readonly number[]
@@ -56,6 +59,8 @@ export interface RunState {
   readonly startedAt: number | null
   readonly holder: string | null
   readonly stages: ReadonlyMap<string, StageState>
+  /** What went wrong with the remote cache, each once. */
+  readonly troubles: readonly string[]
   readonly exitCode: number | null
   readonly durationMs: number | null
 }
@@ -69,6 +74,7 @@ export const newRun: RunState = {
   startedAt: null,
   holder: null,
   stages: new Map(),
+  troubles: [],
   exitCode: null,
   durationMs: null,
 }
@@ -94,6 +100,10 @@ export function fold(state: RunState, event: Logged): RunState {
         exitCode: event.exitCode,
         durationMs: event.durationMs,
       }
+    case 'remote.trouble':
+      return { ...state, troubles: [...state.troubles, event.text] }
+    case 'stage.pulled':
+    case 'stage.pushed':
     case 'stage.cached':
     case 'stage.start':
     case 'progress':
@@ -139,6 +149,10 @@ function foldStage(stage: StageState, event: StageEvent): StageState {
       const { key, summary, from } = event
       return { ...stage, status: stepStage(stage.status, event.type), key, summary, from }
     }
+    case 'stage.pulled':
+      return { ...stage, pulledBytes: event.bytes }
+    case 'stage.pushed':
+      return { ...stage, pushedBytes: event.bytes }
     case 'stage.chosen':
       return { ...stage, status: stepStage(stage.status, event.type), key: event.key, summary: event.summary }
     case 'stage.retry':
@@ -190,6 +204,8 @@ function waiting(name: string): StageState {
     durationMs: null,
     reason: null,
     from: null,
+    pulledBytes: null,
+    pushedBytes: null,
     progress: null,
     losses: [],
     notes: [],

@@ -149,6 +149,7 @@ export async function go(root: string, pipeline: Pipeline, changes: RunChanges =
     gpus: [],
     lastMs: () => null,
     reasonOf: () => 'test',
+    remote: null,
     lockPath: join(root, 'toy.pipeline.lock'),
     listener: (_, event) => {
       events.push(event)
