@@ -52,13 +52,14 @@ export async function build() {
   for (const { name, text } of parts)
     writeFileSync(join(fresh, 'cli', cjsName(name)), await asCommonJs(text, parts, transform))
   const workers = {}
-  for (const worker of ['text', 'onnx']) {
+  for (const worker of ['text', 'shell', 'onnx']) {
     workers[`workers/${worker}/main`] = `workers/${worker}/main.ts`
     for (const file of readdirSync(join(root, 'workers', worker, 'ops'))) {
       if (file.endsWith('.ts'))
         workers[`workers/${worker}/ops/${file.slice(0, -3)}`] = `workers/${worker}/ops/${file}`
     }
   }
+  workers['workers/plugin/main'] = 'workers/plugin/main.ts'
   // White space and comments do not change what an op computes, so they do not change its digest either.
   const bundledWorkers = await bundle({
     ...common,
@@ -82,6 +83,8 @@ export async function build() {
       ops[`${worker}/${file.slice(0, -'.mjs'.length)}`] = createHash('sha256').update(bytes).digest('hex')
     }
   }
+  // What a command computes is the command's: a new release of ours must not run yesterday's training again.
+  ops['shell/run'] = '1'
   const { dependencies, version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   const tokenizers = dependencies.tokenizers
   const runtimes = {

@@ -63,11 +63,11 @@ async function dispatch(command: Command, buildDir: string): Promise<number> {
     case 'init':
       return (await import('./commands/init.ts')).initCommand(command)
     case 'schema':
-      return (await import('./commands/schema.ts')).schemaCommand(command)
+      return (await import('./commands/schema.ts')).schemaCommand(command, buildDir)
     case 'lsp':
-      return (await import('./commands/lsp.ts')).lspCommand(buildDir)
+      return (await import('./commands/lsp.ts')).lspCommand(command, buildDir)
     case 'explain':
-      return (await import('./commands/explain.ts')).explainCommand(command)
+      return (await import('./commands/explain.ts')).explainCommand(command, buildDir)
     default:
       throw new Error(`bug: ${command.verb} has no code`)
   }

@@ -36,6 +36,7 @@ import { stageKinds } from '../stages/catalogue.ts'
 import { gatherFacts } from './facts.ts'
 import type { Command } from './options.ts'
 import { Usage } from './options.ts'
+import { loadPlugins } from './plugins/load.ts'
 import { formatOf, sayDiagnostics } from './say.ts'
 
 /** Notes of the build: what the ops' code is, for the keys. */
@@ -51,6 +52,8 @@ export interface Project {
   /** Relative to the root. */
   readonly file: string
   readonly environment: Environment
+  /** Content of the project's plugins. */
+  readonly plugins: readonly string[]
 }
 
 export interface Opened extends Project {
@@ -78,14 +81,31 @@ export function readBuild(buildDir: string): Build {
   return JSON.parse(readFileSync(join(buildDir, 'build.json'), 'utf8')) as Build
 }
 
-/** Finds the project and the pipeline file. */
-export function findProject(command: Command, buildDir: string): Project {
+/** Finds the project, its plugins and the pipeline file. Throws `FileProblem` if a plugin cannot be used. */
+export async function findProject(command: Command, buildDir: string): Promise<Project> {
   const start = resolve(stringFlag(command, 'directory') ?? '.')
   const named = stringFlag(command, 'file')
   const near = named === null ? start : dirname(resolve(start, named))
   const root = rootAbove(near)
   const file = named === null ? onlyPipeline(root) : relative(root, resolve(start, named))
-  return { root, file, environment: environmentOf(root, buildDir) }
+  return { root, file, ...(await environmentAt(root, buildDir)) }
+}
+
+/** What there is to run with in a project, its plugins included. */
+export async function environmentAt(
+  root: string,
+  buildDir: string,
+): Promise<Pick<Project, 'environment' | 'plugins'>> {
+  const builtIn = environmentOf(root, buildDir)
+  const { environment, digests, diagnostics } = await loadPlugins(root, buildDir, builtIn)
+  if (diagnostics.length > 0) throw new FileProblem(diagnostics, root)
+  return { environment: { ...builtIn, ...environment }, plugins: digests }
+}
+
+/** Ours and those of the plugins of the project in which the user stands. */
+export async function kindsAround(command: Command, buildDir: string): Promise<Environment['kinds']> {
+  const root = rootAbove(resolve(stringFlag(command, 'directory') ?? '.'))
+  return (await environmentAt(root, buildDir)).environment.kinds
 }
 
 export function pipelineFiles(root: string): readonly string[] {
@@ -129,6 +149,7 @@ function environmentOf(root: string, buildDir: string): Environment {
   const node = (entry: string) => ({
     command: process.execPath,
     args: [join(buildDir, 'workers', entry, 'main.mjs')],
+    cwd: root,
   })
   const cores = availableParallelism()
   return {
@@ -137,9 +158,9 @@ function environmentOf(root: string, buildDir: string): Environment {
     kinds: stageKinds,
     ops: build.ops,
     runtimes: build.runtimes,
-    workers: { text: node('text'), kernel: node('onnx') },
-    slots: { text: Math.max(2, cores), kernel: 1 },
-    threads: { text: 1, kernel: cores },
+    workers: { text: node('text'), shell: node('shell'), kernel: node('onnx') },
+    slots: { text: Math.max(2, cores), shell: Math.max(2, cores), kernel: 1 },
+    threads: { text: 1, shell: cores, kernel: cores },
     ...checkpointEvery(process.env['SLUICE_CHECKPOINT_EVERY']),
     provenance: {
       node: process.version,
@@ -194,7 +215,7 @@ async function compileText(project: Project, build: Build, options: FileOptions)
   const { source, problem } = readPipeline(project)
   if (problem !== null) return { pipeline: null, diagnostics: [problem] }
   const env = environmentFor(source.text)
-  const facts = [build.cli, project.file, source.text, options, env]
+  const facts = [build.cli, project.plugins, project.file, source.text, options, env]
   const digest = digestOf(JSON.stringify(facts)).slice('sha256:'.length)
   const kept = join(project.environment.stateDir, 'compiled', digest)
   if (existsSync(kept)) {
@@ -205,7 +226,7 @@ async function compileText(project: Project, build: Build, options: FileOptions)
     }
   }
   const { compile } = await import('../dsl/compile.ts')
-  const { value, diagnostics } = compile(source, stageKinds, { ...options, env })
+  const { value, diagnostics } = compile(source, project.environment.kinds, { ...options, env })
   const compiled = { pipeline: value ?? null, diagnostics }
   if (value !== undefined) keep(kept, serialize(compiled))
   return compiled
@@ -256,7 +277,7 @@ export async function compiledPipeline(
   command: Command,
   buildDir: string,
 ): Promise<Project & { readonly pipeline: Pipeline }> {
-  const project = findProject(command, buildDir)
+  const project = await findProject(command, buildDir)
   const { pipeline, diagnostics } = await compileFile(project, readBuild(buildDir), {
     params: paramsOf(command),
   })
@@ -271,7 +292,7 @@ export async function openPipeline(
   /** `unread` for who repairs the lock: it may hold conflict markers. */
   { lock: wanted = 'read' }: { readonly lock?: 'read' | 'unread' } = {},
 ): Promise<Opened> {
-  const project = findProject(command, buildDir)
+  const project = await findProject(command, buildDir)
   const params = paramsOf(command)
   const smoke = command.flags['smoke'] === true
   // A wish that cannot be met is said before anything else happens.

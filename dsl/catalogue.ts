@@ -617,6 +617,24 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
       '流水线文件会提交到 git，而 git 永远保留每一个版本。',
     ),
   ),
+  E321: entry(
+    words('A plugin of sluice.config.yaml cannot be used.', 'sluice.config.yaml 里的插件不能用。'),
+    'plugins: [plugins/wrods]',
+    'plugins: [plugins/words]',
+    words(
+      'Its stage kinds would be missing later, where nobody can tell why.',
+      '否则之后会缺少它提供的阶段种类，而且看不出原因。',
+    ),
+  ),
+  E322: entry(
+    words('A function of a plugin threw.', '插件的函数抛出了异常。'),
+    'outputs: (options) => ({ rows: options.kind.type })',
+    "outputs: () => ({ rows: 'dataset' })",
+    words(
+      'What a stage makes and measures has to be known before anything runs.',
+      '一个阶段产出什么、测量什么，必须在运行之前就知道。',
+    ),
+  ),
   E310: entry(
     words('The files of a source are not there.', '来源指向的文件不存在。'),
     'data: data/rowz.jsonl',

@@ -53,6 +53,17 @@ function validatorOf(schema: JsonObject): ValidateFunction {
   return validator
 }
 
+/** What keeps a text of somebody else from being a JSON Schema; null if it is one. */
+export function schemaFault(schema: JsonObject): string | null {
+  const strict = new Ajv2020({ strict: false, validateFormats: false })
+  try {
+    strict.compile(schema)
+    return null
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
 /** Pushes a problem per mistake, at most one per option, and returns the names of the options that have one. */
 export function checkShape(shaped: Shaped, out: Diagnostic[]): ReadonlySet<string> {
   const bad = new Set<string>()

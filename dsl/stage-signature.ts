@@ -51,6 +51,8 @@ export interface StageSignature {
    */
   readonly options: JsonObject
   readonly inputs: Readonly<Record<string, InputPort>>
+  /** Help for ports that the file names itself under `inputs:`, which take anything; absent for kinds that take only `inputs`. */
+  readonly freeInputs?: string
   /** Output ports and their types, by resolved options. */
   readonly outputs: (options: JsonObject) => Readonly<Record<string, ArtifactType>>
   /** Metrics that a stage with these options measures; absent for kinds that measure nothing. */

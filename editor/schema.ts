@@ -148,7 +148,10 @@ function ofKind(kind: StageSignature, language: Language): JsonObject {
     [`stage-${name}`]: { type: ['object', 'null'], additionalProperties: false, properties: keys },
     [`inputs-${name}`]: {
       type: 'object',
-      additionalProperties: false,
+      additionalProperties:
+        kind.freeInputs === undefined
+          ? false
+          : { description: kind.freeInputs, $ref: '#/definitions/reference' },
       properties: Object.fromEntries(
         Object.entries(kind.inputs).map(([port, input]) => [port, portSchema(input)]),
       ),

@@ -13,7 +13,7 @@ export interface Environment {
   /** Absolute path of `.sluice`. */
   readonly stateDir: string
   readonly kinds: Readonly<Record<string, StageKind>>
-  /** `kernel/lora-train` -> digest of the op's built code. */
+  /** `kernel/lora-train` -> digest of the op's built code; `words/*` for all ops of a plugin's worker. */
   readonly ops: Readonly<Record<string, string>>
   /** Worker -> library -> version. */
   readonly runtimes: Readonly<Record<string, Readonly<Record<string, string>>>>

@@ -7,6 +7,7 @@ import { humanReview } from './human-review.ts'
 import { loraTrain } from './lora-train.ts'
 import { pretrain } from './pretrain.ts'
 import { select } from './select.ts'
+import { shell } from './shell.ts'
 import { shrink } from './shrink.ts'
 import { split } from './split.ts'
 import { tokenize } from './tokenize.ts'
@@ -21,6 +22,7 @@ const kinds: readonly StageKind[] = [
   humanReview,
   select,
   shrink,
+  shell,
   gate,
 ]
 

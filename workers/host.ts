@@ -25,7 +25,8 @@ export function serve(description: WorkerDescription): void {
   let queue = Promise.resolve()
   const lines = createInterface({ input: process.stdin, crlfDelay: Infinity })
   lines.on('line', (line) => {
-    const message = JSON.parse(line) as ToWorker
+    const message = messageIn(line)
+    if (message === null) return
     switch (message.type) {
       case 'hello': {
         const { worker, ops, versions } = description
@@ -44,6 +45,18 @@ export function serve(description: WorkerDescription): void {
   })
   // The engine is gone: nobody waits for the result, so do not go on computing.
   lines.on('close', () => process.exit(0))
+}
+
+/** What is no JSON object is said and passed over: a worker outlives a confused sender. */
+function messageIn(line: string): ToWorker | null {
+  try {
+    const message = JSON.parse(line) as ToWorker | null
+    if (typeof message === 'object' && message !== null) return message
+  } catch {
+    // Said below, like everything else that is no message.
+  }
+  process.stderr.write(`not a protocol message: ${line.slice(0, 200)}\n`)
+  return null
 }
 
 async function runJob(

@@ -35,7 +35,7 @@ export async function validateCommand(command: Command, buildDir: string): Promi
   const { version } = build
   const all: Diagnostic[] = []
   for (const file of files) {
-    const project = findProject({ ...command, flags: { ...command.flags, file } }, buildDir)
+    const project = await findProject({ ...command, flags: { ...command.flags, file } }, buildDir)
     const inFile = await compileFile(project, build, { params: paramsOf(command) })
     const inTests = inFile.pipeline === null ? [] : await problemsOfTests(project, inFile.pipeline)
     const diagnostics = [...inFile.diagnostics, ...inTests]

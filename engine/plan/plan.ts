@@ -5,6 +5,7 @@ import type { Digest } from '../artifact.ts'
 import type { Environment, FoundSource } from '../environment.ts'
 import { lockedManifest } from '../lock/facts.ts'
 import type { Lock } from '../lock-file.ts'
+import type { Step } from '../stage-kind.ts'
 import type { Lookup, Result } from '../store/results.ts'
 import { waitsFor } from '../run/paused.ts'
 import { differences, keyOf, manifestOf } from './manifest.ts'
@@ -147,9 +148,11 @@ export function stageManifest(
   if (kind === undefined)
     throw new Error(`bug: stage ${stage.name} uses ${stage.uses}, which is not installed`)
   const steps = kind.steps(stage.with)
-  const ops = steps.map(({ on, op }) => `${on}/${op}`)
-  const missing = ops.find((op) => environment.ops[op] === undefined)
-  if (missing !== undefined) throw new Error(`bug: there is no op ${missing}`)
+  const codeOf = ({ on, op }: Step): string => {
+    const code = environment.ops[`${on}/${op}`] ?? environment.ops[`${on}/*`]
+    if (code === undefined) throw new Error(`bug: there is no op ${on}/${op}`)
+    return code
+  }
   const runtimes = steps.map(({ on }) => environment.runtimes[on] ?? {})
   return manifestOf({
     kind: kind.name,
@@ -157,7 +160,7 @@ export function stageManifest(
     with: stage.with,
     also: stage.also,
     inputs: digests,
-    ops: Object.fromEntries(ops.map((op) => [op, environment.ops[op] ?? ''])),
+    ops: Object.fromEntries(steps.map((step) => [`${step.on}/${step.op}`, codeOf(step)])),
     runtime: Object.assign({}, ...runtimes) as Record<string, string>,
   })
 }

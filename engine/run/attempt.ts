@@ -245,6 +245,11 @@ function jobOf(
 ): Job {
   const inputs: Record<string, InputFiles> = {}
   for (const [role, from] of Object.entries(step.inputs)) {
+    if (from === 'input:*') {
+      for (const [each, port] of Object.entries(available))
+        if (each.startsWith('input:')) inputs[each.slice('input:'.length)] = port
+      continue
+    }
     const files = available[from]
     if (files !== undefined) inputs[role] = files
     // A port that takes many: `input:metrics[r=8]` becomes the role `metrics[r=8]`.
