@@ -484,14 +484,8 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
       'A statistical check asks for more than the rows of the test split can show.',
       '统计检查要看出的差别，测试划分的行数不够。',
     ),
-    words(
-      '- bleu > baseline.bleu with p < 0.05 (118 rows)',
-      '- bleu > baseline.bleu with p < 0.05（118 行）',
-    ),
-    words(
-      '- bleu > baseline.bleu with p < 0.05 (400 rows)',
-      '- bleu > baseline.bleu with p < 0.05（400 行）',
-    ),
+    words('118 rows, to show a difference of 0.014', '118 行，要看出 0.014 的差别'),
+    words('410 rows, to show a difference of 0.014', '410 行，要看出 0.014 的差别'),
     words(
       'Such a gate stops good models by chance. It is estimated from the rows of the last run, and said before anything is trained.',
       '这样的 gate 会随机拦下好模型。根据上次运行的各行估算，在训练开始前就提示。',

@@ -510,7 +510,18 @@ export function sourceWithoutType(span: Span, name: string): Diagnostic {
 }
 
 export function addressAsPath(span: Span, written: string): Diagnostic {
-  const name = /([^/:@]+)(?:@[^/]*)?$/.exec(written)?.[1]?.toLowerCase() ?? 'my-model'
+  const hub = /^hf:([\w.-]+\/([\w.-]+))(?:@([\w.-]+))?$/.exec(written)
+  const file = /^https?:.*\/([\w.-]+)$/.exec(written)?.[1]
+  const [, repository = '', model = '', revision] = hub ?? []
+  const folder = `models/${model.toLowerCase()}`
+  const pinned = revision === undefined ? '' : ` --revision ${revision}`
+  const write = (path: string): Words => words(`and write here: ${path}`, `这里写：${path}`)
+  const help =
+    hub !== null
+      ? [`hf download ${repository}${pinned} --local-dir ${folder}`, write(`${folder}/*`)]
+      : file !== undefined
+        ? [`curl -L -o data/${file} ${written}`, write(`data/${file}`)]
+        : [words('download it once and write the path of its files', '先下载一次，再写文件的路径')]
   return problem(
     'E123',
     words('a source is files of the project', '来源是项目里的文件'),
@@ -519,14 +530,11 @@ export function addressAsPath(span: Span, written: string): Diagnostic {
     {
       notes: [
         words(
-          'what a run reads has to be there before it starts, by content and not by name',
-          '运行读取的东西要在开始前就在本地，按内容而不是按名字认',
+          'what a run reads has to be there before it starts; the lock file then pins its content',
+          '运行读取的东西要在开始前就在本地；锁文件会按内容固定它',
         ),
       ],
-      help: [
-        words('download it once and name the files, for example:', '先下载一次，再写文件，例如：'),
-        `models/${name}/*`,
-      ],
+      help,
     },
   )
 }
@@ -594,7 +602,17 @@ export function notYet(span: Span, key: string): Diagnostic {
     words(`'${key}' is not supported yet`, `暂不支持 '${key}'`),
     span,
     words('planned, but this version cannot do it', '已在计划中，当前版本还做不到'),
-    { help: [words('leave it out', '先去掉这一项')] },
+    {
+      notes: key.startsWith('worker')
+        ? [
+            words(
+              'heavy stages run in the worker that comes with sluice, on this machine',
+              '繁重的阶段在 sluice 自带的 worker 里运行，就在本机',
+            ),
+          ]
+        : [],
+      help: [words('leave it out', '先去掉这一项')],
+    },
   )
 }
 

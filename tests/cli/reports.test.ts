@@ -147,7 +147,7 @@ describe('metricsText', () => {
         '           score  validation, 111 rows',
         '  bleu ↑   0.500',
         '',
-        '            final   before  test, 130 rows',
+        '           final   before  test, 130 rows',
         '  bleu ↑   0.400    0.100',
       ].join('\n'),
     )
