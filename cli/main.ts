@@ -1,7 +1,6 @@
 /** argv -> exit code. The only place that turns what went wrong into words on stderr. */
 import { Usage, parseCommand } from './options.ts'
 import type { Command } from './options.ts'
-import { usedCompiler } from './warmth.ts'
 
 /** Runs one command; `buildDir` is where the workers and the notes of the build lie. */
 export async function main(argv: readonly string[], buildDir: string): Promise<number> {
@@ -18,11 +17,6 @@ export async function main(argv: readonly string[], buildDir: string): Promise<n
   } catch (error) {
     return report(error, command, buildDir)
   }
-}
-
-/** For the launcher: whether the code cache of this run holds the compiler. */
-export function holdsCompiler(): boolean {
-  return usedCompiler()
 }
 
 async function dispatch(command: Command, buildDir: string): Promise<number> {

@@ -19,6 +19,7 @@ import * as textProblems from '../dsl/problems/text.ts'
 import * as problems from '../dsl/problems/world.ts'
 import type { Source } from '../dsl/source.ts'
 import type { Json, JsonObject } from '../dsl/stage-signature.ts'
+import { readQuantity } from '../dsl/units.ts'
 import { digestOf } from '../engine/artifact.ts'
 import type { Environment, FoundSource, Stores } from '../engine/environment.ts'
 import { openStores } from '../engine/environment.ts'
@@ -35,7 +36,6 @@ import { gatherFacts } from './facts.ts'
 import type { Command } from './options.ts'
 import { Usage } from './options.ts'
 import { formatOf, sayDiagnostics } from './say.ts'
-import { noteCompiler } from './warmth.ts'
 
 /** Notes of the build: what the ops' code is, for the keys. */
 export interface Build {
@@ -134,6 +134,7 @@ function environmentOf(root: string, buildDir: string): Environment {
     workers: { text: node('text'), kernel: node('onnx') },
     slots: { text: Math.max(2, cores), kernel: 1 },
     threads: { text: 1, kernel: cores },
+    ...checkpointEvery(process.env['SLUICE_CHECKPOINT_EVERY']),
     provenance: {
       node: process.version,
       arch: process.arch,
@@ -141,6 +142,15 @@ function environmentOf(root: string, buildDir: string): Environment {
       sluice: build.version,
     },
   }
+}
+
+/** How often belongs to the machine (a spot instance, a slow disk), not to the recipe: so it is no key of a file. */
+function checkpointEvery(text: string | undefined): Pick<Environment, 'checkpointEveryMs'> {
+  if (text === undefined || text === '') return {}
+  const quantity = readQuantity(text)
+  if (quantity.type !== 'quantity' || quantity.dim !== 's' || quantity.value <= 0)
+    throw new Usage(`SLUICE_CHECKPOINT_EVERY is a time such as 30s or 5m, not '${text}'`, true)
+  return { checkpointEveryMs: quantity.value * 1000 }
 }
 
 /** A compiled file: what it says, and everything there is to say about it. */
@@ -179,7 +189,6 @@ async function compileText(project: Project, build: Build, options: FileOptions)
     }
   }
   const { compile } = await import('../dsl/compile.ts')
-  noteCompiler()
   const { value, diagnostics } = compile(source, stageKinds, { ...options, env })
   const compiled = { pipeline: value ?? null, diagnostics }
   if (value !== undefined) keep(kept, serialize(compiled))

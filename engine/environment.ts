@@ -22,6 +22,8 @@ export interface Environment {
   readonly slots: Readonly<Record<string, number>>
   /** Threads that a job of each worker gets. */
   readonly threads: Readonly<Record<string, number>>
+  /** Time between two checkpoints of a job. @default CHECKPOINT_EVERY_MS */
+  readonly checkpointEveryMs?: number
   readonly provenance: Readonly<Record<string, string | number>>
 }
 

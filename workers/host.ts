@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline'
 import { setImmediate as tick } from 'node:timers/promises'
 import { PROTOCOL } from './protocol/messages.ts'
 import type { FailureKind, FromWorker, Job, ToWorker } from './protocol/messages.ts'
+import { keepCheckpoints } from './checkpoint-folder.ts'
 import { JobError } from './op.ts'
 import type { Op, OpContext } from './op.ts'
 
@@ -69,10 +70,13 @@ async function runJob(
     note(level, text) {
       send({ type: 'note', id: job.id, level, text })
     },
-    async checkpoint() {
+    async throwIfCancelled() {
       await tick()
       if (cancelled.has(job.id)) throw new JobError('cancelled', 'stopped on request')
     },
+    ...(job.checkpoint === undefined
+      ? {}
+      : { checkpoints: keepCheckpoints(job.checkpoint, (told) => send({ ...told, id: job.id })) }),
   }
   try {
     const op = await description.load(job.op)

@@ -86,6 +86,9 @@ export async function showCommand(command: Command, buildDir: string): Promise<n
       `  out   ${port.padEnd(10)} ${bytes(artifact.bytes)}  ${artifact.tree.slice(7, 19)}  .sluice/out/${opened.pipeline.name}/${stage.name}/${port}`,
     )
   }
+  const resumedFrom = result?.provenance['resumedFrom']
+  if (typeof resumedFrom === 'number')
+    lines.push(`  made  from step ${String(resumedFrom)} on, which an earlier attempt had reached`)
   if (result !== null)
     lines.push(`  made  ${summaryText(result.summary)}`, `  key   ${result.key.slice(7, 19)}`)
   const start = lastStart(opened.environment.stateDir, opened.pipeline.name, stage.name)

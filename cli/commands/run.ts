@@ -192,11 +192,20 @@ export function reportFor(
 }
 
 function sayFailures(outcome: RunOutcome, paint: Paint): void {
-  for (const { name, failure } of outcome.state.stages.values()) {
-    if (failure === null || failure.cause === 'cancelled') continue
+  for (const { name, failure, checkpoint } of outcome.state.stages.values()) {
+    if (failure === null) continue
+    const kept =
+      checkpoint === null
+        ? ''
+        : `its checkpoint of step ${String(checkpoint)} is kept; the next run goes on from there`
+    if (failure.cause === 'cancelled') {
+      if (kept !== '') process.stderr.write(`\n${name} was stopped: ${kept}\n`)
+      continue
+    }
     const log = failure.log === null ? '' : `\n  log: ${failure.log} (sluice logs ${name})`
     const help = failure.help === null ? '' : `\n  help: ${failure.help}`
-    process.stderr.write(`\n${paint('red', `${name} failed`)}: ${failure.message}${help}${log}\n`)
+    const goesOn = kept === '' ? '' : `\n  ${kept}`
+    process.stderr.write(`\n${paint('red', `${name} failed`)}: ${failure.message}${help}${goesOn}${log}\n`)
   }
 }
 
@@ -262,10 +271,12 @@ function outcomeJson(opened: Opened, outcome: RunOutcome): unknown {
     pipeline: opened.pipeline.name,
     run: outcome.state.run,
     exitCode: outcome.exitCode,
-    stages: [...outcome.state.stages.values()].map(({ name, status, key, durationMs, reason, failure }) => {
-      const outputs = outcome.results.get(name)?.outputs ?? {}
-      return { name, status, key, durationMs, reason, failure, outputs }
-    }),
+    stages: [...outcome.state.stages.values()].map(
+      ({ name, status, key, durationMs, reason, resumedFrom, failure }) => {
+        const outputs = outcome.results.get(name)?.outputs ?? {}
+        return { name, status, key, durationMs, reason, resumedFrom, failure, outputs }
+      },
+    ),
     metrics: Object.fromEntries(
       metricsColumns(opened, outcome).map(({ stage, metrics }) => [stage, metrics]),
     ),

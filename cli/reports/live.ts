@@ -75,9 +75,9 @@ function detailOf(stage: StageState, now: number): string {
     case 'waiting':
       return ''
     case 'cached':
-      return 'cached'
+      return `cached${stage.from === null ? '' : `  ${stage.from}`}`
     case 'done':
-      return `${duration(stage.durationMs ?? 0)}  ${summaryText(stage.summary)}`
+      return `${duration(stage.durationMs ?? 0)}${resumedText(stage)}  ${summaryText(stage.summary)}`
     case 'chosen':
       return `chose ${typeof stage.summary['chosen'] === 'string' ? stage.summary['chosen'] : ''}`
     case 'failed':
@@ -104,7 +104,11 @@ function runningText(stage: StageState, now: number): string {
       : `  ${String(Math.round(values['tokensPerSecond'] ?? 0))} tok/s`
   const left = timeLeft(progress, now)
   const remaining = left === null ? '' : `  left ${duration(left)}`
-  return `${op}  ${bar(share, 16)} ${String(done)}/${String(total)} ${unit}${loss}${rate}${remaining}`
+  return `${op}  ${bar(share, 16)} ${String(done)}/${String(total)} ${unit}${resumedText(stage)}${loss}${rate}${remaining}`
+}
+
+function resumedText({ resumedFrom }: StageState): string {
+  return resumedFrom === null ? '' : ` (resumed at ${String(resumedFrom)})`
 }
 
 function oneLine(text: string): string {

@@ -27,7 +27,7 @@ export class PlainReport {
       case 'run.waiting':
         return `waiting for another run of this pipeline: ${event.holder}`
       case 'stage.cached':
-        return `${event.stage.padEnd(12)} cached`
+        return `${event.stage.padEnd(12)} cached${event.from === null ? '' : `   ${event.from}`}`
       case 'stage.start':
         this.#lastAt.set(event.stage, Date.parse(event.t))
         return `${event.stage.padEnd(12)} start    ${event.reason}`
@@ -41,6 +41,10 @@ export class PlainReport {
       }
       case 'note':
         return `${event.stage.padEnd(12)} ${event.level}: ${event.text}`
+      case 'stage.checkpoint':
+        return null
+      case 'stage.resumed':
+        return `${event.stage.padEnd(12)} resumed  from the checkpoint of step ${String(event.step)}`
       case 'stage.done':
         return `${event.stage.padEnd(12)} done     ${duration(event.durationMs)}  ${summaryText(event.summary)}`
       case 'stage.chosen':

@@ -12,6 +12,7 @@ import type { Step } from '../stage-kind.ts'
 import type { Result } from '../store/results.ts'
 import type { JobOutcome } from '../worker/session.ts'
 import type { WorkerPool } from '../worker/pool.ts'
+import { CHECKPOINT_EVERY_MS, StageCheckpoints } from './checkpoints.ts'
 import type { FailureCause, RunEvent } from './events.ts'
 import { Clock, Watcher } from './limits.ts'
 import { machineFailure } from './machine-failure.ts'
@@ -67,11 +68,13 @@ export async function tryStage(
   const began = performance.now()
   const clock = new Clock(stage.timeoutMs)
   const watcher = new Watcher(stage)
+  const everyMs = environment.checkpointEveryMs ?? CHECKPOINT_EVERY_MS
+  const checkpoints = new StageCheckpoints(environment.stateDir, key, everyMs)
   const limited = AbortSignal.any([signal, clock.signal, watcher.signal])
   try {
     mkdirSync(folder, { recursive: true })
     staged.open()
-    const made = await runSteps(attempt, tools, { folder, staging, watcher }, clock, limited)
+    const made = await runSteps(attempt, tools, { folder, staging, watcher, checkpoints }, clock, limited)
     if (made.type === 'failed') {
       // A worker that is stopped may say so, fail or be killed; why it was stopped is what counts.
       const stopped = limited.aborted ? stopCause(signal, clock, watcher) : null
@@ -109,10 +112,16 @@ export async function tryStage(
       outputs,
       summary: made.summary,
       durationMs: Math.round(performance.now() - began),
-      provenance: { ...environment.provenance, run: attempt.run, threads: environment.threads },
+      provenance: {
+        ...environment.provenance,
+        run: attempt.run,
+        threads: environment.threads,
+        ...(checkpoints.resumedFrom === null ? {} : { resumed: true, resumedFrom: checkpoints.resumedFrom }),
+      },
     }
     // The record is written last: without it the stage has not run, with it every byte is there.
     stores.results.write(result)
+    checkpoints.drop()
     writeFileSync(
       join(folder, 'exit.json'),
       `${JSON.stringify({ type: 'done', summary: made.summary }, null, 1)}\n`,
@@ -141,6 +150,7 @@ interface Places {
   readonly folder: string
   readonly staging: string
   readonly watcher: Watcher
+  readonly checkpoints: StageCheckpoints
 }
 
 async function runSteps(
@@ -158,7 +168,12 @@ async function runSteps(
   }
   const summary: Record<string, JsonObject[string]> = {}
   for (const step of kind?.steps(stage.with) ?? []) {
-    const job = jobOf(step, available, places.staging, tools.environment)
+    const job = {
+      ...jobOf(step, available, places.staging, tools.environment),
+      checkpoint: places.checkpoints.placeFor(step.op, (text) =>
+        tools.emit({ type: 'note', stage: stage.name, level: 'warning', text }),
+      ),
+    }
     writeFileSync(join(places.folder, `request.${step.op}.json`), `${JSON.stringify(job, null, 1)}\n`)
     const outcome = await runStep(step, job, attempt, tools, places, clock, signal)
     if (outcome.type === 'failed') return outcome
@@ -174,7 +189,7 @@ async function runStep(
   job: Job,
   attempt: Attempt,
   tools: AttemptTools,
-  { folder, watcher }: Places,
+  { folder, watcher, checkpoints }: Places,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<JobOutcome> {
@@ -196,6 +211,12 @@ async function runStep(
             watcher.see(done, unit, values)
           } else if (message.type === 'note') {
             tools.emit({ type: 'note', stage, level: message.level, text: message.text })
+          } else if (message.type === 'checkpoint') {
+            checkpoints.prune(step.op)
+            tools.emit({ type: 'stage.checkpoint', stage, step: message.step })
+          } else if (message.type === 'resumed') {
+            checkpoints.resumed(message.step)
+            tools.emit({ type: 'stage.resumed', stage, step: message.step })
           } else if (message.type === 'failed' && message.detail !== null) {
             text('log', `${message.detail}\n`)
           }

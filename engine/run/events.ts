@@ -31,6 +31,8 @@ export type RunEvent =
       readonly stage: string
       readonly key: Digest
       readonly summary: JsonObject
+      /** Who made it while this run wanted it, as `made by run 7`; null if it was in the store already. */
+      readonly from: string | null
     }
   | {
       readonly type: 'stage.start'
@@ -55,6 +57,10 @@ export type RunEvent =
       readonly level: 'info' | 'warning'
       readonly text: string
     }
+  /** What the stage has done so far can be taken up again after a kill. */
+  | { readonly type: 'stage.checkpoint'; readonly stage: string; readonly step: number }
+  /** The attempt goes on from what an earlier one kept. */
+  | { readonly type: 'stage.resumed'; readonly stage: string; readonly step: number }
   | {
       readonly type: 'stage.done'
       readonly stage: string

@@ -16,7 +16,7 @@ import { forceOf, stageManifest } from '../plan/plan.ts'
 import { writeAtomic } from '../store/atomic.ts'
 import type { Result } from '../store/results.ts'
 import { WorkerPool } from '../worker/pool.ts'
-import type { AttemptOutcome, StageInput } from './attempt.ts'
+import type { StageInput } from './attempt.ts'
 import type { FailureCause, Logged, RunEvent } from './events.ts'
 import { LOG_FORMAT } from './events.ts'
 import { fateOf, needsOf } from './fate.ts'
@@ -24,14 +24,14 @@ import type { Finished } from './fate.ts'
 import { judgeGate, metricsPort, readMetrics } from './gate.ts'
 import { RunLog } from './log.ts'
 import { machineFailure } from './machine-failure.ts'
+import { obtain } from './obtain.ts'
+import type { Obtained } from './obtain.ts'
 import { takeRunLock } from './run-lock.ts'
 import { choose } from './select.ts'
 import { Slots } from './slots.ts'
 import { sweepStaging } from './staging.ts'
 import { fold, newRun } from './state.ts'
 import type { RunState } from './state.ts'
-import { tryRepeatedly } from './tries.ts'
-import type { Tried } from './tries.ts'
 
 export interface RunRequest {
   readonly pipeline: Pipeline
@@ -146,7 +146,7 @@ async function runStages(
     cached: new Set(),
   }
   const waiting = new Set(stages)
-  const running = new Map<string, Promise<Tried>>()
+  const running = new Map<string, Promise<Obtained>>()
   const ranks = ranksOf(stages)
   const byName = new Map(stages.map((stage) => [stage.name, stage]))
 
@@ -157,20 +157,24 @@ async function runStages(
     const force = forceOf(stage, request.forced)
     const lookup = stores.results.find(key)
     if (lookup.type === 'hit' && force === null) {
-      finished.results.set(stage.name, lookup.result)
-      finished.cached.add(stage.name)
-      showOutputs(stage, lookup.result, request)
-      emit({ type: 'stage.cached', stage: stage.name, key, summary: lookup.result.summary })
+      reuse(stage, lookup.result, null)
       return
     }
     if (lookup.type === 'miss' && lookup.lost !== null) stores.results.quarantine(key)
-    const reason = request.reasonOf(stage.name)
+    const want = { reason: request.reasonOf(stage.name), forced: force !== null }
     const attempt = { stage, key, manifest, inputs, run: id, number: 1, rank: ranks.get(stage.name) ?? 0 }
     const tools = { environment, stores, pool, slots, emit }
-    running.set(stage.name, tryRepeatedly(attempt, tools, reason, signal))
+    running.set(stage.name, obtain(attempt, tools, want, signal))
   }
 
-  const settle = (stage: Stage, outcome: AttemptOutcome) => {
+  const reuse = (stage: Stage, result: Result, from: string | null) => {
+    finished.results.set(stage.name, result)
+    finished.cached.add(stage.name)
+    showOutputs(stage, result, request)
+    emit({ type: 'stage.cached', stage: stage.name, key: result.key, summary: result.summary, from })
+  }
+
+  const settle = (stage: Stage, outcome: Obtained['outcome']) => {
     if (outcome.type === 'done') {
       const { result } = outcome
       finished.results.set(stage.name, result)
@@ -182,6 +186,8 @@ async function runStages(
         durationMs: result.durationMs,
         summary: result.summary,
       })
+    } else if (outcome.type === 'found') {
+      reuse(stage, outcome.result, outcome.from)
     } else {
       const { cause, message, help, log } = outcome
       finished.failures.set(stage.name, cause)

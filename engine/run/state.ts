@@ -13,10 +13,16 @@ export interface StageState {
   readonly startedAt: number | null
   readonly durationMs: number | null
   readonly reason: string | null
+  /** Who made a cached result while this run wanted it. */
+  readonly from: string | null
   readonly progress: Progress | null
   /** The latest losses, oldest first, for the little curve. */
   readonly losses: readonly number[]
   readonly notes: readonly string[]
+  /** The step from which it went on; null if it began at the beginning. */
+  readonly resumedFrom: number | null
+  /** The step up to which its work is kept for another attempt. */
+  readonly checkpoint: number | null
   readonly summary: JsonObject
   readonly failure: Failure | null
   readonly skippedBecause: string | null
@@ -29,8 +35,9 @@ export interface Progress {
   readonly total: number
   readonly unit: string
   readonly values: Readonly<Record<string, number | null>>
-  /** When this op began, in milliseconds since 1970, for the time left. */
+  /** When this op was first heard of, in milliseconds since 1970, and how much was done then: for the time left. */
   readonly since: number
+  readonly first: number
 }
 
 export interface Failure {
@@ -89,6 +96,8 @@ export function fold(state: RunState, event: Logged): RunState {
     case 'stage.start':
     case 'progress':
     case 'note':
+    case 'stage.checkpoint':
+    case 'stage.resumed':
     case 'stage.done':
     case 'stage.retry':
     case 'stage.chosen':
@@ -111,14 +120,22 @@ function foldStage(stage: StageState, event: StageEvent): StageState {
       const sameOp = stage.progress?.op === event.op
       const since = sameOp ? stage.progress.since : Date.parse(event.t)
       const { op, done, total, unit, values } = event
+      const first = sameOp ? stage.progress.first : done
       const loss = values['loss']
       const losses =
         typeof loss === 'number' ? [...(sameOp ? stage.losses : []), loss].slice(-LOSSES_KEPT) : stage.losses
-      return { ...stage, progress: { op, done, total, unit, values, since }, losses }
+      return { ...stage, progress: { op, done, total, unit, values, since, first }, losses }
     }
     case 'note':
       return { ...stage, notes: [...stage.notes, event.text] }
-    case 'stage.cached':
+    case 'stage.checkpoint':
+      return { ...stage, checkpoint: event.step }
+    case 'stage.resumed':
+      return { ...stage, resumedFrom: event.step, checkpoint: event.step }
+    case 'stage.cached': {
+      const { key, summary, from } = event
+      return { ...stage, status: stepStage(stage.status, event.type), key, summary, from }
+    }
     case 'stage.chosen':
       return { ...stage, status: stepStage(stage.status, event.type), key: event.key, summary: event.summary }
     case 'stage.retry':
@@ -162,9 +179,12 @@ function waiting(name: string): StageState {
     startedAt: null,
     durationMs: null,
     reason: null,
+    from: null,
     progress: null,
     losses: [],
     notes: [],
+    resumedFrom: null,
+    checkpoint: null,
     summary: {},
     failure: null,
     skippedBecause: null,

@@ -235,6 +235,8 @@ const TYPES: readonly string[] = [
   'started',
   'progress',
   'note',
+  'checkpoint',
+  'resumed',
   'done',
   'failed',
 ] satisfies FromWorker['type'][]

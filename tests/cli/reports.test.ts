@@ -29,7 +29,7 @@ function stateAfter(...events: readonly RunEvent[]): RunState {
 const key = digestOf('any')
 const began: readonly RunEvent[] = [
   { type: 'run.start', format: 1, run: '20260102-030405-abcd', pipeline: 'tiny', stages: ['clean', 'lora-train', 'eval'] },
-  { type: 'stage.cached', stage: 'clean', key, summary: {} },
+  { type: 'stage.cached', stage: 'clean', key, summary: {}, from: null },
   { type: 'stage.start', stage: 'lora-train', key, attempt: 1, reason: 'with.lr' },
 ] // prettier-ignore
 const step = (done: number, loss: number): RunEvent => ({

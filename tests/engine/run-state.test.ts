@@ -14,7 +14,7 @@ const key = digestOf('key')
 const story: readonly RunEvent[] = [
   { type: 'run.waiting', holder: 'process 7' },
   { type: 'run.start', format: 1, run: 'r1', pipeline: 'p', stages: ['a', 'b', 'c', 'g'] },
-  { type: 'stage.cached', stage: 'a', key, summary: { rows: 1 } },
+  { type: 'stage.cached', stage: 'a', key, summary: { rows: 1 }, from: null },
   { type: 'stage.start', stage: 'b', key, attempt: 1, reason: 'never run' },
   { type: 'progress', stage: 'b', op: 'act', done: 1, total: 4, unit: 'steps', values: { loss: 3 } },
   { type: 'progress', stage: 'b', op: 'act', done: 2, total: 4, unit: 'steps', values: { loss: null } },

@@ -212,7 +212,6 @@ function examine(rows: readonly Row[], real: readonly Row[]) {
     seen.add(pairKey(row))
     if (known.has(pairKey(row))) return ['intact', row]
     const repairs: [string, Row | undefined][] = [
-      // eslint-disable-next-line no-control-regex -- control characters are what is looked for
       ['control', mapRow(row, (text) => text.replace(/[\u0000-\u001f]/g, ''))],
       ['prefix', mapRow(row, withoutPrefix)],
       ['term', mapRow(row, withRightTerms)],

@@ -1,0 +1,53 @@
+/** Gets a stage's result: made meanwhile by another run, else made here. */
+import type { Stage } from '../../dsl/pipeline.ts'
+import type { Result } from '../store/results.ts'
+import type { Attempt, AttemptOutcome, AttemptTools } from './attempt.ts'
+import { dropCheckpoints } from './checkpoints.ts'
+import { tryRepeatedly } from './tries.ts'
+
+export interface Obtained {
+  readonly stage: Stage
+  readonly outcome: AttemptOutcome | Found
+  /** Gives back what the stage claimed. */
+  readonly release: () => void
+}
+
+/** The result exists and nothing ran for it here. */
+export interface Found {
+  readonly type: 'found'
+  readonly result: Result
+  /** Who made it, in words that follow `cached`: `made by process 7`. */
+  readonly from: string
+}
+
+export interface Want {
+  /** Why the stage runs, in one line, for the log. */
+  readonly reason: string
+  /** Made anew even if its result is known. */
+  readonly forced: boolean
+}
+
+/** Never throws for what a run may meet, as `tryRepeatedly`. */
+export async function obtain(
+  first: Attempt,
+  tools: AttemptTools,
+  want: Want,
+  signal: AbortSignal,
+): Promise<Obtained> {
+  const found = want.forced ? null : madeMeanwhile(first, tools)
+  if (found !== null) return { stage: first.stage, outcome: found, release: () => undefined }
+  // Made anew is made from the beginning; its own retries go on from what they keep.
+  if (want.forced) dropCheckpoints(tools.environment.stateDir, first.key)
+  return await tryRepeatedly(first, tools, want.reason, signal)
+}
+
+function madeMeanwhile({ key }: Attempt, { stores }: AttemptTools): Found | null {
+  const lookup = stores.results.find(key)
+  if (lookup.type === 'miss') return null
+  const { run } = lookup.result.provenance
+  return {
+    type: 'found',
+    result: lookup.result,
+    from: `made by ${typeof run === 'string' ? `run ${run}` : 'another run'}`,
+  }
+}
