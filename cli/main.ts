@@ -42,6 +42,10 @@ async function dispatch(command: Command, buildDir: string): Promise<number> {
       return (await import('./commands/baseline.ts')).baselineCommand(command, buildDir)
     case 'lock':
       return (await import('./commands/lock.ts')).lockCommand(command, buildDir)
+    case 'cache':
+      return (await import('./commands/cache.ts')).cacheCommand(command)
+    case 'gc':
+      return (await import('./commands/gc.ts')).gcCommand(command)
     case 'graph':
       return (await import('./commands/look.ts')).graphCommand(command, buildDir)
     case 'show':

@@ -153,6 +153,27 @@ export const VERBS: Readonly<Record<string, Verb>> = {
       merge: { type: 'boolean', help: 'merge driver of git: %O %A %B' },
     },
   },
+  cache: {
+    usage: 'cache ls|verify',
+    help: 'what lies in the store of this machine, and whether it is whole',
+    flags: {
+      full: { type: 'boolean', help: 'verify: read every byte, not only sizes' },
+      json: JSON_FLAG,
+    },
+  },
+  gc: {
+    usage: 'gc',
+    help: 'free what no lock, no recent run and no main names',
+    flags: {
+      keep: {
+        type: 'string',
+        value: 'WHAT',
+        help: 'main, last:N runs of each pipeline, Nd for N days (default: main,last:5)',
+      },
+      'dry-run': { type: 'boolean', help: 'only say what would be freed' },
+      json: JSON_FLAG,
+    },
+  },
   graph: {
     usage: 'graph',
     help: 'the stages and what flows between them',
