@@ -1,19 +1,24 @@
 // Bundles the CLI, the workers and each op, and notes their digests: the one build step, run when sources change.
 import { createHash } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
-/** What the build depends on besides what it bundles; a folder changes when a file is added. */
-const BESIDES = [
-  'cli/build.mjs',
-  'package.json',
-  'package-lock.json',
-  'tsconfig.json',
-  'workers/onnx/ops',
-  'workers/text/ops',
-]
+/** What the build depends on besides what it bundles. */
+const BESIDES = ['cli/build.mjs', 'package.json', 'package-lock.json', 'tsconfig.json']
+/** How long the parts of earlier builds stay. */
+const KEPT_MS = 24 * 3600 * 1000
 /** Native packages, and the ones with files of their own to find at run time, are not bundled. */
 const EXTERNAL = ['onnxruntime-node', 'tokenizers', 'esbuild']
 
@@ -90,11 +95,21 @@ export async function build() {
   const main = parts.find(({ name }) => name.startsWith('main-'))
   const sources = sourcesOf([cli.metafile, bundledWorkers.metafile], started)
   writeFileSync(join(fresh, 'start.json'), JSON.stringify({ main: cjsName(main.name), sources }))
-  mkdirSync(join(root, 'build'), { recursive: true })
+  mkdirSync(join(root, 'build', 'cli'), { recursive: true })
+  keepRecentParts(join(root, 'build', 'cli'), join(fresh, 'cli'), started)
   const old = join(root, `build.${process.pid}.old`)
   renameSync(join(root, 'build'), old)
   renameSync(fresh, join(root, 'build'))
   rmSync(old, { recursive: true, force: true })
+}
+
+/** A command that runs while its sources change goes on with the parts that it began with, if it needs more of them. */
+function keepRecentParts(from, to, now) {
+  for (const name of readdirSync(from)) {
+    const old = statSync(join(from, name), { throwIfNoEntry: false })
+    if (old === undefined || now - old.mtimeMs > KEPT_MS || existsSync(join(to, name))) continue
+    linkSync(join(from, name), join(to, name))
+  }
 }
 
 /** CommonJS can be loaded at once and with V8's cached data; what `import()` fetches stays lazy. */
@@ -124,7 +139,11 @@ function sourcesOf(metafiles, started) {
   const read = metafiles
     .flatMap(({ inputs }) => Object.keys(inputs))
     .filter((path) => !/^\.\.|node_modules/.test(path))
-  return [...new Set([...read, ...BESIDES])].sort().map((path) => {
+  // npm leaves the lock out of a package.
+  const besides = BESIDES.filter((path) => existsSync(join(root, path)))
+  // A folder changes when an op is added that nobody imports.
+  const folders = read.filter((path) => /\/ops\/[^/]+$/.test(path)).map(dirname)
+  return [...new Set([...read, ...folders, ...besides])].sort().map((path) => {
     const { mtimeMs, size } = statSync(join(root, path))
     return [path, mtimeMs < started ? mtimeMs : 0, size]
   })

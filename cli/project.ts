@@ -13,6 +13,7 @@ import { basename, dirname, join, relative, resolve } from 'node:path'
 import { deserialize, serialize } from 'node:v8'
 import { decode, MOST_BYTES } from '../dsl/decode.ts'
 import type { Diagnostic } from '../dsl/diagnostic.ts'
+import { claimProblems, claimsNamed } from '../dsl/claims.ts'
 import { adviceOn } from '../dsl/facts.ts'
 import type { Pipeline } from '../dsl/pipeline.ts'
 import * as textProblems from '../dsl/problems/text.ts'
@@ -27,9 +28,9 @@ import { readLock } from '../engine/lock-file.ts'
 import type { Lock } from '../engine/lock-file.ts'
 import { findSource } from '../engine/plan/sources.ts'
 import { makePlan } from '../engine/plan/plan.ts'
-import type { Planned } from '../engine/plan/plan.ts'
+import type { Planned, PlanInputs } from '../engine/plan/plan.ts'
 import type { Result } from '../engine/store/results.ts'
-import { lastKey } from '../engine/run/log.ts'
+import { Past } from '../engine/run/past.ts'
 import { choose } from '../engine/run/select.ts'
 import { stageKinds } from '../stages/catalogue.ts'
 import { gatherFacts } from './facts.ts'
@@ -55,6 +56,7 @@ export interface Project {
 export interface Opened extends Project {
   readonly pipeline: Pipeline
   readonly stores: Stores
+  readonly past: Past
   readonly sources: Readonly<Record<string, FoundSource>>
   readonly lockPath: string
   readonly lock: Lock | null
@@ -91,6 +93,10 @@ export function pipelineFiles(root: string): readonly string[] {
   if (!existsSync(folder)) return []
   const names = readdirSync(folder).filter((name) => name.endsWith('.pipeline.yaml'))
   return names.sort().map((name) => `pipelines/${name}`)
+}
+
+export function gateTestsPath(file: string): string {
+  return file.replace(/(\.pipeline)?\.ya?ml$/, '.gate-tests.yaml')
 }
 
 function onlyPipeline(root: string): string {
@@ -164,8 +170,18 @@ export async function compileFile(project: Project, build: Build, options: FileO
   const { pipeline, diagnostics } = await compileText(project, build, options)
   if (pipeline === null) return { pipeline, diagnostics }
   const advice = adviceOn(pipeline, await gatherFacts(pipeline, project.root))
+  const claims = await claimsHeld(pipeline, project.root)
   const start = (each: Diagnostic): number => each.primary.span.start
-  return { pipeline, diagnostics: [...diagnostics, ...advice].sort((a, b) => start(a) - start(b)) }
+  const all = [...diagnostics, ...advice, ...claims].sort((a, b) => start(a) - start(b))
+  return { pipeline: claims.length > 0 ? null : pipeline, diagnostics: all }
+}
+
+/** What the pipeline claims of the user's own resources, held against the project's configuration. */
+async function claimsHeld(pipeline: Pipeline, root: string): Promise<readonly Diagnostic[]> {
+  if (!claimsNamed(pipeline)) return []
+  const { readConfig } = await import('./config.ts')
+  const { value, diagnostics } = readConfig(root)
+  return value === undefined ? diagnostics : claimProblems(pipeline, value.resources)
 }
 
 interface FileOptions {
@@ -280,6 +296,7 @@ export async function openPipeline(
     ...project,
     pipeline,
     stores,
+    past: new Past(project.environment.stateDir, pipeline.name),
     sources,
     lockPath,
     lock,
@@ -287,7 +304,12 @@ export async function openPipeline(
   }
 }
 
-export function planOf(opened: Opened, forced: ReadonlySet<string>): readonly Planned[] {
+export function planOf(
+  opened: Opened,
+  forced: ReadonlySet<string>,
+  /** What the remote cache is known to have; only a plan for people asks it. */
+  shared: PlanInputs['shared'] = () => null,
+): readonly Planned[] {
   const { pipeline, environment, sources, lock, stores } = opened
   return makePlan({
     pipeline,
@@ -296,6 +318,7 @@ export function planOf(opened: Opened, forced: ReadonlySet<string>): readonly Pl
     lock,
     find: (key) => stores.results.find(key),
     read: (key) => stores.results.read(key),
+    shared,
     last: (stage) => lastResult(opened, stage),
     forced,
     choose: (stage, resultOf) => {
@@ -308,7 +331,7 @@ export function planOf(opened: Opened, forced: ReadonlySet<string>): readonly Pl
 
 /** What a stage of this pipeline had in the newest run that finished it here. */
 export function lastResult(opened: Opened, stage: string): Result | null {
-  const key = lastKey(opened.environment.stateDir, opened.pipeline.name, stage)
+  const key = opened.past.lastKey(stage)
   return key === null ? null : opened.stores.results.read(key)
 }
 

@@ -479,6 +479,24 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
       '没有空格的句子会被当成一个词，BLEU 要么接近 0 要么正好是 1，没有意义。',
     ),
   ),
+  W209: entry(
+    words(
+      'A statistical check asks for more than the rows of the test split can show.',
+      '统计检查要看出的差别，测试划分的行数不够。',
+    ),
+    words(
+      '- bleu > baseline.bleu with p < 0.05 (118 rows)',
+      '- bleu > baseline.bleu with p < 0.05（118 行）',
+    ),
+    words(
+      '- bleu > baseline.bleu with p < 0.05 (400 rows)',
+      '- bleu > baseline.bleu with p < 0.05（400 行）',
+    ),
+    words(
+      'Such a gate stops good models by chance. It is estimated from the rows of the last run, and said before anything is trained.',
+      '这样的 gate 会随机拦下好模型。根据上次运行的各行估算，在训练开始前就提示。',
+    ),
+  ),
   E211: entry(
     words('A check is not a comparison.', '检查项不是比较。'),
     '- bleu',
@@ -610,6 +628,15 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
     'data: data/rowz.jsonl',
     'data: data/rows.jsonl',
     words('A run that starts without its data fails much later.', '没有数据就开始，运行会在很久以后才失败。'),
+  ),
+  E311: entry(
+    words('A stage claims a resource that the project does not have.', '阶段要用项目里没有的资源。'),
+    'lora-train: { resources: { licence: 1 } }',
+    '# sluice.config.yaml\nresources: { licence: 2 }',
+    words(
+      'Without a number nobody could wait for his turn; above it the turn never comes.',
+      '不知道总数就没法排队；要的比总数还多就永远轮不到。',
+    ),
   ),
   E117: entry(
     words('A value names an axis that no matrix has.', '计算值里用了 matrix 里没有的轴。'),

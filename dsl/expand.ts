@@ -184,6 +184,7 @@ function stageOf(
     timeoutMs: settings.timeoutMs,
     retry: kind.decides === undefined ? settings.retry : null,
     resources: kind.decides === undefined ? settings.resources : NO_SETTINGS.resources,
+    mutex: kind.decides === undefined ? settings.mutex : [],
     when,
     watch: decided?.watch ?? [],
     span: draft.span,

@@ -6,6 +6,7 @@ export type JsonObject = { readonly [key: string]: Json }
 export const ARTIFACT_TYPES = [
   'corpus',
   'dataset',
+  'ratings',
   'tokens',
   'model',
   'adapter',
@@ -22,6 +23,8 @@ export interface InputPort {
   readonly optional?: boolean
   /** Takes the output of every instance of a swept stage; this is where a matrix ends. */
   readonly many?: boolean
+  /** Reads only what the file names; what stands nearest may be the wrong thing. */
+  readonly named?: boolean
   readonly help: string
 }
 

@@ -252,7 +252,7 @@ class Wirer {
     const closed = this.closed.get(draft.name) ?? new Set()
     const place = this.inFlow.get(draft.name)
     for (const [port, input] of Object.entries(draft.kind.inputs)) {
-      if (closed.has(port) || (isGate(draft.kind) && port === 'baseline')) continue
+      if (closed.has(port) || input.named === true || (isGate(draft.kind) && port === 'baseline')) continue
       if (place === undefined) {
         if (input.optional !== true)
           this.out.push(problems.unwiredOutsideFlow(draft.span, draft.name, port, input.type))

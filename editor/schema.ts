@@ -56,6 +56,10 @@ const has = (name: string): JsonObject => ({ type: 'object', required: [name], p
 const RULES: Readonly<Partial<Record<Place, JsonObject>>> = {
   check: { oneOf: [has('require'), has('warn')] },
   notification: { oneOf: [has('webhook'), has('run')] },
+  resources: {
+    propertyNames: { $ref: '#/definitions/name' },
+    additionalProperties: { type: 'integer', minimum: 1 },
+  },
   matrix: {
     propertyNames: { $ref: '#/definitions/parameter-name' },
     additionalProperties: { type: 'array', minItems: 1 },

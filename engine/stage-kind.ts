@@ -4,6 +4,8 @@ import type { JsonObject, StageSignature } from '../dsl/stage-signature.ts'
 export interface StageKind extends StageSignature {
   /** The stage as ordered jobs. Pure: same options, same steps. Empty for gates, which are judged in-process. */
   readonly steps: (options: JsonObject) => readonly Step[]
+  /** From the summary of its work: what it still waits for, in words; null once it has all it needs. */
+  readonly waitsFor?: (summary: JsonObject) => string | null
 }
 
 export interface Step {

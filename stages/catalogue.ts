@@ -3,6 +3,7 @@ import type { StageKind } from '../engine/stage-kind.ts'
 import { clean } from './clean.ts'
 import { evaluate } from './eval.ts'
 import { gate } from './gate.ts'
+import { humanReview } from './human-review.ts'
 import { loraTrain } from './lora-train.ts'
 import { pretrain } from './pretrain.ts'
 import { select } from './select.ts'
@@ -17,6 +18,7 @@ const kinds: readonly StageKind[] = [
   tokenize,
   loraTrain,
   evaluate,
+  humanReview,
   select,
   shrink,
   gate,

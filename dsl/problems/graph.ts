@@ -294,9 +294,11 @@ export function nothingMakes(
             ]
           : type === 'dataset'
             ? ['data: data/*.jsonl']
-            : type === 'model' || type === 'corpus'
-              ? [`sources: { my-${type}: { type: ${type}, from: path/to/it } }`]
-              : [`stages.${stage}.inputs: { ${port}: <stage>.<output> }`],
+            : type === 'ratings'
+              ? ['sources: { ratings: { type: ratings, from: reviews/*.csv } }']
+              : type === 'model' || type === 'corpus'
+                ? [`sources: { my-${type}: { type: ${type}, from: path/to/it } }`]
+                : [`stages.${stage}.inputs: { ${port}: <stage>.<output> }`],
     },
   )
 }

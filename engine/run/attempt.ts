@@ -14,6 +14,7 @@ import type { JobOutcome } from '../worker/session.ts'
 import type { WorkerPool } from '../worker/pool.ts'
 import { CHECKPOINT_EVERY_MS, StageCheckpoints } from './checkpoints.ts'
 import type { FailureCause, RunEvent } from './events.ts'
+import type { Devices } from './devices.ts'
 import { Clock, Watcher } from './limits.ts'
 import { machineFailure } from './machine-failure.ts'
 import type { Slots } from './slots.ts'
@@ -31,8 +32,10 @@ export interface Attempt {
   readonly inputs: Readonly<Record<string, StageInput>>
   readonly run: string
   readonly number: number
-  /** Length of the path behind this stage; longer paths get slots first. */
+  /** How long the path behind this stage takes; longer paths get slots first. */
   readonly rank: number
+  /** The GPUs that it holds. */
+  readonly gpus: readonly string[]
 }
 
 export interface AttemptTools {
@@ -40,6 +43,7 @@ export interface AttemptTools {
   readonly stores: Stores
   readonly pool: WorkerPool
   readonly slots: Slots
+  readonly devices: Devices
   readonly emit: (event: RunEvent) => void
 }
 
@@ -117,6 +121,7 @@ export async function tryStage(
         run: attempt.run,
         threads: environment.threads,
         ...(checkpoints.resumedFrom === null ? {} : { resumed: true, resumedFrom: checkpoints.resumedFrom }),
+        ...(attempt.gpus.length === 0 ? {} : { gpus: attempt.gpus }),
       },
     }
     // The record is written last: without it the stage has not run, with it every byte is there.
@@ -193,7 +198,9 @@ async function runStep(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<JobOutcome> {
-  const give = await tools.slots.take(step.on, attempt.rank, signal)
+  // Who holds GPUs has waited for his turn already.
+  const seated = attempt.gpus.length > 0
+  const give = seated ? () => undefined : await tools.slots.take(step.on, attempt.rank, signal)
   clock.start()
   const stage = attempt.stage.name
   const text = (name: string, line: string) => appendFileSync(join(folder, name), line)
@@ -223,6 +230,7 @@ async function runStep(
         },
       },
       signal,
+      attempt.gpus,
     )
   } finally {
     give()

@@ -68,6 +68,13 @@ export type RunEvent =
       readonly durationMs: number
       readonly summary: JsonObject
     }
+  /** Its work is done as far as people let it: it waits for them, and so does what reads it. */
+  | {
+      readonly type: 'stage.paused'
+      readonly stage: string
+      readonly key: Digest
+      readonly waitsFor: string
+    }
   | {
       readonly type: 'stage.failed'
       readonly stage: string
@@ -94,6 +101,12 @@ export type RunEvent =
       readonly chosen: string
       readonly summary: JsonObject
     }
+  /** Its bytes came from the remote cache; `stage.cached` follows. */
+  | { readonly type: 'stage.pulled'; readonly stage: string; readonly key: Digest; readonly bytes: number }
+  /** The remote cache has it now; `bytes` is what it did not have before. */
+  | { readonly type: 'stage.pushed'; readonly stage: string; readonly key: Digest; readonly bytes: number }
+  /** The remote cache did not do what was asked; the run goes on without it. */
+  | { readonly type: 'remote.trouble'; readonly text: string }
   /** Not started because something before it failed, its `when` does not hold, or the run was stopped. */
   | { readonly type: 'stage.skipped'; readonly stage: string; readonly because: string }
   | { readonly type: 'gate.verdict'; readonly stage: string; readonly verdict: Verdict }

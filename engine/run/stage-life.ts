@@ -3,7 +3,7 @@ import { createMachine, initialTransition, transition } from 'xstate'
 import type { RunEvent } from './events.ts'
 
 export type StageStatus =
-  'waiting' | 'running' | 'cached' | 'done' | 'failed' | 'skipped' | 'judged' | 'chosen'
+  'waiting' | 'running' | 'cached' | 'done' | 'paused' | 'failed' | 'skipped' | 'judged' | 'chosen'
 export type RunStatus = 'starting' | 'running' | 'finished'
 
 const stageMachine = createMachine({
@@ -12,6 +12,7 @@ const stageMachine = createMachine({
     waiting: {
       on: {
         'stage.cached': 'cached',
+        'stage.paused': 'paused',
         'stage.start': 'running',
         'stage.failed': 'failed',
         'stage.skipped': 'skipped',
@@ -24,11 +25,13 @@ const stageMachine = createMachine({
         'stage.start': 'running',
         'stage.retry': 'running',
         'stage.done': 'done',
+        'stage.paused': 'paused',
         'stage.failed': 'failed',
       },
     },
     cached: { type: 'final' },
     done: { type: 'final' },
+    paused: { type: 'final' },
     failed: { type: 'final' },
     skipped: { type: 'final' },
     judged: { type: 'final' },

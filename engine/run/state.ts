@@ -15,6 +15,9 @@ export interface StageState {
   readonly reason: string | null
   /** Who made a cached result while this run wanted it. */
   readonly from: string | null
+  /** What came from the remote cache or went there; null if nothing did. */
+  readonly pulledBytes: number | null
+  readonly pushedBytes: number | null
   readonly progress: Progress | null
   /** The latest losses, oldest first, for the little curve. */
   readonly losses: readonly number[]
@@ -25,6 +28,8 @@ export interface StageState {
   readonly checkpoint: number | null
   readonly summary: JsonObject
   readonly failure: Failure | null
+  /** What a paused stage waits for. */
+  readonly waitsFor: string | null
   readonly skippedBecause: string | null
   readonly verdict: Verdict | null
 }
@@ -54,6 +59,8 @@ export interface RunState {
   readonly startedAt: number | null
   readonly holder: string | null
   readonly stages: ReadonlyMap<string, StageState>
+  /** What went wrong with the remote cache, each once. */
+  readonly troubles: readonly string[]
   readonly exitCode: number | null
   readonly durationMs: number | null
 }
@@ -67,6 +74,7 @@ export const newRun: RunState = {
   startedAt: null,
   holder: null,
   stages: new Map(),
+  troubles: [],
   exitCode: null,
   durationMs: null,
 }
@@ -92,6 +100,10 @@ export function fold(state: RunState, event: Logged): RunState {
         exitCode: event.exitCode,
         durationMs: event.durationMs,
       }
+    case 'remote.trouble':
+      return { ...state, troubles: [...state.troubles, event.text] }
+    case 'stage.pulled':
+    case 'stage.pushed':
     case 'stage.cached':
     case 'stage.start':
     case 'progress':
@@ -101,6 +113,7 @@ export function fold(state: RunState, event: Logged): RunState {
     case 'stage.done':
     case 'stage.retry':
     case 'stage.chosen':
+    case 'stage.paused':
     case 'stage.failed':
     case 'stage.skipped':
     case 'gate.verdict': {
@@ -136,6 +149,10 @@ function foldStage(stage: StageState, event: StageEvent): StageState {
       const { key, summary, from } = event
       return { ...stage, status: stepStage(stage.status, event.type), key, summary, from }
     }
+    case 'stage.pulled':
+      return { ...stage, pulledBytes: event.bytes }
+    case 'stage.pushed':
+      return { ...stage, pushedBytes: event.bytes }
     case 'stage.chosen':
       return { ...stage, status: stepStage(stage.status, event.type), key: event.key, summary: event.summary }
     case 'stage.retry':
@@ -160,6 +177,13 @@ function foldStage(stage: StageState, event: StageEvent): StageState {
         durationMs: event.durationMs,
         summary: event.summary,
       }
+    case 'stage.paused':
+      return {
+        ...stage,
+        status: stepStage(stage.status, event.type),
+        key: event.key,
+        waitsFor: event.waitsFor,
+      }
     case 'stage.failed': {
       const { cause, message, help, log } = event
       return { ...stage, status: stepStage(stage.status, event.type), failure: { cause, message, help, log } }
@@ -180,6 +204,8 @@ function waiting(name: string): StageState {
     durationMs: null,
     reason: null,
     from: null,
+    pulledBytes: null,
+    pushedBytes: null,
     progress: null,
     losses: [],
     notes: [],
@@ -187,6 +213,7 @@ function waiting(name: string): StageState {
     checkpoint: null,
     summary: {},
     failure: null,
+    waitsFor: null,
     skippedBecause: null,
     verdict: null,
   }

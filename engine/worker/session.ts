@@ -10,6 +10,8 @@ import type { JsonObject } from '../../dsl/stage-signature.ts'
 export interface WorkerCommand {
   readonly command: string
   readonly args: readonly string[]
+  /** Beside what our own environment says. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 export type JobOutcome =
@@ -54,6 +56,7 @@ export class WorkerSession {
     this.#process = execa(worker.command, worker.args, {
       stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
       detached: true,
+      env: worker.env ?? {},
       buffer: false,
       reject: false,
     } as const)

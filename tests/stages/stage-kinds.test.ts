@@ -30,7 +30,18 @@ function resolve(kind: StageKind, given: JsonObject = {}): JsonObject {
 
 test('the catalogue has the stage kinds under their own names', () => {
   expect(Object.keys(stageKinds).sort()).toEqual(
-    ['clean', 'eval', 'gate', 'lora-train', 'pretrain', 'select', 'shrink', 'split', 'tokenize'].sort(),
+    [
+      'clean',
+      'eval',
+      'gate',
+      'human-review',
+      'lora-train',
+      'pretrain',
+      'select',
+      'shrink',
+      'split',
+      'tokenize',
+    ].sort(),
   )
   for (const [name, kind] of Object.entries(stageKinds)) expect(kind.name).toBe(name)
 })
