@@ -36,9 +36,11 @@ export interface LoggedRun {
   readonly keys: ReadonlyMap<string, Digest>
 }
 
-/** Newest first. */
+/** Newest first; ids of the same second say nothing of their order, so the logs' times do. */
 export function loggedRuns(stateDir: string): readonly LoggedRun[] {
-  return [...runIds(stateDir)].reverse().map((run) => loggedRun(stateDir, run))
+  return runIds(stateDir)
+    .map((run) => loggedRun(stateDir, run))
+    .sort((a, b) => b.changedMs - a.changedMs)
 }
 
 function loggedRun(stateDir: string, run: string): LoggedRun {
