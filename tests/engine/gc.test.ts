@@ -149,8 +149,8 @@ describe('gc', () => {
     const log = join(stateDir, 'runs', run, 'run.jsonl')
     const lines = readFileSync(log, 'utf8').split('\n')
     writeFileSync(log, `${lines.filter((line) => !line.includes('run.done')).join('\n')}{"torn`)
-    expect(rootsOf(1, Date.now() - DAY_MS).keys.has(old)).toBe(true)
-    expect(rootsOf(1, Date.now() + 1000).keys.has(old)).toBe(false)
+    expect(rootsOf(0, Date.now() - DAY_MS).keys.has(old)).toBe(true)
+    expect(rootsOf(0, Date.now() + 1000).keys.has(old)).toBe(false)
   })
 
   test('old notes and abandoned checkpoints go, young ones stay', async () => {
