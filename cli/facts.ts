@@ -15,7 +15,7 @@ export async function gatherFacts(pipeline: Pipeline, root: string): Promise<Fac
   for (const name of sourcesToSample(pipeline)) {
     const source = pipeline.sources[name]
     if (source === undefined) continue
-    const responses = (await filesOfSource(source, root)).slice(0, MOST_FILES).flatMap(responsesIn)
+    const responses = (await filesOfSource(source, root, MOST_FILES)).flatMap(responsesIn)
     if (responses.length > 0)
       hanShare[name] = responses.filter((text) => /\p{Script=Han}/u.test(text)).length / responses.length
   }

@@ -47,7 +47,9 @@ async function dispatch(command: Command, buildDir: string): Promise<number> {
     case 'lock':
       return (await import('./commands/lock.ts')).lockCommand(command, buildDir)
     case 'cache':
-      return (await import('./commands/cache-remote.ts')).remoteCommand(command, buildDir)
+      return (await import('./commands/cache.ts')).cacheCommand(command, buildDir)
+    case 'gc':
+      return (await import('./commands/gc.ts')).gcCommand(command)
     case 'graph':
       return (await import('./commands/look.ts')).graphCommand(command, buildDir)
     case 'show':

@@ -164,9 +164,25 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     },
   },
   cache: {
-    usage: 'cache push|pull [main]',
-    help: 'share what the lock names with others, or get it from them; main means what main made',
-    flags: {},
+    usage: 'cache ls|verify|push|pull',
+    help: 'what lies in the store of this machine, and whether it is whole; share what the lock (or main) names',
+    flags: {
+      full: { type: 'boolean', help: 'verify: read every byte, not only sizes' },
+      json: JSON_FLAG,
+    },
+  },
+  gc: {
+    usage: 'gc',
+    help: 'free what no lock, no recent run and no main names',
+    flags: {
+      keep: {
+        type: 'string',
+        value: 'WHAT',
+        help: 'main, last:N runs of each pipeline, Nd for N days (default: main,last:5)',
+      },
+      'dry-run': { type: 'boolean', help: 'only say what would be freed' },
+      json: JSON_FLAG,
+    },
   },
   graph: {
     usage: 'graph',

@@ -306,7 +306,7 @@ export async function openPipeline(
   for (const source of Object.values(pipeline.sources)) {
     const found = await findSource(source, project.root, stores.stats)
     if ('missing' in found) missing.push(problems.missingSource(source.span, source.name, found.missing))
-    else if (found.files.length > 0 || !source.optional) sources[source.name] = found
+    else if (found.count > 0 || !source.optional) sources[source.name] = found
   }
   if (missing.length > 0) throw new FileProblem([...diagnostics, ...missing], project.root)
   const { version } = build

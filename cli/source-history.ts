@@ -33,16 +33,18 @@ const MOST_ROWS = 5
  *
  * @param commit where git may have the old files
  */
-export function sourceHistory(
+export async function sourceHistory(
   opened: Opened,
   name: string,
   before: Digest,
   commit: string | null,
-): SourceHistory | null {
+): Promise<SourceHistory | null> {
   const { root, stores, environment } = opened
   const found = opened.sources[name]
-  if (found === undefined) return null
-  const after = printOf(found, root, stores.stats)
+  const source = opened.pipeline.sources[name]
+  if (found === undefined || source === undefined) return null
+  const after = await printOf(source, found, root, stores.stats)
+  if (after === null) return null
   const kept = readPrint(environment.stateDir, before)
   const asked = kept === null ? pathsThen(opened, name, after, commit) : pathsOf(kept)
   const texts = commit === null ? new Map<string, string>() : filesAt(root, commit, asked)

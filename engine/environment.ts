@@ -3,7 +3,7 @@ import type { RowFields } from '../workers/protocol/messages.ts'
 import type { Digest } from './artifact.ts'
 import { BlobStore } from './store/blobs.ts'
 import { ResultStore } from './store/results.ts'
-import { StatCache } from './store/digest.ts'
+import { StatCache } from './store/stat-cache.ts'
 import type { StageKind } from './stage-kind.ts'
 import type { WorkerCommand } from './worker/session.ts'
 
@@ -43,6 +43,8 @@ export function openStores(stateDir: string): Stores {
 export interface FoundSource {
   readonly digest: Digest
   readonly dir: string
+  readonly count: number
+  /** Put together when first asked for: a source may have a million. */
   readonly files: readonly string[]
   readonly splits?: Readonly<Record<string, readonly string[]>>
   readonly fields?: RowFields

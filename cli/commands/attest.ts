@@ -21,12 +21,17 @@ const KEY_HELP =
   'openssl genpkey -algorithm ed25519 -out gate.key && openssl pkey -in gate.key -pubout -out gate.pub'
 
 /** Any verdict can be signed: a signed "fail" is a fact as well, and `verify` refuses it. */
-export function writeAttestation(command: Command, opened: Opened, judged: Judged, file: string): void {
+export async function writeAttestation(
+  command: Command,
+  opened: Opened,
+  judged: Judged,
+  file: string,
+): Promise<void> {
   const path = stringFlag(command, 'key')
   if (path === null)
     throw new Usage(`--attest wants --key PEM, a private ed25519 key\n  help: ${KEY_HELP}`, true)
   const key = keyIn(path, readPrivateKey)
-  const subjects = subjectsOf(opened, judged)
+  const subjects = await subjectsOf(opened, judged)
   const { pipeline, environment } = opened
   const stages = [...judged.results].map(([name, { key: of }]) => [name, of] as const).sort()
   const predicate = {
@@ -47,7 +52,7 @@ export function writeAttestation(command: Command, opened: Opened, judged: Judge
 }
 
 /** What the gates judged: the adapter of each judged stage, or its model where there is none. */
-function subjectsOf(opened: Opened, judged: Judged): readonly Subject[] {
+async function subjectsOf(opened: Opened, judged: Judged): Promise<readonly Subject[]> {
   const subjects = new Map<string, Subject>()
   for (const { stage } of judged.gates) {
     const measured = opened.pipeline.stages.find(({ name }) => name === stage.gate?.judged)
@@ -58,17 +63,18 @@ function subjectsOf(opened: Opened, judged: Judged): readonly Subject[] {
     const from = port === undefined ? undefined : measured?.inputs[port]
     if (from === undefined)
       throw new Usage(`${stage.name} judges no adapter and no model: there is nothing to attest`, true)
-    const subject = subjectFrom(from, opened, judged)
+    const subject = await subjectFrom(from, opened, judged)
     subjects.set(subject.name, subject)
   }
   return [...subjects.values()]
 }
 
-function subjectFrom(from: Reference, opened: Opened, judged: Judged): Subject {
+async function subjectFrom(from: Reference, opened: Opened, judged: Judged): Promise<Subject> {
   if (from.type === 'source') {
-    const found = opened.sources[from.source]
-    if (found === undefined) throw new Error(`bug: the source ${from.source} was not looked up`)
-    return { name: `sources.${from.source}`, tree: sourceTree(found, opened.stores.stats) }
+    const source = opened.pipeline.sources[from.source]
+    if (source === undefined) throw new Error(`bug: there is no source ${from.source}`)
+    const tree = await sourceTree(source, opened.root, opened.stores.stats)
+    return { name: `sources.${from.source}`, tree }
   }
   const name = `${from.stage}.${from.port}`
   const artifact = judged.results.get(from.stage)?.outputs[from.port]

@@ -289,7 +289,8 @@ function laidOut(opened: Opened, main: Main, { standIns }: Rescoring): Readonly<
     if ('lost' in tree) throw missingArtifact(digest, made, main)
     const dir = join(opened.environment.stateDir, 'baseline', digest.slice('sha256:'.length))
     blobs.show(tree, dir)
-    return [source, { digest, dir, files: tree.files.map(({ path }) => path) }]
+    const files = tree.files.map(({ path }) => path)
+    return [source, { digest, dir, count: files.length, files }]
   })
   return Object.fromEntries(found)
 }

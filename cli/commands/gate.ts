@@ -35,7 +35,7 @@ export async function gateCommand(command: Command, buildDir: string): Promise<n
   if (report !== null) writeAtomic(resolve(report), junitText(opened.pipeline.name, judged.gates))
   const attestation = stringFlag(command, 'attest')
   if (attestation !== null)
-    (await import('./attest.ts')).writeAttestation(command, opened, judged, attestation)
+    await (await import('./attest.ts')).writeAttestation(command, opened, judged, attestation)
   return judged.exitCode
 }
 

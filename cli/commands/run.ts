@@ -51,8 +51,11 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
   const locked = command.flags['locked'] === true ? lockedTo(opened) : null
   const yardsticks = await yardsticksOf(opened)
   const machine = await machineFor(opened.pipeline.stages, opened.root, opened.environment.stateDir)
-  for (const found of Object.values(opened.sources))
-    keepPrint(opened.environment.stateDir, found, opened.root, opened.stores.stats)
+  for (const [name, source] of Object.entries(opened.pipeline.sources)) {
+    const found = opened.sources[name]
+    const tools = { root: opened.root, stats: opened.stores.stats }
+    if (found !== undefined) await keepPrint(opened.environment.stateDir, source, found, tools)
+  }
   // A rehearsal makes nothing that others could use.
   const remote = smoke ? null : useOf(await remoteOf(opened.root, opened.environment.stateDir, process.env))
   const report = reportFor(command, events !== null)

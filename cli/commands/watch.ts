@@ -69,7 +69,7 @@ async function watchedFiles(command: Command, buildDir: string): Promise<() => P
       if (pipeline !== null) sources = Object.values(pipeline.sources)
       compiled = stamp
     }
-    const found = await Promise.all(sources.map((source) => filesOfSource(source, project.root)))
+    const found = await Promise.all(sources.map((source) => filesOfSource(source, project.root, Infinity)))
     return [...own, ...found.flat()]
   }
 }

@@ -33,7 +33,7 @@ export async function whyCommand(command: Command, buildDir: string): Promise<nu
       throw new Usage(`${name} is a gate, made from nothing\n  help: sluice diff ${against}`, true)
     const snapshot = await snapshotOf(opened, against)
     const causes = causesAgainst(name, opened.pipeline, planned, snapshot.lock)
-    const told = causes.map((cause) => tell(opened, cause, snapshot))
+    const told = await Promise.all(causes.map((cause) => tell(opened, cause, snapshot)))
     if (command.flags['json'] === true)
       process.stdout.write(
         `${JSON.stringify({ stage: name, against: snapshot.name, causes: told.map(causeJson) }, null, 2)}\n`,
@@ -46,12 +46,12 @@ export async function whyCommand(command: Command, buildDir: string): Promise<nu
     process.stdout.write(`${JSON.stringify({ now: plannedJson(entry), last: start }, null, 2)}\n`)
   else {
     const last = start === null ? [] : [`  last:  ran in ${start.run} because: ${start.reason}`]
-    process.stdout.write(`${[name, ...nowLines(opened, entry), ...last].join('\n')}\n`)
+    process.stdout.write(`${[name, ...(await nowLines(opened, entry)), ...last].join('\n')}\n`)
   }
   return 0
 }
 
-function nowLines(opened: Opened, entry: Planned): readonly string[] {
+async function nowLines(opened: Opened, entry: Planned): Promise<readonly string[]> {
   switch (entry.type) {
     case 'judge':
       return ['  a gate is judged on every run; it is never cached']
@@ -65,31 +65,38 @@ function nowLines(opened: Opened, entry: Planned): readonly string[] {
     case 'pull':
       return [`  now:   ${pulledText(entry.bytes)}, key ${entry.key.slice(7, 19)}`]
     case 'run':
-      return entry.reasons.flatMap((reason, i) => {
-        const history = reason.type === 'changed' ? historyOf(opened, entry, reason) : null
-        return [
-          `  ${i === 0 ? 'now:   will run:' : '                '} ${reasonText(reason)}`,
-          ...(history === null ? [] : historyLines(history).map((line) => `                   ${line}`)),
-        ]
-      })
+      return await reasonLines(opened, entry)
   }
 }
 
+async function reasonLines(
+  opened: Opened,
+  entry: Planned & { readonly type: 'run' },
+): Promise<readonly string[]> {
+  const lines: string[] = []
+  for (const [i, reason] of entry.reasons.entries()) {
+    lines.push(`  ${i === 0 ? 'now:   will run:' : '                '} ${reasonText(reason)}`)
+    const history = reason.type === 'changed' ? await historyOf(opened, entry, reason) : null
+    if (history !== null) lines.push(...historyLines(history).map((line) => `                   ${line}`))
+  }
+  return lines
+}
+
 /** What happened to a source that the stage reads. */
-function historyOf(
+async function historyOf(
   opened: Opened,
   { stage }: Planned,
   { ingredient, before }: { readonly ingredient: string; readonly before: string | null },
-): SourceHistory | null {
+): Promise<SourceHistory | null> {
   const from = stage.inputs[ingredient.replace(/^input\./, '')]
   if (!ingredient.startsWith('input.') || from?.type !== 'source' || before === null) return null
-  return sourceHistory(opened, from.source, JSON.parse(before) as Digest, null)
+  return await sourceHistory(opened, from.source, JSON.parse(before) as Digest, null)
 }
 
-function tell(opened: Opened, cause: Cause, { commit }: FoundSnapshot): ToldCause {
+async function tell(opened: Opened, cause: Cause, { commit }: FoundSnapshot): Promise<ToldCause> {
   const history =
     cause.type === 'source' && cause.before !== null
-      ? sourceHistory(opened, cause.source, cause.before, commit)
+      ? await sourceHistory(opened, cause.source, cause.before, commit)
       : null
   return { ...cause, history }
 }

@@ -2,10 +2,12 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
+import type { PipelineSource } from '../../dsl/pipeline.ts'
 import type { Digest } from '../artifact.ts'
 import type { FoundSource } from '../environment.ts'
 import { writeAtomic } from '../store/atomic.ts'
-import type { StatCache } from '../store/digest.ts'
+import type { StatCache } from '../store/stat-cache.ts'
+import { sourceTree } from './sources.ts'
 
 export interface PrintedFile {
   /** Relative to the project's root. */
@@ -21,8 +23,10 @@ export interface SourcePrint {
 }
 
 const ROW_FILES = /\.(jsonl|ndjson|csv|tsv|txt)$/
-/** Beyond this only the file as a whole is compared. */
+/** Rows are marked in so many bytes of a source; files beyond are compared as a whole. */
 const MOST_BYTES = 32 << 20
+/** A source of more files keeps no print. */
+const MOST_FILES = 10_000
 /** Enough that two rows of a source never share a mark by chance. */
 const MARK_LENGTH = 12
 
@@ -33,12 +37,21 @@ export function marksOf(text: string): readonly string[] {
   return lines.map((line) => createHash('sha256').update(line).digest('base64').slice(0, MARK_LENGTH))
 }
 
-export function printOf({ dir, files }: FoundSource, root: string, stats: StatCache): SourcePrint {
-  const printed = files.map((name): PrintedFile => {
+/** How a source looks now; null if it has too many files. */
+export async function printOf(
+  source: PipelineSource,
+  { dir, count }: FoundSource,
+  root: string,
+  stats: StatCache,
+): Promise<SourcePrint | null> {
+  if (count > MOST_FILES) return null
+  const { files } = await sourceTree(source, root, stats)
+  let left = MOST_BYTES
+  const printed = files.map(({ path: name, digest, size }): PrintedFile => {
     const path = join(dir, name)
-    const { digest, size } = stats.digest(path)
     const shown = relative(root, path).replaceAll('\\', '/')
-    const readable = ROW_FILES.test(name) && size <= MOST_BYTES
+    const readable = ROW_FILES.test(name) && size <= left
+    if (readable) left -= size
     return { path: shown, digest, ...(readable ? { rows: marksOf(readFileSync(path, 'utf8')) } : {}) }
   })
   return { format: 1, files: printed }
@@ -57,9 +70,16 @@ export function readPrint(stateDir: string, digest: Digest): SourcePrint | null 
 }
 
 /** Once for each content that a source had. */
-export function keepPrint(stateDir: string, found: FoundSource, root: string, stats: StatCache): void {
+export async function keepPrint(
+  stateDir: string,
+  source: PipelineSource,
+  found: FoundSource,
+  { root, stats }: { readonly root: string; readonly stats: StatCache },
+): Promise<void> {
   const path = pathOf(stateDir, found.digest)
-  if (!existsSync(path)) writeAtomic(path, JSON.stringify(printOf(found, root, stats)))
+  if (existsSync(path)) return
+  const print = await printOf(source, found, root, stats)
+  if (print !== null) writeAtomic(path, JSON.stringify(print))
 }
 
 function pathOf(stateDir: string, digest: Digest): string {

@@ -117,7 +117,6 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
       const complete = request.targets === null && [0, 3, 4].includes(exitCode) && finished.paused.size === 0
       if (complete && request.lockPath !== null)
         writeLock(request.lockPath, lockOf(pipeline, finished, request, id))
-      request.stores.stats.save()
       emit({ type: 'run.done', exitCode, durationMs: Math.round(performance.now() - began) })
       return { exitCode, state, results: finished.results, verdicts: finished.verdicts }
     } finally {

@@ -3,15 +3,20 @@ import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSyn
 import { dirname } from 'node:path'
 import { randomUUID } from 'node:crypto'
 
-/** Writes beside the file, flushes, renames over it, flushes the folder. */
-export function writeAtomic(path: string, text: string | Uint8Array): void {
+/** Writes beside the file, flushes, renames over it, flushes the folder. Many parts are written one after the other. */
+export function writeAtomic(path: string, content: string | Uint8Array | Iterable<Uint8Array>): void {
   const folder = dirname(path)
   mkdirSync(folder, { recursive: true })
   const temporary = `${path}.${randomUUID().slice(0, 8)}.tmp`
   const fd = openSync(temporary, 'wx')
   try {
-    const bytes = typeof text === 'string' ? Buffer.from(text) : text
-    for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
+    const parts =
+      typeof content === 'string'
+        ? [Buffer.from(content)]
+        : content instanceof Uint8Array
+          ? [content]
+          : content
+    for (const bytes of parts) for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
     fsyncSync(fd)
     renameSync(temporary, path)
   } catch (error) {

@@ -14,6 +14,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
@@ -21,6 +22,19 @@ import { digestOf, treeOf, treeText } from '../artifact.ts'
 import type { Digest, Tree, TreeFile } from '../artifact.ts'
 import { writeAtomic } from './atomic.ts'
 import { hashFile } from './digest.ts'
+
+/** One file of the store, whatever it is part of. */
+export interface StoredObject {
+  readonly digest: Digest
+  readonly path: string
+  readonly size: number
+  /** When its inode last changed: it was taken in, linked or touched. */
+  readonly changedMs: number
+  /** Names that its bytes have; they are only freed with the last one. */
+  readonly links: number
+}
+
+const OBJECT = /^[0-9a-f]{62}$/
 
 export class BlobStore {
   readonly #root: string
@@ -58,13 +72,50 @@ export class BlobStore {
   #take(path: string, digest: Digest): void {
     const target = this.pathOf(digest)
     // Bytes that rotted in the store are replaced, else a stage could never again be a hit.
-    if (holds(target, digest)) return rmSync(path)
+    if (holds(target, digest)) {
+      // A collection of what nobody names leaves alone what has just been touched.
+      const now = new Date()
+      utimesSync(target, now, now)
+      return rmSync(path)
+    }
     const fd = openSync(path, 'r')
     fsyncSync(fd)
     closeSync(fd)
     chmodSync(path, 0o444)
     mkdirSync(dirname(target), { recursive: true })
     renameSync(path, target)
+  }
+
+  /** Everything that lies in the store, and what a killed process left half written (`digest` is null). */
+  *objects(): Generator<
+    StoredObject | { readonly digest: null; readonly path: string; readonly changedMs: number }
+  > {
+    if (!existsSync(this.#root)) return
+    for (const start of readdirSync(this.#root)) {
+      for (const rest of readdirSync(join(this.#root, start))) {
+        const path = join(this.#root, start, rest)
+        const stat = lstatSync(path, { throwIfNoEntry: false })
+        if (stat === undefined) continue
+        const { size, ctimeMs: changedMs, nlink: links } = stat
+        if (!OBJECT.test(rest)) yield { digest: null, path, changedMs }
+        else yield { digest: `sha256:${start}${rest}` as Digest, path, size, changedMs, links }
+      }
+    }
+  }
+
+  /** Moves damaged bytes out of the way, so that the next who makes them puts good ones there. */
+  putAside(digest: Digest): void {
+    const aside = join(this.#root, '..', 'quarantine')
+    mkdirSync(aside, { recursive: true })
+    renameSync(this.pathOf(digest), join(aside, digest.slice('sha256:'.length)))
+  }
+
+  /** The files that a list names, whether they are there or not; null if the list itself cannot be had. */
+  filesOf(digest: Digest): readonly TreeFile[] | null {
+    const path = this.pathOf(digest)
+    if (!existsSync(path)) return null
+    const text = readFileSync(path, 'utf8')
+    return digestOf(text) === digest ? (JSON.parse(text) as TreeFile[]) : null
   }
 
   /** The tree, or why it cannot be had: a record without its bytes is not a hit. */

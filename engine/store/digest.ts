@@ -1,83 +1,69 @@
-/** Digests of the user's own files, remembered by what `stat` says of them. */
-import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
-import type { BigIntStats } from 'node:fs'
-import { createHash } from 'node:crypto'
-import { join } from 'node:path'
+/** Bytes of a file -> their digest, with what `stat` said before and after they were read. */
+import * as crypto from 'node:crypto'
+import * as fs from 'node:fs'
 import type { Digest } from '../artifact.ts'
-import { writeAtomic } from './atomic.ts'
-
-const CHUNK_BYTES = 1 << 20
-/** A file changed this shortly before it was hashed may change again within the same clock tick: not remembered. */
-const RACY_NS = 2_000_000_000n
-
-interface Remembered {
-  readonly stamp: string
-  readonly digest: Digest
-}
 
 export function hashFile(path: string): Digest {
-  const fd = openSync(path, 'r')
-  try {
-    const hash = createHash('sha256')
-    const buffer = Buffer.allocUnsafe(Math.max(1, Math.min(CHUNK_BYTES, fstatSync(fd).size)))
-    for (;;) {
-      const count = readSync(fd, buffer, 0, buffer.length, null)
-      if (count === 0) break
-      hash.update(count === buffer.length ? buffer : buffer.subarray(0, count))
-    }
-    return `sha256:${hash.digest('hex')}` as Digest
-  } finally {
-    closeSync(fd)
-  }
+  return digestText(hashAt(path).digest)
 }
 
-/** The stat cache: path -> (device, inode, size, mtime, ctime in nanoseconds) -> digest. */
-export class StatCache {
-  readonly #file: string
-  readonly #entries = new Map<string, Remembered>()
-  #changed = false
+export interface HashedFile {
+  /** 32 bytes. */
+  readonly digest: Uint8Array
+  /** What `stat` said; the fields of `Stamps`. */
+  readonly stamp: BigInt64Array
+  /** The stamp stands for these bytes: it was the same after the reading, and any later change gives another one. */
+  readonly isSettled: boolean
+}
 
-  constructor(stateDir: string) {
-    this.#file = join(stateDir, 'stat.jsonl')
-    if (!existsSync(this.#file)) return
-    for (const line of readFileSync(this.#file, 'utf8').split('\n')) {
-      if (line === '') continue
-      try {
-        const [path, stamp, digest] = JSON.parse(line) as [string, string, Digest]
-        this.#entries.set(path, { stamp, digest })
-      } catch {
-        // A damaged line costs one hashing, nothing else.
+/** As text that a thread can run: it uses nothing but its arguments, and no syntax of ours that a build would replace. */
+export function makeHasher(
+  {
+    openSync,
+    fstatSync,
+    readSync,
+    closeSync,
+  }: Pick<typeof fs, 'openSync' | 'fstatSync' | 'readSync' | 'closeSync'>,
+  { createHash }: Pick<typeof crypto, 'createHash'>,
+): (path: string) => HashedFile {
+  // As much as stays in the processor's cache between reading and hashing.
+  const chunk = Buffer.allocUnsafe(128 * 1024)
+  // Clocks of file systems tick in steps, of up to two seconds: within one, a file may change twice unseen.
+  const tickNs = 2_000_000_000n
+  const mostReadings = 3
+  return (path) => {
+    const fd = openSync(path, 'r')
+    try {
+      const look = () => {
+        const { dev, ino, size, mtimeNs, ctimeNs } = fstatSync(fd, { bigint: true })
+        return { stamp: BigInt64Array.of(dev, ino, size, mtimeNs, ctimeNs), mtimeNs, ctimeNs }
       }
+      for (let reading = 1; ; reading++) {
+        const began = BigInt(Date.now()) * 1_000_000n
+        const { stamp, mtimeNs, ctimeNs } = look()
+        const hash = createHash('sha256')
+        for (let at = 0; ;) {
+          const count = readSync(fd, chunk, 0, chunk.length, at)
+          if (count === 0) break
+          hash.update(count === chunk.length ? chunk : chunk.subarray(0, count))
+          at += count
+        }
+        const digest = hash.digest()
+        const after = look().stamp
+        const isSame = stamp.every((field, i) => field === after[i])
+        // Somebody writes to it: read once more, so that the digest is at least of one state.
+        if (!isSame && reading < mostReadings) continue
+        const isOld = mtimeNs < began - tickNs && ctimeNs < began - tickNs
+        return { digest, stamp, isSettled: isSame && isOld }
+      }
+    } finally {
+      closeSync(fd)
     }
-  }
-
-  digest(path: string): { digest: Digest; size: number } {
-    const before = statSync(path, { bigint: true })
-    const stamp = stampOf(before)
-    const known = this.#entries.get(path)
-    if (known?.stamp === stamp) return { digest: known.digest, size: Number(before.size) }
-    const digest = hashFile(path)
-    const now = BigInt(Date.now()) * 1_000_000n
-    const after = statSync(path, { bigint: true })
-    const settled = before.mtimeNs < now - RACY_NS && before.ctimeNs < now - RACY_NS
-    if (settled && stampOf(after) === stamp) {
-      this.#entries.set(path, { stamp, digest })
-      this.#changed = true
-    }
-    return { digest, size: Number(before.size) }
-  }
-
-  save(): void {
-    if (!this.#changed) return
-    const lines = [...this.#entries].sort(([a], [b]) => (a < b ? -1 : 1))
-    writeAtomic(
-      this.#file,
-      lines.map(([path, e]) => `${JSON.stringify([path, e.stamp, e.digest])}\n`).join(''),
-    )
-    this.#changed = false
   }
 }
 
-function stampOf(stat: BigIntStats): string {
-  return [stat.dev, stat.ino, stat.size, stat.mtimeNs, stat.ctimeNs].join(' ')
+export const hashAt = makeHasher(fs, crypto)
+
+export function digestText(digest: Uint8Array): Digest {
+  return `sha256:${Buffer.from(digest.buffer, digest.byteOffset, digest.length).toString('hex')}` as Digest
 }

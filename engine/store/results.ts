@@ -1,5 +1,5 @@
 /** Key -> what a stage with that key left behind. */
-import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { JsonObject } from '../../dsl/stage-signature.ts'
 import type { Artifact, Digest } from '../artifact.ts'
@@ -34,6 +34,18 @@ export class ResultStore {
 
   #pathOf(key: Digest): string {
     return join(this.#dir, `${key.slice('sha256:'.length)}.json`)
+  }
+
+  /** The keys of all records, good or damaged, and when each was written. */
+  *records(): Generator<{ readonly key: Digest; readonly path: string; readonly writtenMs: number }> {
+    if (!existsSync(this.#dir)) return
+    for (const name of readdirSync(this.#dir)) {
+      if (!/^[0-9a-f]{64}\.json$/.test(name)) continue
+      const path = join(this.#dir, name)
+      const stat = statSync(path, { throwIfNoEntry: false })
+      if (stat !== undefined)
+        yield { key: `sha256:${name.slice(0, 64)}` as Digest, path, writtenMs: stat.mtimeMs }
+    }
   }
 
   read(key: Digest): Result | null {

@@ -26,7 +26,7 @@ stages:
   return value
 }
 
-const found = (text: string): FoundSource => ({ digest: digestOf(text), dir: '/x', files: ['x'] })
+const found = (text: string): FoundSource => ({ digest: digestOf(text), dir: '/x', count: 1, files: ['x'] })
 const sources = { data: found('data'), corpus: found('corpus'), model: found('model') }
 const file = 'pretrain -> tokenize; clean -> split -> tokenize -> lora-train -> eval -> gate'
 

@@ -1,6 +1,5 @@
 /** The stores: files remembered by stat, bytes by content, results by key. */
 import {
-  appendFileSync,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -9,7 +8,6 @@ import {
   statSync,
   symlinkSync,
   truncateSync,
-  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -17,7 +15,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { digestOf } from '../../engine/artifact.ts'
 import type { Tree } from '../../engine/artifact.ts'
 import { BlobStore } from '../../engine/store/blobs.ts'
-import { hashFile, StatCache } from '../../engine/store/digest.ts'
+import { hashFile } from '../../engine/store/digest.ts'
 import { ResultStore } from '../../engine/store/results.ts'
 import { newRoot, write } from '../support/rig.ts'
 
@@ -32,65 +30,6 @@ test('a file is hashed whole, across chunks', () => {
   expect(hashFile(join(root, 'big'))).toBe(digestOf(bytes))
   writeFileSync(join(root, 'none'), '')
   expect(hashFile(join(root, 'none'))).toBe(digestOf(''))
-})
-
-describe('stat cache', () => {
-  /** A cache that already knows `path` under a digest that its bytes do not have: a hit shows as the lie. */
-  const lie = digestOf('a lie')
-  const lying = (path: string): StatCache => {
-    const s = statSync(path, { bigint: true })
-    const stamp = [s.dev, s.ino, s.size, s.mtimeNs, s.ctimeNs].join(' ')
-    writeFileSync(join(root, 'stat.jsonl'), `${JSON.stringify([path, stamp, lie])}\nnot json\n5\n`)
-    return new StatCache(root)
-  }
-
-  test('an unchanged file is not read again; damaged lines are skipped', () => {
-    write(root, 'data', 'one')
-    const cache = lying(join(root, 'data'))
-    expect(cache.digest(join(root, 'data'))).toEqual({ digest: lie, size: 3 })
-  })
-
-  test('another size, time or inode is read again', () => {
-    const path = join(root, 'data')
-    const changes: Record<string, () => void> = {
-      size: () => appendFileSync(path, 'x'),
-      time: () => utimesSync(path, 1, 1),
-      inode: () => {
-        rmSync(path)
-        write(root, 'data', 'one')
-      },
-    }
-    for (const [what, change] of Object.entries(changes)) {
-      write(root, 'data', 'one')
-      const cache = lying(path)
-      change()
-      expect(cache.digest(path).digest, what).toBe(hashFile(path))
-    }
-  })
-
-  test('a file written just now is not remembered, so a rewrite in the same tick is seen', () => {
-    const path = join(root, 'data')
-    write(root, 'data', 'one')
-    const cache = new StatCache(root)
-    const before = cache.digest(path).digest
-    write(root, 'data', 'two')
-    expect(cache.digest(path).digest).not.toBe(before)
-    // An old mtime does not help: the change time cannot be set back.
-    utimesSync(path, 1, 1)
-    cache.digest(path)
-    cache.save()
-    expect(existsSync(join(root, 'stat.jsonl'))).toBe(false)
-  })
-
-  test('a settled file is remembered by the next process', () => {
-    // A file of this checkout is older than two seconds.
-    const path = join(import.meta.dirname, '../../package.json')
-    const cache = new StatCache(root)
-    const { digest } = cache.digest(path)
-    cache.save()
-    expect(digest).toBe(hashFile(path))
-    expect(readFileSync(join(root, 'stat.jsonl'), 'utf8')).toContain(digest)
-  })
 })
 
 describe('blobs', () => {

@@ -1,0 +1,119 @@
+/** What nobody names any more -> freed. Records go before their bytes, so that a kill leaves bytes without a record at worst. */
+import { existsSync, lstatSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Digest } from '../artifact.ts'
+import type { Stores } from '../environment.ts'
+import type { StoredObject } from '../store/blobs.ts'
+import type { Roots } from './roots.ts'
+
+/** Notes that cost little to make again go when nobody has used them for so long. */
+const NOTES_MS = 30 * 24 * 3_600_000
+const NOTES = ['compiled', 'stat', join('results', 'quarantine'), join('cas', 'quarantine')]
+/** Checkpoints of a key that nobody has finished or gone on with. */
+const CHECKPOINTS_MS = 7 * 24 * 3_600_000
+
+export interface Garbage {
+  readonly records: readonly { readonly key: Digest; readonly path: string; readonly kind: string }[]
+  readonly objects: readonly StoredObject[]
+  /** Files and folders beside the store. */
+  readonly others: readonly { readonly path: string; readonly bytes: number }[]
+  /** Bytes that the disk gets back: what is still shown under `out/` is not among them. */
+  readonly freed: number
+  readonly kept: { readonly records: number; readonly bytes: number }
+}
+
+export interface Collecting {
+  readonly stateDir: string
+  readonly stores: Stores
+  readonly roots: Roots
+  /** Nothing that is younger goes: somebody may be about to name it. */
+  readonly since: number
+  readonly now: number
+}
+
+/** Looks only. */
+export function findGarbage({ stateDir, stores, roots, since, now }: Collecting): Garbage {
+  const records: { key: Digest; path: string; kind: string }[] = []
+  const live = new Set<Digest>()
+  const keep = (tree: Digest): void => {
+    live.add(tree)
+    for (const file of stores.blobs.filesOf(tree) ?? []) live.add(file.digest)
+  }
+  let keptRecords = 0
+  for (const { key, path, writtenMs } of stores.results.records()) {
+    const result = stores.results.read(key)
+    if (roots.keys.has(key) || writtenMs >= since) {
+      keptRecords += 1
+      for (const { tree } of Object.values(result?.outputs ?? {})) keep(tree)
+    } else records.push({ key, path, kind: kindOf(result?.manifest['kind']) })
+  }
+  for (const tree of roots.trees) keep(tree)
+  const objects: StoredObject[] = []
+  const others = [...notes(stateDir, now), ...checkpoints(stateDir, roots, now)]
+  let keptBytes = 0
+  for (const object of stores.blobs.objects()) {
+    if (object.digest === null) {
+      if (object.changedMs < since) others.push({ path: object.path, bytes: sizeOf(object.path) })
+    } else if (live.has(object.digest) || object.changedMs >= since) keptBytes += object.size
+    else objects.push(object)
+  }
+  const freed =
+    objects.reduce((sum, { size, links }) => sum + (links === 1 ? size : 0), 0) +
+    others.reduce((sum, { bytes }) => sum + bytes, 0)
+  return { records, objects, others, freed, kept: { records: keptRecords, bytes: keptBytes } }
+}
+
+/**
+ * Frees it. Runs may be under way: a record is first taken out of their sight, then `namedNow` is asked once more; a
+ * run that had found it before has said so in its log, and the record comes back with its bytes untouched.
+ */
+export function collect(garbage: Garbage, collecting: Collecting, namedNow: () => Roots): void {
+  for (const { path } of garbage.records) if (existsSync(path)) renameSync(path, `${path}.going`)
+  const named = namedNow()
+  for (const { key, path } of garbage.records)
+    if (named.keys.has(key) && existsSync(`${path}.going`)) renameSync(`${path}.going`, path)
+  const { stateDir } = collecting
+  const still = findGarbage({ ...collecting, roots: named })
+  for (const { path } of still.records) rmSync(path, { force: true })
+  // Those of a collection that was killed, too.
+  const results = join(stateDir, 'results')
+  for (const name of existsSync(results) ? readdirSync(results) : [])
+    if (name.endsWith('.going')) rmSync(join(results, name), { force: true })
+  for (const { path } of [...still.objects, ...still.others]) rmSync(path, { recursive: true, force: true })
+}
+
+function kindOf(json: string | undefined): string {
+  try {
+    return String(JSON.parse(json ?? '"damaged"'))
+  } catch {
+    return 'damaged'
+  }
+}
+
+function notes(stateDir: string, now: number): { path: string; bytes: number }[] {
+  return NOTES.flatMap((folder) =>
+    entriesIn(join(stateDir, folder)).flatMap((path) => {
+      const { atimeMs, mtimeMs, size } = statSync(path)
+      return Math.max(atimeMs, mtimeMs) < now - NOTES_MS ? [{ path, bytes: size }] : []
+    }),
+  )
+}
+
+function checkpoints(stateDir: string, roots: Roots, now: number): { path: string; bytes: number }[] {
+  return entriesIn(join(stateDir, 'checkpoints')).flatMap((path) => {
+    const files = statSync(path).isDirectory()
+      ? readdirSync(path, { recursive: true, encoding: 'utf8' }).map((name) => lstatSync(join(path, name)))
+      : []
+    const isOld = files.every(({ mtimeMs }) => mtimeMs < now - CHECKPOINTS_MS)
+    const bytes = files.reduce((sum, file) => sum + (file.isFile() ? file.size : 0), 0)
+    return isOld ? [{ path, bytes }] : []
+  })
+}
+
+function entriesIn(folder: string): readonly string[] {
+  return existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : []
+}
+
+function sizeOf(path: string): number {
+  return lstatSync(path, { throwIfNoEntry: false })?.size ?? 0
+}
