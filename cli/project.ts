@@ -50,6 +50,8 @@ export interface Project {
   /** Relative to the root. */
   readonly file: string
   readonly environment: Environment
+  /** As it was typed. */
+  readonly command: string
 }
 
 export interface Opened extends Project {
@@ -83,7 +85,8 @@ export function findProject(command: Command, buildDir: string): Project {
   const near = named === null ? start : dirname(resolve(start, named))
   const root = rootAbove(near)
   const file = named === null ? onlyPipeline(root) : relative(root, resolve(start, named))
-  return { root, file, environment: environmentOf(root, buildDir) }
+  const typed = ['sluice', ...process.argv.slice(2)].join(' ')
+  return { root, file, environment: environmentOf(root, buildDir), command: typed }
 }
 
 export function pipelineFiles(root: string): readonly string[] {

@@ -7,13 +7,9 @@ import type { Gate, Pipeline, Stage } from '../../dsl/pipeline.ts'
 import type { Verdict, Yardstick } from '../../dsl/judge.ts'
 import type { Digest } from '../artifact.ts'
 import type { Environment, FoundSource, Stores } from '../environment.ts'
-import { LockError, readLock, writeLock } from '../lock-file.ts'
-import type { Facts, Lock } from '../lock-file.ts'
-import { choiceFacts, scoreFacts, sourceFacts, stageFacts, wiringFacts } from '../lock/facts.ts'
-import { settleGates } from '../lock/settle.ts'
+import { reach } from '../failpoint.ts'
 import { keyOf } from '../plan/manifest.ts'
 import { forceOf, stageManifest } from '../plan/plan.ts'
-import { writeAtomic } from '../store/atomic.ts'
 import type { Result } from '../store/results.ts'
 import { WorkerPool } from '../worker/pool.ts'
 import type { StageInput } from './attempt.ts'
@@ -21,15 +17,18 @@ import type { FailureCause, Logged, RunEvent } from './events.ts'
 import { LOG_FORMAT } from './events.ts'
 import { fateOf, needsOf } from './fate.ts'
 import type { Finished } from './fate.ts'
-import { judgeGate, metricsPort, readMetrics } from './gate.ts'
+import { judgeGate } from './gate.ts'
 import { RunLog } from './log.ts'
 import { machineFailure } from './machine-failure.ts'
 import { obtain } from './obtain.ts'
 import type { Obtained } from './obtain.ts'
-import { takeRunLock } from './run-lock.ts'
+import { Presence } from './presence.ts'
+import { publish, showStage, showVerdict } from './publish.ts'
+import type { Showroom } from './publish.ts'
+import { Rights } from './rights.ts'
 import { choose } from './select.ts'
 import { Slots } from './slots.ts'
-import { sweepStaging } from './staging.ts'
+import { sweepOn } from './staging.ts'
 import { fold, newRun } from './state.ts'
 import type { RunState } from './state.ts'
 
@@ -49,6 +48,8 @@ export interface RunRequest {
   readonly facts: ConditionFacts
   /** What this machine has of the resources that stages claim: `cpu`, `gpu`, `memory`, `vram` (bytes). */
   readonly capacity: Readonly<Record<string, number>>
+  /** As it was typed, for those who wait for this run. */
+  readonly command: string
   /** Where the lock is written after a complete run; null with overridden parameters. */
   readonly lockPath: string | null
   readonly listener: (state: RunState, event: Logged) => void
@@ -77,42 +78,45 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
     state = fold(state, logged)
     request.listener(state, logged)
   }
+  const over = new AbortController()
   try {
-    const lock = await takeRunLock(
-      environment.stateDir,
-      pipeline.name,
-      (holder) =>
-        emit({ type: 'run.waiting', holder: `process ${String(holder.pid)} since ${holder.since}` }),
-      request.signal,
-    )
-    try {
-      sweepStaging(environment.stateDir)
-      const wanted = wantedStages(pipeline, request.targets)
-      emit({
-        type: 'run.start',
-        format: LOG_FORMAT,
-        run: id,
-        pipeline: pipeline.name,
-        stages: wanted.map((s) => s.name),
-      })
-      await using pool = new WorkerPool(environment.workers)
-      const finished = await runStages(wanted, id, request, pool, emit)
-      const exitCode = exitCodeOf(finished, request.signal)
-      const complete = request.targets === null && [0, 3, 4].includes(exitCode)
-      if (complete && request.lockPath !== null)
-        writeLock(request.lockPath, lockOf(pipeline, finished, request, id))
-      request.stores.stats.save()
-      emit({ type: 'run.done', exitCode, durationMs: Math.round(performance.now() - began) })
-      return { exitCode, state, results: finished.results, verdicts: finished.verdicts }
-    } finally {
-      lock.release()
+    await using presence = new Presence(environment.stateDir, id, request.command)
+    const rights = new Rights(environment.stateDir, presence)
+    rights.sweep()
+    sweepOn(environment.stateDir, rights.others, over.signal)
+    const wanted = wantedStages(pipeline, request.targets)
+    reach('swept')
+    emit({
+      type: 'run.start',
+      format: LOG_FORMAT,
+      run: id,
+      pipeline: pipeline.name,
+      stages: wanted.map((s) => s.name),
+    })
+    reach('run-begun')
+    await using pool = new WorkerPool(environment.workers)
+    const room = { ...request, rights }
+    const finished = await runStages(wanted, id, room, pool, emit)
+    const exitCode = exitCodeOf(finished, request.signal)
+    const complete = request.targets === null && [0, 3, 4].includes(exitCode)
+    if (!request.signal.aborted) {
+      const lockPath = complete ? request.lockPath : null
+      const waiting = (holder: string) => emit({ type: 'run.waiting', holder })
+      await publish({ ...room, run: id, stages: wanted, finished, lockPath, waiting })
     }
+    request.stores.stats.save()
+    reach('stats-saved')
+    emit({ type: 'run.done', exitCode, durationMs: Math.round(performance.now() - began) })
+    reach('run-ended')
+    return { exitCode, state, results: finished.results, verdicts: finished.verdicts }
   } catch (error) {
     if (!request.signal.aborted) throw error
     emit({ type: 'run.done', exitCode: 130, durationMs: Math.round(performance.now() - began) })
     return { exitCode: 130, state, results: new Map(), verdicts: new Map() }
   } finally {
+    over.abort()
     log.close()
+    reach('log-closed')
   }
 }
 
@@ -133,7 +137,7 @@ export function wantedStages(pipeline: Pipeline, targets: readonly string[] | nu
 async function runStages(
   stages: readonly Stage[],
   id: string,
-  request: RunRequest,
+  request: RunRequest & Showroom,
   pool: WorkerPool,
   emit: (event: RunEvent) => void,
 ): Promise<Finished> {
@@ -161,17 +165,16 @@ async function runStages(
       reuse(stage, lookup.result, null)
       return
     }
-    if (lookup.type === 'miss' && lookup.lost !== null) stores.results.quarantine(key)
     const want = { reason: request.reasonOf(stage.name), forced: force !== null }
     const attempt = { stage, key, manifest, inputs, run: id, number: 1, rank: ranks.get(stage.name) ?? 0 }
-    const tools = { environment, stores, pool, slots, emit }
+    const tools = { environment, stores, pool, slots, emit, rights: request.rights }
     running.set(stage.name, obtain(attempt, tools, want, signal))
   }
 
   const reuse = (stage: Stage, result: Result, from: string | null) => {
     finished.results.set(stage.name, result)
     finished.cached.add(stage.name)
-    showOutputs(stage, result, request)
+    showStage(stage, result, request)
     emit({ type: 'stage.cached', stage: stage.name, key: result.key, summary: result.summary, from })
   }
 
@@ -179,7 +182,7 @@ async function runStages(
     if (outcome.type === 'done') {
       const { result } = outcome
       finished.results.set(stage.name, result)
-      showOutputs(stage, result, request)
+      showStage(stage, result, request)
       emit({
         type: 'stage.done',
         stage: stage.name,
@@ -187,6 +190,7 @@ async function runStages(
         durationMs: result.durationMs,
         summary: result.summary,
       })
+      reach('stage-ended')
     } else if (outcome.type === 'found') {
       reuse(stage, outcome.result, outcome.from)
     } else {
@@ -206,7 +210,7 @@ async function runStages(
     }
     const { label, result } = choice
     finished.results.set(stage.name, result)
-    showOutputs(stage, result, request)
+    showStage(stage, result, request)
     emit({ type: 'stage.chosen', stage: stage.name, key: result.key, chosen: label, summary: result.summary })
   }
 
@@ -262,8 +266,7 @@ function judgeNow(
   const world = { stages, kinds: environment.kinds, resultOf, yardsticks, blobs: stores.blobs }
   const verdict = judgeGate(stage, world)
   finished.verdicts.set(stage.name, verdict)
-  const shown = join(environment.stateDir, 'out', request.pipeline.name, stage.name, 'verdict.json')
-  writeAtomic(shown, `${JSON.stringify(verdict, null, 1)}\n`)
+  showVerdict(stage, verdict, request)
   emit({ type: 'gate.verdict', stage: stage.name, verdict })
 }
 
@@ -291,18 +294,6 @@ function digestsOf(inputs: Readonly<Record<string, StageInput>>): Record<string,
     ([port, input]) => [port, input.type === 'source' ? input.found.digest : input.artifact.tree] as const,
   )
   return Object.fromEntries(digests)
-}
-
-/** What people open: `.sluice/out/<pipeline>/<stage>/<port>/`. */
-function showOutputs(stage: Stage, result: Result, request: RunRequest): void {
-  for (const [port, artifact] of Object.entries(result.outputs)) {
-    const tree = request.stores.blobs.openTree(artifact.tree)
-    if ('lost' in tree) throw new Error(tree.lost)
-    request.stores.blobs.show(
-      tree,
-      join(request.environment.stateDir, 'out', request.pipeline.name, stage.name, port),
-    )
-  }
 }
 
 /** Number of stages on the longest path that starts at a stage. */
@@ -333,37 +324,4 @@ function exitCodeOf(finished: Finished, signal: AbortSignal): number {
     if (verdict === 'undecided') codes.add(4)
   }
   return EXIT_ORDER.find((code) => codes.has(code)) ?? 0
-}
-
-function lockOf(pipeline: Pipeline, finished: Finished, request: RunRequest, run: string): Lock {
-  const stages: Record<string, Facts> = {}
-  const scores: Record<string, Facts> = {}
-  const gates: Record<string, Facts> = {}
-  const wiring: Record<string, Facts> = {}
-  const sources: Record<string, Facts> = {}
-  for (const [name, found] of Object.entries(request.sources)) sources[name] = sourceFacts(found)
-  for (const stage of pipeline.stages) {
-    wiring[stage.name] = wiringFacts(stage)
-    const verdict = finished.verdicts.get(stage.name)
-    if (verdict !== undefined) gates[stage.name] = { verdict: verdict.verdict }
-    const result = finished.results.get(stage.name)
-    if (result === undefined) continue
-    stages[stage.name] = stage.selection === null ? stageFacts(result) : choiceFacts(result, stage)
-    const port = metricsPort(stage)
-    const artifact = port === null ? undefined : result.outputs[port]
-    const metrics = artifact === undefined ? null : readMetrics(artifact, request.stores.blobs)
-    if (metrics !== null && !('missing' in metrics)) scores[stage.name] = scoreFacts(metrics)
-  }
-  const lock = { gates, scores, sources, stages, wiring }
-  return settleGates(lock, lockBefore(request.lockPath), { run, at: new Date().toISOString().slice(0, 10) })
-}
-
-/** What the lock said before this run; null if a merge broke it meanwhile, since it is about to be written anew. */
-function lockBefore(path: string | null): Lock | null {
-  try {
-    return path === null ? null : readLock(path)
-  } catch (error) {
-    if (error instanceof LockError) return null
-    throw error
-  }
 }

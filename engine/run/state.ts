@@ -15,6 +15,8 @@ export interface StageState {
   readonly reason: string | null
   /** Who made a cached result while this run wanted it. */
   readonly from: string | null
+  /** Who makes the same result at this moment. */
+  readonly waitsFor: string | null
   readonly progress: Progress | null
   /** The latest losses, oldest first, for the little curve. */
   readonly losses: readonly number[]
@@ -84,10 +86,12 @@ export function fold(state: RunState, event: Logged): RunState {
       return {
         ...state,
         status: stepRun(state.status, event.type),
+        holder: null,
         exitCode: event.exitCode,
         durationMs: event.durationMs,
       }
     case 'stage.cached':
+    case 'stage.waiting':
     case 'stage.start':
     case 'progress':
     case 'note':
@@ -120,6 +124,8 @@ function foldStage(stage: StageState, event: StageEvent): StageState {
     }
     case 'note':
       return { ...stage, notes: [...stage.notes, event.text] }
+    case 'stage.waiting':
+      return { ...stage, status: stepStage(stage.status, event.type), waitsFor: event.holder }
     case 'stage.cached': {
       const { key, summary, from } = event
       return { ...stage, status: stepStage(stage.status, event.type), key, summary, from }
@@ -168,6 +174,7 @@ function waiting(name: string): StageState {
     durationMs: null,
     reason: null,
     from: null,
+    waitsFor: null,
     progress: null,
     losses: [],
     notes: [],

@@ -2,6 +2,7 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { randomUUID } from 'node:crypto'
+import { reach } from '../failpoint.ts'
 
 /** Writes beside the file, flushes, renames over it, flushes the folder. */
 export function writeAtomic(path: string, text: string | Uint8Array): void {
@@ -13,7 +14,9 @@ export function writeAtomic(path: string, text: string | Uint8Array): void {
     const bytes = typeof text === 'string' ? Buffer.from(text) : text
     for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
     fsyncSync(fd)
+    reach('file-drafted')
     renameSync(temporary, path)
+    reach('file-renamed')
   } catch (error) {
     rmSync(temporary, { force: true })
     throw error

@@ -1,5 +1,5 @@
 /** A run in which something goes wrong: what it says, with which exit code, and what it leaves behind. */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Json } from '../../dsl/stage-signature.ts'
@@ -191,7 +191,7 @@ describe('stopping', () => {
     expect(pids.filter(runs)).toEqual([])
     expect(staged(root)).toEqual([])
     expect(existsSync(join(root, 'toy.pipeline.lock'))).toBe(false)
-    expect(existsSync(join(root, '.sluice/locks/toy.lock'))).toBe(false)
+    expect(readdirSync(join(root, '.sluice/locks'))).toEqual([])
     const pipeline = pipelineOf({ before: {}, bad: { inputs: { a: 'before.out' } } })
     expect((await go(root, pipeline)).status).toEqual({ before: 'cached', bad: 'done' })
   })
@@ -230,7 +230,7 @@ describe('stopping', () => {
         if (event.type === 'stage.start') {
           second = go(root, slow, {
             signal: stop.signal,
-            onEvent: (heard) => heard.type === 'run.waiting' && stop.abort(new Error('stopped')),
+            onEvent: (heard) => heard.type === 'stage.waiting' && stop.abort(new Error('stopped')),
           })
         }
       },
