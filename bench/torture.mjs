@@ -4,7 +4,7 @@
 //
 // After each kill a checker that shares no code with the engine reads the state folder; then the next run has to end
 // with the right digests, to reuse all that was on record, and to leave nothing behind. First the checker has to find
-// two planted faults: small files written in place in two halves, and records written before their bytes have moved.
+// two planted faults: small files written in place in two halves, and blobs copied into place instead of moved.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -26,9 +26,13 @@ const { values: options } = parseArgs({
 const LATER_MS = 12
 /** A project is used for so many kills, so that each meets what others left. */
 const KILLS_OF_PROJECT = 25
+/** Projects that are tortured side by side. */
+const LANES = 2
 
 const support = fileURLToPath(new URL('../tests/support/', import.meta.url))
 const work = mkdtempSync(join(tmpdir(), 'sluice-torture-'))
+/** Round -> what comes out undisturbed. */
+const known = new Map()
 const random = generator(Number(options.seed))
 try {
   const tools = await loadTools()
@@ -36,12 +40,15 @@ try {
   let missed = 0
   const planted = []
   for (const [name, plant] of Object.entries(plants())) {
-    const { corrupt, lost } = await torture(tools, Number(options.planted), [plant])
+    const { corrupt, lost } = await torture(tools, Number(options.planted), plant)
     planted.push([`planted: ${name}`, options.planted, corrupt.length, lost.length])
     if (corrupt.length + lost.length === 0) missed += 1
   }
   const began = performance.now()
-  const { corrupt, lost, fell } = await torture(tools, Number(options.kills), [])
+  const { corrupt, lost, fell } = await torture(tools, Number(options.kills), {
+    shows: steps[0],
+    plugins: [],
+  })
   const count = (how, step) => fell.filter((kill) => kill.how === how && kill.step === step).length
   printTable([
     ['the last step before the kill', 'failpoint', 'instant'],
@@ -64,49 +71,57 @@ try {
   rmSync(work, { recursive: true, force: true })
 }
 
-/** Kills that many runs; what was found corrupt or lost, and where the kills fell. */
-async function torture(tools, kills, plugins) {
+/** Kills that many runs, the first at `shows`; what was found corrupt or lost, and where the kills fell. */
+async function torture(tools, kills, { shows, plugins }) {
   const child = join(work, `child-${Math.floor(random() * 1e9)}.mjs`)
   await tools.torturedChild(child, plugins)
-  const steps = Object.keys(tools.STEPS)
   const found = { corrupt: [], lost: [], fell: [] }
-  let root = ''
-  for (let round = 0; found.fell.length < kills; round++) {
-    if (round % KILLS_OF_PROJECT === 0) root = mkdtempSync(join(work, 'project-'))
-    const pipeline = tools.tortured(round)
-    const lockBefore = tools.lockIn(root)
-    const failpoint =
-      round % 2 === 0 ? `${steps[(round / 2) % steps.length]}:${1 + Math.floor(random() * 3)}` : null
-    const killed = await runAndKill(child, { root, pipeline, failpoint })
-    // The step is passed less often than that, or the run was quicker than the kill.
-    if (killed.code !== null) continue
-    found.fell.push({ how: failpoint === null ? 'instant' : 'failpoint', step: killed.step })
-    const where = `round ${round}, after ${killed.step}`
-    const { corrupt, records } = tools.inspect(root)
-    const lockThen = tools.lockIn(root)
-    found.corrupt.push(...corrupt.map((what) => `${where}: ${what}`))
-    const next = await tools.go(root, pipeline).catch((error) => ({ thrown: error }))
-    const lose = (what) => found.lost.push(`${where}: ${what}`)
-    if (next.thrown !== undefined) lose(`the next run fails: ${next.thrown.message}`)
-    else {
-      if (next.exitCode !== 0) lose(`the next run ends with ${next.exitCode}`)
-      const { digests, lock } = await undisturbed(tools, round)
-      if (JSON.stringify(next.digests) !== JSON.stringify(digests)) lose('the next run has other digests')
-      if (![lockBefore, lock].includes(lockThen))
-        found.corrupt.push(`${where}: the lock is neither old nor new`)
-      if (tools.lockIn(root) !== lock) lose('the next run writes another lock')
-      for (const [name, { key }] of next.results)
-        if (records.has(key) !== (next.status[name] === 'cached')) lose(`${name} is ${next.status[name]}`)
-      for (const left of tools.leftovers(root)) lose(`${left} is left`)
+  let round = 2 * Object.keys(tools.STEPS).indexOf(shows)
+  const lane = async () => {
+    let root = ''
+    for (let used = 0; found.fell.length < kills; used++) {
+      const broken = found.corrupt.length + found.lost.length
+      // What a planted fault has broken stays broken: go on with a whole project.
+      if (used % KILLS_OF_PROJECT === 0 || broken > 0) root = mkdtempSync(join(work, 'project-'))
+      await killAndLook(tools, { child, root, text: used % KILLS_OF_PROJECT, round: round++ }, found)
     }
-    // What a planted fault has broken stays broken: go on with a whole project.
-    if (found.corrupt.length + found.lost.length > 0) root = mkdtempSync(join(work, 'project-'))
   }
+  await Promise.all(Array.from({ length: LANES }, lane))
   return found
 }
 
+/** Kills one run, looks at what it left, and lets the next run go on from there. */
+async function killAndLook(tools, { child, root, text, round }, found) {
+  const steps = Object.keys(tools.STEPS)
+  const pipeline = tools.tortured(text)
+  const lockBefore = tools.lockIn(root)
+  const times = 1 + Math.floor(random() * 3)
+  const failpoint = round % 2 === 0 ? `${steps[(round / 2) % steps.length]}:${times}` : null
+  const killed = await runAndKill(child, { root, pipeline, failpoint })
+  // The step is passed less often than that, or the run was quicker than the kill.
+  if (killed.code !== null) return
+  found.fell.push({ how: failpoint === null ? 'instant' : 'failpoint', step: killed.step })
+  const where = `kill ${found.fell.length}, after ${killed.step}`
+  const lose = (what) => found.lost.push(`${where}: ${what}`)
+  const { corrupt, records } = tools.inspect(root)
+  found.corrupt.push(...corrupt.map((what) => `${where}: ${what}`))
+  const { digests, lock } = await undisturbed(tools, text)
+  if (![lockBefore, lock].includes(tools.lockIn(root)))
+    found.corrupt.push(`${where}: the lock is neither the old one nor the new one`)
+  try {
+    const next = await tools.go(root, pipeline)
+    if (next.exitCode !== 0) lose(`the next run ends with ${next.exitCode}`)
+    if (JSON.stringify(next.digests) !== JSON.stringify(digests)) lose('the next run has other digests')
+    if (tools.lockIn(root) !== lock) lose('the next run writes another lock')
+    for (const [name, { key }] of next.results)
+      if (records.has(key) !== (next.status[name] === 'cached')) lose(`${name} is ${next.status[name]}`)
+    for (const left of tools.leftovers(root)) lose(`${left} is left`)
+  } catch (error) {
+    lose(`the next run fails: ${error.message}`)
+  }
+}
+
 /** Digests and lock of a round that nobody disturbs; the same in every folder. */
-const known = new Map()
 async function undisturbed(tools, round) {
   if (!known.has(round)) {
     const root = mkdtempSync(join(work, 'calm-'))
@@ -138,6 +153,8 @@ async function runAndKill(child, order) {
 }
 
 async function loadTools() {
+  const outfile = join(work, 'tools.mjs')
+  const bundler = fileURLToPath(import.meta.resolve('esbuild'))
   const contents = `export { STEPS } from '../../engine/failpoint.ts'
     export { go } from './rig.ts'
     export { inspect, leftovers, lockIn, tortured, torturedChild } from './torture.ts'`
@@ -147,19 +164,23 @@ async function loadTools() {
     platform: 'node',
     target: 'node20',
     format: 'esm',
-    external: ['esbuild'],
-    packages: 'external',
+    alias: { esbuild: bundler },
+    external: [bundler],
+    banner: {
+      js: "import { createRequire as torn } from 'node:module'; const require = torn(import.meta.url);",
+    },
     define: { 'import.meta.dirname': JSON.stringify(support) },
-    outfile: join(support, '..', '..', 'build', 'torture-tools.mjs'),
+    outfile,
     logLevel: 'error',
   })
-  return import(pathToFileURL(join(support, '..', '..', 'build', 'torture-tools.mjs')).href)
+  return import(pathToFileURL(outfile).href)
 }
 
 /** Engines with a fault each, made by changing the source while it is bundled. */
 function plants() {
-  const changed = (name, file, before, after) => ({
-    name,
+  const changed = (shows, file, before, after) => ({ shows, plugins: [plugin(file, before, after)] })
+  const plugin = (file, before, after) => ({
+    name: file,
     setup: (bundler) =>
       bundler.onLoad({ filter: new RegExp(`${file}$`) }, ({ path }) => {
         const text = readFileSync(path, 'utf8')
@@ -169,16 +190,21 @@ function plants() {
   })
   return {
     'written in place': changed(
-      'in-place',
+      'file-drafted',
       'engine/store/atomic.ts',
       "const temporary = `${path}.${randomUUID().slice(0, 8)}.tmp`\n  const fd = openSync(temporary, 'wx')",
       "const temporary = path\n  const fd = openSync(temporary, 'w')\n  writeSync(fd, String(text).slice(0, 20))\n  reach('file-drafted')\n  writeSync(fd, \"\", 0)",
     ),
-    'moved too late': changed(
-      'too-late',
+    'copied, not moved': changed(
+      'blob-moved',
       'engine/store/blobs.ts',
       '    renameSync(path, target)',
-      '    setTimeout(() => renameSync(path, target), 5)',
+      `    const { writeFileSync } = require('node:fs')
+    const bytes = readFileSync(path)
+    writeFileSync(target, bytes.subarray(0, 10))
+    reach('blob-moved')
+    writeFileSync(target, bytes)
+    rmSync(path)`,
     ),
   }
 }

@@ -20,7 +20,10 @@ export class RunLog {
   #size = 0
 
   constructor(path: string) {
-    mkdirSync(dirname(path), { recursive: true })
+    // One by one: `recursive` says ENOENT of a disk that is read-only.
+    const folder = dirname(path)
+    for (const each of [dirname(dirname(folder)), dirname(folder), folder])
+      if (!existsSync(each)) mkdirSync(each)
     // A log that is there already is another run's: two events of one number would damage both.
     this.#fd = openSync(path, 'ax')
   }

@@ -51,9 +51,10 @@ export function ownerIn(path: string): Owner | null {
   try {
     const owner = JSON.parse(readFileSync(path, 'utf8')) as Owner | null
     return typeof owner?.pid === 'number' ? owner : null
-  } catch {
+  } catch (error) {
     // Gone meanwhile, or torn when the machine lost power: either way it names nobody.
-    return null
+    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
   }
 }
 
@@ -75,7 +76,9 @@ function namespace(): string {
 function read(path: string): string {
   try {
     return readFileSync(path, 'utf8').trim()
-  } catch {
+  } catch (error) {
+    // Want of files says nothing of a process.
+    if (['EMFILE', 'ENFILE'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
     return ''
   }
 }

@@ -143,6 +143,8 @@ function holderAt(path: string): Holder | null {
     const holder = JSON.parse(readFileSync(path, 'utf8')) as Holder | null
     return typeof holder?.pid === 'number' ? holder : TORN
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? null : TORN
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    if (error instanceof SyntaxError) return TORN
+    throw error
   }
 }

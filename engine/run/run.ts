@@ -1,6 +1,5 @@
 /** Runs a pipeline: one loop starts what is ready, takes facts as they come, and alone writes the run's state. */
 import { randomBytes } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ConditionFacts } from '../../dsl/condition-facts.ts'
 import type { Gate, Pipeline, Stage } from '../../dsl/pipeline.ts'
@@ -70,7 +69,6 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
   const { environment, pipeline } = request
   const id = `${new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-')}-${randomBytes(2).toString('hex')}`
   const began = performance.now()
-  mkdirSync(environment.stateDir, { recursive: true })
   const log = new RunLog(join(environment.stateDir, 'runs', id, 'run.jsonl'))
   let state = newRun
   const emit = (event: RunEvent) => {
