@@ -69,7 +69,7 @@ async function trainAndKeep(steps: number, prefix: string): Promise<unknown> {
     outputs: {},
     threads: Number(threads),
     note: () => undefined,
-    checkpoint: () => Promise.resolve(),
+    throwIfCancelled: () => Promise.resolve(),
     // The trainer reports a step when it has updated the parameters and before it computes the next gradient.
     progress: (done: number) => {
       writeFloats(`${prefix}gradient-${done}.f32`, gradients)

@@ -115,7 +115,7 @@ function steppedContext(threads: number, { rows, length }: CaseFile): OpContext 
     threads,
     progress: (_done, _total, _unit, values) => losses.push(values?.['loss'] ?? NaN),
     note: () => undefined,
-    async checkpoint() {
+    async throwIfCancelled() {
       if (left === 0) {
         const seconds = (performance.now() - started) / 1000
         const peak = process.resourceUsage().maxRSS * 1024

@@ -2,6 +2,7 @@
 import type { Verdict } from '../dsl/judge.ts'
 import type { Stage } from '../dsl/pipeline.ts'
 import { judgeGate, metricsPort, readMetrics } from '../engine/run/gate.ts'
+import { openBecause } from '../engine/run/paused.ts'
 import type { Result } from '../engine/store/results.ts'
 import { yardsticksOf } from './baseline.ts'
 import { Usage } from './options.ts'
@@ -20,14 +21,19 @@ export interface Judged {
   readonly exitCode: number
   /** Stage -> its result, for all that is up to date. */
   readonly results: ReadonlyMap<string, Result>
+  /** Stage -> what people still have to do for it. */
+  readonly paused: ReadonlyMap<string, string>
   /** Stages that measure, but have not for the file as it is. */
   readonly unmeasured: readonly string[]
 }
 
+/** Exit code while people have not done their part. */
+const WAITING = 5
+
 export async function judgeNow(opened: Opened): Promise<Judged> {
   const gated = opened.pipeline.stages.filter((stage) => stage.gate !== null)
   if (gated.length === 0) throw new Usage(`${opened.file} has no gate`, true)
-  const results = upToDate(opened)
+  const { results, paused } = standing(opened)
   const resultOf = (name: string) => results.get(name) ?? null
   const rulers = rulersOf(opened, results)
   const yardsticks = await yardsticksOf(opened)
@@ -37,16 +43,19 @@ export async function judgeNow(opened: Opened): Promise<Judged> {
       'missing' in each || each.ruler === null ? [] : [[each.origin, each.ruler] as const],
     )
     const { pipeline, environment, stores } = opened
-    const world = { stages: pipeline.stages, kinds: environment.kinds, resultOf, blobs: stores.blobs }
+    const world = { stages: pipeline.stages, kinds: environment.kinds, resultOf, paused, blobs: stores.blobs }
     const verdict = judgeGate(stage, { ...world, yardsticks: others })
     return { stage, verdict, rulers: { ...rulers, ...Object.fromEntries(known) } }
   })
+  const decided = gates.filter(({ stage, verdict }) => openBecause(stage, verdict, paused) === null)
+  const code = exitCodeOf(decided.map(({ verdict }) => verdict))
   return {
     gates,
-    exitCode: exitCodeOf(gates.map(({ verdict }) => verdict)),
+    exitCode: code === 0 && decided.length < gates.length ? WAITING : code,
     results,
+    paused,
     unmeasured: opened.pipeline.stages.flatMap((stage) =>
-      metricsPort(stage) !== null && !results.has(stage.name) ? [stage.name] : [],
+      metricsPort(stage) !== null && !results.has(stage.name) && !paused.has(stage.name) ? [stage.name] : [],
     ),
   }
 }
@@ -73,11 +82,19 @@ export function rulersOf(
 
 /** The results of all stages that would not run, and of choices that are made already. */
 export function upToDate(opened: Opened): ReadonlyMap<string, Result> {
-  return new Map(
-    planOf(opened, new Set()).flatMap((entry) =>
-      (entry.type === 'cached' || entry.type === 'choose') && entry.result !== null
-        ? [[entry.stage.name, entry.result] as const]
-        : [],
-    ),
-  )
+  return standing(opened).results
+}
+
+function standing(opened: Opened): {
+  readonly results: ReadonlyMap<string, Result>
+  readonly paused: ReadonlyMap<string, string>
+} {
+  const results = new Map<string, Result>()
+  const paused = new Map<string, string>()
+  for (const entry of planOf(opened, new Set())) {
+    if (entry.type === 'cached' && entry.waitsFor !== null) paused.set(entry.stage.name, entry.waitsFor)
+    else if ((entry.type === 'cached' || entry.type === 'choose') && entry.result !== null)
+      results.set(entry.stage.name, entry.result)
+  }
+  return { results, paused }
 }

@@ -5,20 +5,30 @@ import { statfsSync } from 'node:fs'
 import type { ConditionFacts } from '../dsl/condition-facts.ts'
 import type { Stage } from '../dsl/pipeline.ts'
 import { claimsOf } from '../engine/run/tries.ts'
+import { gpus } from './gpus.ts'
 
-/** Amounts of `cpu`, `gpu`, `memory` and `vram` (bytes). Refuses a pipeline that claims more than there is. */
-export function capacityOf(stages: readonly Stage[], folder: string): Readonly<Record<string, number>> {
-  const gpus = stages.some(({ resources }) => (resources.gpu ?? 0) > 0 || resources.vramBytes !== undefined)
-    ? gpuMemory()
+/** What a machine has to give. */
+export interface Machine {
+  /** Amounts of `cpu`, `gpu`, `memory` and `vram` (bytes), and of `resources.x`. */
+  readonly capacity: Readonly<Record<string, number>>
+  /** Names of the GPUs that we may use. */
+  readonly gpus: readonly string[]
+}
+
+/** Looks at the machine. Refuses a pipeline that claims more than there is. */
+export async function machineFor(stages: readonly Stage[], root: string, folder: string): Promise<Machine> {
+  const cards = stages.some(({ resources }) => (resources.gpu ?? 0) > 0 || resources.vramBytes !== undefined)
+    ? gpus(process.env)
     : []
   const capacity: Record<string, number> = {
+    ...(await ownResources(stages, root)),
     cpu: availableParallelism(),
     memory: totalmem(),
-    gpu: gpus.length,
-    vram: gpus.reduce((sum, bytes) => sum + bytes, 0),
+    gpu: cards.length,
+    vram: cards.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
   }
   for (const stage of stages) {
-    for (const [name, amount] of claimsOf(stage)) {
+    for (const [name, amount] of claimsOf({ ...stage, mutex: [] })) {
       const there = capacity[name] ?? 0
       if (amount > there) throw tooLittle(stage.name, name, amount, there)
     }
@@ -26,7 +36,15 @@ export function capacityOf(stages: readonly Stage[], folder: string): Readonly<R
     const free = disk === 0 ? 0 : freeBytes(folder)
     if (disk > free) throw tooLittle(stage.name, 'disk', disk, free)
   }
-  return capacity
+  return { capacity, gpus: cards.map(({ name }) => name) }
+}
+
+/** The file was checked against them before. */
+async function ownResources(stages: readonly Stage[], root: string): Promise<Record<string, number>> {
+  if (!stages.some(({ resources }) => resources.named !== undefined)) return {}
+  const { readConfig } = await import('./config.ts')
+  const counts = Object.entries(readConfig(root).value?.resources ?? {})
+  return Object.fromEntries(counts.map(([name, count]) => [`resources.${name}`, count]))
 }
 
 function tooLittle(stage: string, resource: string, wanted: number, there: number): MachineProblem {
@@ -39,20 +57,6 @@ function tooLittle(stage: string, resource: string, wanted: number, there: numbe
 
 /** The machine cannot run this pipeline; exit code 6. */
 export class MachineProblem extends Error {}
-
-/** Bytes of memory of each GPU; none where there is no NVIDIA driver. */
-function gpuMemory(): readonly number[] {
-  try {
-    const args = ['--query-gpu=memory.total', '--format=csv,noheader,nounits']
-    const listed = execFileSync('nvidia-smi', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
-    return listed
-      .split('\n')
-      .filter((line) => /^\d+/.test(line))
-      .map((line) => Number.parseInt(line, 10) * 2 ** 20)
-  } catch {
-    return []
-  }
-}
 
 function freeBytes(folder: string): number {
   const { bavail, bsize } = statfsSync(folder)

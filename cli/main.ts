@@ -1,7 +1,6 @@
 /** argv -> exit code. The only place that turns what went wrong into words on stderr. */
 import { Usage, parseCommand } from './options.ts'
 import type { Command } from './options.ts'
-import { usedCompiler } from './warmth.ts'
 
 /** Runs one command; `buildDir` is where the workers and the notes of the build lie. */
 export async function main(argv: readonly string[], buildDir: string): Promise<number> {
@@ -18,11 +17,6 @@ export async function main(argv: readonly string[], buildDir: string): Promise<n
   } catch (error) {
     return report(error, command, buildDir)
   }
-}
-
-/** For the launcher: whether the code cache of this run holds the compiler. */
-export function holdsCompiler(): boolean {
-  return usedCompiler()
 }
 
 async function dispatch(command: Command, buildDir: string): Promise<number> {
@@ -69,11 +63,11 @@ async function dispatch(command: Command, buildDir: string): Promise<number> {
     case 'init':
       return (await import('./commands/init.ts')).initCommand(command)
     case 'schema':
-      return (await import('./commands/schema.ts')).schemaCommand(command)
+      return (await import('./commands/schema.ts')).schemaCommand(command, buildDir)
     case 'lsp':
-      return (await import('./commands/lsp.ts')).lspCommand(buildDir)
+      return (await import('./commands/lsp.ts')).lspCommand(command, buildDir)
     case 'explain':
-      return (await import('./commands/explain.ts')).explainCommand(command)
+      return (await import('./commands/explain.ts')).explainCommand(command, buildDir)
     default:
       throw new Error(`bug: ${command.verb} has no code`)
   }

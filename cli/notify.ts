@@ -10,10 +10,11 @@ const PATIENCE_MS = 10_000
 export function eventsOf({
   exitCode,
   verdicts,
-}: Pick<RunOutcome, 'exitCode' | 'verdicts'>): readonly NotifyEvent[] {
+  state,
+}: Pick<RunOutcome, 'exitCode' | 'verdicts' | 'state'>): readonly NotifyEvent[] {
   const events = new Set<NotifyEvent>()
   if (exitCode === 1 || exitCode === 6) events.add('run.failed')
-  if (exitCode === 5) events.add('waiting')
+  if ([...state.stages.values()].some(({ status }) => status === 'paused')) events.add('waiting')
   for (const { verdict } of verdicts.values())
     events.add(verdict === 'pass' ? 'gate.passed' : verdict === 'fail' ? 'gate.failed' : 'gate.undecided')
   return [...events]

@@ -40,11 +40,14 @@ const FORMAT: Flag = {
   value: 'FORM',
   help: 'problems of the file as text, json, github or sarif',
 }
-const FORCE: Flag = {
-  type: 'string',
-  multiple: true,
-  value: 'STAGE',
-  help: 'run this stage even if it is cached',
+const STAGES: Omit<Flag, 'help'> = { type: 'string', multiple: true, value: 'STAGE' }
+/** What takes part, and what runs although it is cached. */
+const SCOPE: Readonly<Record<string, Flag>> = {
+  only: { type: 'boolean', help: 'the named stages alone; what they need has to be there' },
+  from: { ...STAGES, help: 'this stage and what follows it; what lies before has to be there' },
+  until: { ...STAGES, help: 'the same as naming the stage; with --from: what lies between' },
+  force: { ...STAGES, help: 'run this stage even if it is cached' },
+  'force-downstream': { ...STAGES, help: 'this stage and what follows it, even if they are cached' },
 }
 
 export const VERBS: Readonly<Record<string, Verb>> = {
@@ -53,7 +56,9 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     help: 'run what changed, then judge the gates; a stage means it and all it needs',
     flags: {
       param: PARAM,
-      force: FORCE,
+      ...SCOPE,
+      'fail-fast': { type: 'boolean', help: 'stop everything at the first stage that fails' },
+      'keep-going': { type: 'boolean', help: 'let a matrix go on after a failure, whatever the file says' },
       json: JSON_FLAG,
       smoke: {
         type: 'boolean',
@@ -68,11 +73,11 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     },
   },
   plan: {
-    usage: 'plan',
+    usage: 'plan [stage...]',
     help: 'show which stages would run, and why',
     flags: {
       param: PARAM,
-      force: FORCE,
+      ...SCOPE,
       json: JSON_FLAG,
       format: FORMAT,
       check: { type: 'boolean', help: 'exit 10 if something would run' },

@@ -13,12 +13,14 @@ import { basename, dirname, join, relative, resolve } from 'node:path'
 import { deserialize, serialize } from 'node:v8'
 import { decode, MOST_BYTES } from '../dsl/decode.ts'
 import type { Diagnostic } from '../dsl/diagnostic.ts'
+import { claimProblems, claimsNamed } from '../dsl/claims.ts'
 import { adviceOn } from '../dsl/facts.ts'
 import type { Pipeline } from '../dsl/pipeline.ts'
 import * as textProblems from '../dsl/problems/text.ts'
 import * as problems from '../dsl/problems/world.ts'
 import type { Source } from '../dsl/source.ts'
 import type { Json, JsonObject } from '../dsl/stage-signature.ts'
+import { readQuantity } from '../dsl/units.ts'
 import { digestOf } from '../engine/artifact.ts'
 import type { Environment, FoundSource, Stores } from '../engine/environment.ts'
 import { openStores } from '../engine/environment.ts'
@@ -26,16 +28,16 @@ import { readLock } from '../engine/lock-file.ts'
 import type { Lock } from '../engine/lock-file.ts'
 import { findSource } from '../engine/plan/sources.ts'
 import { makePlan } from '../engine/plan/plan.ts'
-import type { Planned } from '../engine/plan/plan.ts'
+import type { Planned, PlanInputs } from '../engine/plan/plan.ts'
 import type { Result } from '../engine/store/results.ts'
-import { lastKey } from '../engine/run/log.ts'
+import { Past } from '../engine/run/past.ts'
 import { choose } from '../engine/run/select.ts'
 import { stageKinds } from '../stages/catalogue.ts'
 import { gatherFacts } from './facts.ts'
 import type { Command } from './options.ts'
 import { Usage } from './options.ts'
+import { loadPlugins } from './plugins/load.ts'
 import { formatOf, sayDiagnostics } from './say.ts'
-import { noteCompiler } from './warmth.ts'
 
 /** Notes of the build: what the ops' code is, for the keys. */
 export interface Build {
@@ -52,11 +54,14 @@ export interface Project {
   readonly environment: Environment
   /** As it was typed. */
   readonly command: string
+  /** Content of the project's plugins. */
+  readonly plugins: readonly string[]
 }
 
 export interface Opened extends Project {
   readonly pipeline: Pipeline
   readonly stores: Stores
+  readonly past: Past
   readonly sources: Readonly<Record<string, FoundSource>>
   readonly lockPath: string
   readonly lock: Lock | null
@@ -78,15 +83,32 @@ export function readBuild(buildDir: string): Build {
   return JSON.parse(readFileSync(join(buildDir, 'build.json'), 'utf8')) as Build
 }
 
-/** Finds the project and the pipeline file. */
-export function findProject(command: Command, buildDir: string): Project {
+/** Finds the project, its plugins and the pipeline file. Throws `FileProblem` if a plugin cannot be used. */
+export async function findProject(command: Command, buildDir: string): Promise<Project> {
   const start = resolve(stringFlag(command, 'directory') ?? '.')
   const named = stringFlag(command, 'file')
   const near = named === null ? start : dirname(resolve(start, named))
   const root = rootAbove(near)
   const file = named === null ? onlyPipeline(root) : relative(root, resolve(start, named))
   const typed = ['sluice', ...process.argv.slice(2)].join(' ')
-  return { root, file, environment: environmentOf(root, buildDir), command: typed }
+  return { root, file, command: typed, ...(await environmentAt(root, buildDir)) }
+}
+
+/** What there is to run with in a project, its plugins included. */
+export async function environmentAt(
+  root: string,
+  buildDir: string,
+): Promise<Pick<Project, 'environment' | 'plugins'>> {
+  const builtIn = environmentOf(root, buildDir)
+  const { environment, digests, diagnostics } = await loadPlugins(root, buildDir, builtIn)
+  if (diagnostics.length > 0) throw new FileProblem(diagnostics, root)
+  return { environment: { ...builtIn, ...environment }, plugins: digests }
+}
+
+/** Ours and those of the plugins of the project in which the user stands. */
+export async function kindsAround(command: Command, buildDir: string): Promise<Environment['kinds']> {
+  const root = rootAbove(resolve(stringFlag(command, 'directory') ?? '.'))
+  return (await environmentAt(root, buildDir)).environment.kinds
 }
 
 export function pipelineFiles(root: string): readonly string[] {
@@ -94,6 +116,10 @@ export function pipelineFiles(root: string): readonly string[] {
   if (!existsSync(folder)) return []
   const names = readdirSync(folder).filter((name) => name.endsWith('.pipeline.yaml'))
   return names.sort().map((name) => `pipelines/${name}`)
+}
+
+export function gateTestsPath(file: string): string {
+  return file.replace(/(\.pipeline)?\.ya?ml$/, '.gate-tests.yaml')
 }
 
 function onlyPipeline(root: string): string {
@@ -126,6 +152,7 @@ function environmentOf(root: string, buildDir: string): Environment {
   const node = (entry: string) => ({
     command: process.execPath,
     args: [join(buildDir, 'workers', entry, 'main.mjs')],
+    cwd: root,
   })
   const cores = availableParallelism()
   return {
@@ -134,9 +161,10 @@ function environmentOf(root: string, buildDir: string): Environment {
     kinds: stageKinds,
     ops: build.ops,
     runtimes: build.runtimes,
-    workers: { text: node('text'), kernel: node('onnx') },
-    slots: { text: Math.max(2, cores), kernel: 1 },
-    threads: { text: 1, kernel: cores },
+    workers: { text: node('text'), shell: node('shell'), kernel: node('onnx') },
+    slots: { text: Math.max(2, cores), shell: Math.max(2, cores), kernel: 1 },
+    threads: { text: 1, shell: cores, kernel: cores },
+    ...checkpointEvery(process.env['SLUICE_CHECKPOINT_EVERY']),
     provenance: {
       node: process.version,
       arch: process.arch,
@@ -144,6 +172,15 @@ function environmentOf(root: string, buildDir: string): Environment {
       sluice: build.version,
     },
   }
+}
+
+/** How often belongs to the machine (a spot instance, a slow disk), not to the recipe: so it is no key of a file. */
+function checkpointEvery(text: string | undefined): Pick<Environment, 'checkpointEveryMs'> {
+  if (text === undefined || text === '') return {}
+  const quantity = readQuantity(text)
+  if (quantity.type !== 'quantity' || quantity.dim !== 's' || quantity.value <= 0)
+    throw new Usage(`SLUICE_CHECKPOINT_EVERY is a time such as 30s or 5m, not '${text}'`, true)
+  return { checkpointEveryMs: quantity.value * 1000 }
 }
 
 /** A compiled file: what it says, and everything there is to say about it. */
@@ -157,8 +194,18 @@ export async function compileFile(project: Project, build: Build, options: FileO
   const { pipeline, diagnostics } = await compileText(project, build, options)
   if (pipeline === null) return { pipeline, diagnostics }
   const advice = adviceOn(pipeline, await gatherFacts(pipeline, project.root))
+  const claims = await claimsHeld(pipeline, project.root)
   const start = (each: Diagnostic): number => each.primary.span.start
-  return { pipeline, diagnostics: [...diagnostics, ...advice].sort((a, b) => start(a) - start(b)) }
+  const all = [...diagnostics, ...advice, ...claims].sort((a, b) => start(a) - start(b))
+  return { pipeline: claims.length > 0 ? null : pipeline, diagnostics: all }
+}
+
+/** What the pipeline claims of the user's own resources, held against the project's configuration. */
+async function claimsHeld(pipeline: Pipeline, root: string): Promise<readonly Diagnostic[]> {
+  if (!claimsNamed(pipeline)) return []
+  const { readConfig } = await import('./config.ts')
+  const { value, diagnostics } = readConfig(root)
+  return value === undefined ? diagnostics : claimProblems(pipeline, value.resources)
 }
 
 interface FileOptions {
@@ -171,7 +218,7 @@ async function compileText(project: Project, build: Build, options: FileOptions)
   const { source, problem } = readPipeline(project)
   if (problem !== null) return { pipeline: null, diagnostics: [problem] }
   const env = environmentFor(source.text)
-  const facts = [build.cli, project.file, source.text, options, env]
+  const facts = [build.cli, project.plugins, project.file, source.text, options, env]
   const digest = digestOf(JSON.stringify(facts)).slice('sha256:'.length)
   const kept = join(project.environment.stateDir, 'compiled', digest)
   if (existsSync(kept)) {
@@ -182,8 +229,7 @@ async function compileText(project: Project, build: Build, options: FileOptions)
     }
   }
   const { compile } = await import('../dsl/compile.ts')
-  noteCompiler()
-  const { value, diagnostics } = compile(source, stageKinds, { ...options, env })
+  const { value, diagnostics } = compile(source, project.environment.kinds, { ...options, env })
   const compiled = { pipeline: value ?? null, diagnostics }
   if (value !== undefined) keep(kept, serialize(compiled))
   return compiled
@@ -234,7 +280,7 @@ export async function compiledPipeline(
   command: Command,
   buildDir: string,
 ): Promise<Project & { readonly pipeline: Pipeline }> {
-  const project = findProject(command, buildDir)
+  const project = await findProject(command, buildDir)
   const { pipeline, diagnostics } = await compileFile(project, readBuild(buildDir), {
     params: paramsOf(command),
   })
@@ -249,7 +295,7 @@ export async function openPipeline(
   /** `unread` for who repairs the lock: it may hold conflict markers. */
   { lock: wanted = 'read' }: { readonly lock?: 'read' | 'unread' } = {},
 ): Promise<Opened> {
-  const project = findProject(command, buildDir)
+  const project = await findProject(command, buildDir)
   const params = paramsOf(command)
   const smoke = command.flags['smoke'] === true
   // A wish that cannot be met is said before anything else happens.
@@ -274,6 +320,7 @@ export async function openPipeline(
     ...project,
     pipeline,
     stores,
+    past: new Past(project.environment.stateDir, pipeline.name),
     sources,
     lockPath,
     lock,
@@ -281,7 +328,12 @@ export async function openPipeline(
   }
 }
 
-export function planOf(opened: Opened, forced: ReadonlySet<string>): readonly Planned[] {
+export function planOf(
+  opened: Opened,
+  forced: ReadonlySet<string>,
+  /** What the remote cache is known to have; only a plan for people asks it. */
+  shared: PlanInputs['shared'] = () => null,
+): readonly Planned[] {
   const { pipeline, environment, sources, lock, stores } = opened
   return makePlan({
     pipeline,
@@ -290,6 +342,7 @@ export function planOf(opened: Opened, forced: ReadonlySet<string>): readonly Pl
     lock,
     find: (key) => stores.results.find(key),
     read: (key) => stores.results.read(key),
+    shared,
     last: (stage) => lastResult(opened, stage),
     forced,
     choose: (stage, resultOf) => {
@@ -302,7 +355,7 @@ export function planOf(opened: Opened, forced: ReadonlySet<string>): readonly Pl
 
 /** What a stage of this pipeline had in the newest run that finished it here. */
 export function lastResult(opened: Opened, stage: string): Result | null {
-  const key = lastKey(opened.environment.stateDir, opened.pipeline.name, stage)
+  const key = opened.past.lastKey(stage)
   return key === null ? null : opened.stores.results.read(key)
 }
 

@@ -479,6 +479,24 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
       '没有空格的句子会被当成一个词，BLEU 要么接近 0 要么正好是 1，没有意义。',
     ),
   ),
+  W209: entry(
+    words(
+      'A statistical check asks for more than the rows of the test split can show.',
+      '统计检查要看出的差别，测试划分的行数不够。',
+    ),
+    words(
+      '- bleu > baseline.bleu with p < 0.05 (118 rows)',
+      '- bleu > baseline.bleu with p < 0.05（118 行）',
+    ),
+    words(
+      '- bleu > baseline.bleu with p < 0.05 (400 rows)',
+      '- bleu > baseline.bleu with p < 0.05（400 行）',
+    ),
+    words(
+      'Such a gate stops good models by chance. It is estimated from the rows of the last run, and said before anything is trained.',
+      '这样的 gate 会随机拦下好模型。根据上次运行的各行估算，在训练开始前就提示。',
+    ),
+  ),
   E211: entry(
     words('A check is not a comparison.', '检查项不是比较。'),
     '- bleu',
@@ -605,11 +623,38 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
       '流水线文件会提交到 git，而 git 永远保留每一个版本。',
     ),
   ),
+  E321: entry(
+    words('A plugin of sluice.config.yaml cannot be used.', 'sluice.config.yaml 里的插件不能用。'),
+    'plugins: [plugins/wrods]',
+    'plugins: [plugins/words]',
+    words(
+      'Its stage kinds would be missing later, where nobody can tell why.',
+      '否则之后会缺少它提供的阶段种类，而且看不出原因。',
+    ),
+  ),
+  E322: entry(
+    words('A function of a plugin threw.', '插件的函数抛出了异常。'),
+    'outputs: (options) => ({ rows: options.kind.type })',
+    "outputs: () => ({ rows: 'dataset' })",
+    words(
+      'What a stage makes and measures has to be known before anything runs.',
+      '一个阶段产出什么、测量什么，必须在运行之前就知道。',
+    ),
+  ),
   E310: entry(
     words('The files of a source are not there.', '来源指向的文件不存在。'),
     'data: data/rowz.jsonl',
     'data: data/rows.jsonl',
     words('A run that starts without its data fails much later.', '没有数据就开始，运行会在很久以后才失败。'),
+  ),
+  E311: entry(
+    words('A stage claims a resource that the project does not have.', '阶段要用项目里没有的资源。'),
+    'lora-train: { resources: { licence: 1 } }',
+    '# sluice.config.yaml\nresources: { licence: 2 }',
+    words(
+      'Without a number nobody could wait for his turn; above it the turn never comes.',
+      '不知道总数就没法排队；要的比总数还多就永远轮不到。',
+    ),
   ),
   E117: entry(
     words('A value names an axis that no matrix has.', '计算值里用了 matrix 里没有的轴。'),

@@ -2,6 +2,7 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
 import { ABSENT_OPTIONS, OPTION_ALIASES } from './aliases.ts'
 import type { Diagnostic } from './diagnostic.ts'
+import { fits } from './fits.ts'
 import { own } from './own.ts'
 import * as problems from './problems/values.ts'
 import { A } from './problems/nouns.ts'
@@ -52,10 +53,23 @@ function validatorOf(schema: JsonObject): ValidateFunction {
   return validator
 }
 
+/** What keeps a text of somebody else from being a JSON Schema; null if it is one. */
+export function schemaFault(schema: JsonObject): string | null {
+  const strict = new Ajv2020({ strict: false, validateFormats: false })
+  try {
+    strict.compile(schema)
+    return null
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
 /** Pushes a problem per mistake, at most one per option, and returns the names of the options that have one. */
 export function checkShape(shaped: Shaped, out: Diagnostic[]): ReadonlySet<string> {
-  const validate = validatorOf(shaped.schema)
   const bad = new Set<string>()
+  // Most options are right, and ajv takes longer to compile one schema than this takes for a whole file.
+  if (fits(shaped.schema, shaped.value) === true) return bad
+  const validate = validatorOf(shaped.schema)
   if (validate(shaped.value)) return bad
   const depth = (error: ErrorObject): number => error.instancePath.split('/').length
   // Of several alternatives that do not fit, the one that got furthest was meant.

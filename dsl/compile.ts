@@ -24,6 +24,7 @@ import { slipBehind } from './slips.ts'
 import { isSlug } from './slug.ts'
 import type { Source, Span } from './source.ts'
 import { didYouMean } from './spelling.ts'
+import { faultOf, silenced } from './kind-faults.ts'
 import type { JsonObject, StageSignature } from './stage-signature.ts'
 import { isText, type Node } from './tree.ts'
 import { readWatches } from './watches.ts'
@@ -205,14 +206,18 @@ function draftOf(
   const elsewhere = (option: string): string | null =>
     Object.values(kinds).find(({ options }) => own(propertiesOf(options), option) !== undefined)?.name ?? null
   const resolved = resolveOptions(kind, declaration?.with ?? null, span, sample, out, elsewhere)
-  const sound = resolved.sound && declaration?.poisoned !== true && (entry === null || matrix !== null)
+  const fault = faultOf(kind, resolved.value)
+  // Half an excuse: it was given options that have a message already.
+  if (fault !== null && resolved.sound) out.push(graphProblems.kindFails(span, kind.name, fault))
+  const sound =
+    fault === null && resolved.sound && declaration?.poisoned !== true && (entry === null || matrix !== null)
   return {
     name,
-    kind,
+    kind: fault === null ? kind : silenced(kind),
     declaration,
     with: resolved.value,
     optionSpans: resolved.spans,
-    outputs: kind.outputs(resolved.value),
+    outputs: fault === null ? kind.outputs(resolved.value) : {},
     span,
     sound,
     matrix,

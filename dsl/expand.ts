@@ -5,7 +5,9 @@ import type { ValueScope } from './expression/evaluate.ts'
 import { computeValue, resolveOptions } from './options.ts'
 import { own } from './own.ts'
 import type { Condition, Gate, Reference, Selection, Stage, Watch } from './pipeline.ts'
+import { faultOf } from './kind-faults.ts'
 import * as expansion from './problems/expansion.ts'
+import { kindFails } from './problems/graph.ts'
 import { MOST_POINTS, type Point } from './read-matrix.ts'
 import { NO_SETTINGS, type RunSettings } from './read-settings.ts'
 import type { Json, JsonObject } from './stage-signature.ts'
@@ -184,6 +186,7 @@ function stageOf(
     timeoutMs: settings.timeoutMs,
     retry: kind.decides === undefined ? settings.retry : null,
     resources: kind.decides === undefined ? settings.resources : NO_SETTINGS.resources,
+    mutex: kind.decides === undefined ? settings.mutex : [],
     when,
     watch: decided?.watch ?? [],
     span: draft.span,
@@ -202,6 +205,8 @@ function optionsAt(draft: Draft, values: ValueScope, out: Diagnostic[]): JsonObj
   if (!draft.followsMatrix) return draft.with
   const found: Diagnostic[] = []
   const { value } = resolveOptions(draft.kind, draft.declaration?.with ?? null, draft.span, values, found)
+  const fault = found.length === 0 ? faultOf(draft.kind, value) : null
+  if (fault !== null) found.push(kindFails(draft.span, draft.kind.name, fault))
   if (found.length === 0) {
     const same = (a: JsonObject, b: JsonObject) =>
       JSON.stringify(Object.keys(a)) === JSON.stringify(Object.keys(b))

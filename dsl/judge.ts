@@ -397,11 +397,17 @@ function lookUp(name: Name, context: Context): Known<number> {
   context.looked.push({ text, value, source: found.origin })
   if (!Number.isFinite(value))
     return unknown(`${text} is ${Number.isNaN(value) ? 'NaN' : value > 0 ? 'Infinity' : '-Infinity'}`)
-  if (found !== judged && found.ruler !== null && judged.ruler !== null && found.ruler !== judged.ruler)
+  if (found.ruler !== judged.ruler && isSameQuantity(found, judged))
     return unknown(
       `${found.origin} was measured with a different ruler (other rows or settings) than ${judged.origin}`,
     )
   return known(value)
+}
+
+/** People's ratings beside BLEU are no comparison, so their rulers need not agree. */
+function isSameQuantity(found: ScoreSet, judged: ScoreSet): boolean {
+  if (found.ruler === null || judged.ruler === null) return false
+  return Object.keys(found.values).some((name) => own(judged.values, name) !== undefined)
 }
 
 function miss(context: Context, text: string, source: string, reason: string): Unknown {

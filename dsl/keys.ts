@@ -52,6 +52,12 @@ const settings: Keys = {
     is('resources'),
     { only: 'work' },
   ),
+  mutex: key(
+    'Names of locks: stages that name the same one never run at once.',
+    '锁的名字：写了同一个名字的阶段不会同时跑。',
+    oneOrMore(is('name')),
+    { only: 'work' },
+  ),
 }
 
 /** Place -> key -> what it is. Completion, hovers and the schema for editors are all made of this. */

@@ -67,6 +67,8 @@ export interface Stage {
   readonly timeoutMs: number | null
   readonly retry: Retry | null
   readonly resources: Resources
+  /** Stages that name the same mutex never run at once. */
+  readonly mutex: readonly string[]
   /** Runs only where this holds; a stage whose `when` names a gate or stage waits for it and runs whatever came of it. */
   readonly when: Condition | null
   /** Checks on live values; the first that holds stops the stage. */
@@ -103,6 +105,8 @@ export interface Resources {
   readonly cpu?: number
   readonly memoryBytes?: number
   readonly diskBytes?: number
+  /** Resources of the user's own, as sluice.config.yaml names them: how many of each. */
+  readonly named?: Readonly<Record<string, { readonly amount: number; readonly span: Span }>>
 }
 
 export interface Condition {

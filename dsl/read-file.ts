@@ -266,7 +266,8 @@ function readSource(entry: MapEntry, map: MapNode, out: Diagnostic[]): PipelineS
     name: entry.key,
     type,
     from,
-    optional: optional === true,
+    // Ratings come after the answers that they are about.
+    optional: optionalEntry === undefined ? type === 'ratings' : optional === true,
     ...(schema === undefined ? {} : { schema }),
     span: entry.keySpan,
   }

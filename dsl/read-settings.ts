@@ -1,12 +1,13 @@
-/** Reads how a stage is run: `cache`, `timeout`, `retry`, `resources`, and the file's `notify`. */
+/** Reads how a stage is run: `cache`, `timeout`, `retry`, `resources`, `mutex`, and the file's `notify`. */
 import type { Diagnostic } from './diagnostic.ts'
 import { keyNames } from './keys.ts'
 import { own } from './own.ts'
 import { NOTIFY_EVENTS, type Notification, type Resources, type Retry, type RetryCause } from './pipeline.ts'
 import { A, kindOf } from './problems/nouns.ts'
 import { addressInFile, badCount, badNotify } from './problems/run-settings.ts'
-import { unknownKey } from './problems/text.ts'
+import { badName, unknownKey } from './problems/text.ts'
 import { missingUnit, notOneOf, wrongType, wrongUnit } from './problems/values.ts'
+import { isSlug } from './slug.ts'
 import type { Span } from './source.ts'
 import { didYouMean } from './spelling.ts'
 import {
@@ -33,6 +34,7 @@ export interface RunSettings {
   readonly timeoutMs: number | null
   readonly retry: Retry | null
   readonly resources: Resources
+  readonly mutex: readonly string[]
 }
 
 export const NO_SETTINGS: RunSettings = {
@@ -42,6 +44,7 @@ export const NO_SETTINGS: RunSettings = {
   timeoutMs: null,
   retry: null,
   resources: {},
+  mutex: [],
 }
 
 export function readSettings(map: MapNode, defaults: RunSettings, out: Diagnostic[]): RunSettings {
@@ -50,7 +53,8 @@ export function readSettings(map: MapNode, defaults: RunSettings, out: Diagnosti
     ...readCache(get('cache'), defaults, out),
     timeoutMs: readDuration(get('timeout'), out) ?? defaults.timeoutMs,
     retry: readRetry(get('retry'), out) ?? defaults.retry,
-    resources: { ...defaults.resources, ...readResources(get('resources'), out) },
+    resources: readResources(get('resources'), defaults.resources, out),
+    mutex: readMutex(get('mutex'), out) ?? defaults.mutex,
   }
 }
 
@@ -137,19 +141,47 @@ const RESOURCE_FIELDS = {
   disk: 'diskBytes',
 } as const
 
-function readResources(entry: MapEntry | undefined, out: Diagnostic[]): Resources {
+/** A name of our own first; what looks like none of them is one of the user's. */
+function readResources(entry: MapEntry | undefined, defaults: Resources, out: Diagnostic[]): Resources {
   const map = mapIn(entry, 'resources', out)
   const claims: [string, number][] = []
+  const named: [string, { amount: number; span: Span }][] = []
   for (const each of map?.entries ?? []) {
     const field = own(RESOURCE_FIELDS, each.key)
     if (field === undefined) {
-      out.push(unknownKey(each.keySpan, each.key, 'resources', Object.keys(RESOURCE_FIELDS)))
+      if (didYouMean(each.key, Object.keys(RESOURCE_FIELDS)) !== null)
+        out.push(unknownKey(each.keySpan, each.key, 'resources', Object.keys(RESOURCE_FIELDS)))
+      else if (!isSlug(each.key)) out.push(badName(each.keySpan, each.key, 'resource'))
+      else {
+        const amount = readNumber(each, out)
+        if (amount !== null) named.push([each.key, { amount, span: each.keySpan }])
+      }
       continue
     }
     const amount = field === 'gpu' || field === 'cpu' ? readNumber(each, out) : readSize(each.value, out)
     if (amount !== null) claims.push([field, amount])
   }
-  return Object.fromEntries(claims)
+  const all = { ...defaults.named, ...Object.fromEntries(named) }
+  return {
+    ...defaults,
+    ...Object.fromEntries(claims),
+    ...(Object.keys(all).length === 0 ? {} : { named: all }),
+  }
+}
+
+function readMutex(entry: MapEntry | undefined, out: Diagnostic[]): readonly string[] | null {
+  if (entry === undefined || entry.value.type === 'poison') return null
+  const items = entry.value.type === 'list' ? entry.value.items : [entry.value]
+  const names = items.flatMap((item) => {
+    if (item.type === 'poison') return []
+    if (!isText(item)) {
+      out.push(wrongType(item.span, 'mutex', A.text, kindOf(plainValue(item))))
+      return []
+    }
+    if (!isSlug(item.value)) out.push(badName(item.span, item.value, 'mutex'))
+    return [item.value]
+  })
+  return [...new Set(names)].sort()
 }
 
 function readNumber(entry: MapEntry, out: Diagnostic[]): number | null {

@@ -5,7 +5,6 @@ import {
   isScalar,
   isSeq,
   parseDocument,
-  type Document,
   type Node as YamlNode,
   type Pair,
   type YAMLError,
@@ -58,7 +57,7 @@ export function readYaml(source: Source, out: Diagnostic[]): Node | null {
     out.push(textProblems.emptyFile(spanAt(source, 0, 0)))
     return null
   }
-  const reader = new Reader(source, document, tags, out)
+  const reader = new Reader(source, tags, out)
   const root = reader.read(document.contents)
   return reader.exhausted ? null : root
 }
@@ -66,7 +65,6 @@ export function readYaml(source: Source, out: Diagnostic[]): Node | null {
 /** Walks the document once; holds what the walk counts and has already reported. */
 class Reader {
   private readonly source: Source
-  private readonly document: Document
   /** By the place of what they stand before. */
   private readonly tags: ReadonlyMap<number, YAMLError>
   private readonly out: Diagnostic[]
@@ -76,9 +74,8 @@ class Reader {
   /** The outermost alias that is being read through, because that is where the user has to act. */
   private through: Span | null = null
 
-  constructor(source: Source, document: Document, tags: ReadonlyMap<number, YAMLError>, out: Diagnostic[]) {
+  constructor(source: Source, tags: ReadonlyMap<number, YAMLError>, out: Diagnostic[]) {
     this.source = source
-    this.document = document
     this.tags = tags
     this.out = out
   }

@@ -33,6 +33,7 @@ export function rehearsal(
     also: [],
     retry: null,
     resources: {},
+    mutex: [],
     when: null,
     watch: [],
     span,

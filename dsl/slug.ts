@@ -26,6 +26,11 @@ export function isSlug(name: string): boolean {
   return SLUG.test(name)
 }
 
+/** Ports that a file names itself become environment variables, so they are ASCII. */
+export function isPortName(name: string): boolean {
+  return /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/.test(name)
+}
+
 /** Parameters often carry an option's name, so `_` is allowed too. */
 export function isParameterName(name: string): boolean {
   return PARAMETER.test(name)

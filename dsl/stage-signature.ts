@@ -6,6 +6,7 @@ export type JsonObject = { readonly [key: string]: Json }
 export const ARTIFACT_TYPES = [
   'corpus',
   'dataset',
+  'ratings',
   'tokens',
   'model',
   'adapter',
@@ -22,6 +23,8 @@ export interface InputPort {
   readonly optional?: boolean
   /** Takes the output of every instance of a swept stage; this is where a matrix ends. */
   readonly many?: boolean
+  /** Reads only what the file names; what stands nearest may be the wrong thing. */
+  readonly named?: boolean
   readonly help: string
 }
 
@@ -48,6 +51,8 @@ export interface StageSignature {
    */
   readonly options: JsonObject
   readonly inputs: Readonly<Record<string, InputPort>>
+  /** Help for ports that the file names itself under `inputs:`, which take anything; absent for kinds that take only `inputs`. */
+  readonly freeInputs?: string
   /** Output ports and their types, by resolved options. */
   readonly outputs: (options: JsonObject) => Readonly<Record<string, ArtifactType>>
   /** Metrics that a stage with these options measures; absent for kinds that measure nothing. */

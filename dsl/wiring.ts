@@ -10,6 +10,7 @@ import { because } from './problems/graph.ts'
 import { artifact } from './problems/nouns.ts'
 import type { StageDeclaration, TextNode } from './read-file.ts'
 import type { Matrix } from './read-matrix.ts'
+import { isPortName } from './slug.ts'
 import type { Span } from './source.ts'
 import { didYouMean } from './spelling.ts'
 import type { ArtifactType, JsonObject, StageSignature } from './stage-signature.ts'
@@ -124,6 +125,12 @@ class Wirer {
     const closed = new Set<string>()
     for (const { port, keySpan, value } of declaration?.inputs ?? []) {
       const input = own(kind.inputs, port)
+      if (input === undefined && kind.freeInputs !== undefined) {
+        if (!isPortName(port)) this.out.push(problems.portName(keySpan, draft.name, port))
+        const reference = value.value === 'none' ? null : this.resolve(draft, value, null)
+        if (reference !== null) wires.push([port, { reference, span: value.span, explicit: true }])
+        continue
+      }
       if (input === undefined) {
         const ports = Object.keys(kind.inputs)
         this.out.push(problems.unknownInput(keySpan, draft.name, port, didYouMean(port, ports), ports))
@@ -151,8 +158,9 @@ class Wirer {
   /** Ports that the file decides on, rightly or not. */
   private readonly closed = new Map<string, ReadonlySet<string>>()
 
-  /** `stage.port`, `stage` or `sources.x`; null after a mistake. */
-  private resolve(draft: Draft, value: TextNode, type: ArtifactType): Reference | null {
+  /** `stage.port`, `stage` or `sources.x` of a type, or of any; null after a mistake. */
+  private resolve(draft: Draft, value: TextNode, type: ArtifactType | null): Reference | null {
+    const fits = (each: ArtifactType): boolean => type === null || each === type
     const text = value.value.trim()
     const dot = text.indexOf('.')
     const first = dot < 0 ? text : text.slice(0, dot)
@@ -171,7 +179,7 @@ class Wirer {
     }
     const makes = Object.entries(from.outputs)
     if (rest === null) {
-      const fitting = makes.filter(([, each]) => each === type)
+      const fitting = makes.filter(([, each]) => fits(each))
       const [only] = fitting
       if (only !== undefined && fitting.length === 1) return { type: 'stage', stage: first, port: only[0] }
       if (!from.sound) return null
@@ -188,7 +196,7 @@ class Wirer {
           problems.wrongArtifact(
             value.span,
             draft.name,
-            type,
+            type ?? 'files',
             problems.everythingMade(makes.map(([, each]) => each)),
             from.span,
             null,
@@ -200,13 +208,13 @@ class Wirer {
     if (made === undefined) {
       if (!from.sound) return null
       const ports = makes.map(([port]) => port)
-      const sameType = makes.filter(([, each]) => each === type).map(([port]) => port)
+      const sameType = makes.filter(([, each]) => fits(each)).map(([port]) => port)
       const near = didYouMean(rest, ports) ?? (sameType.length === 1 ? (sameType[0] ?? null) : null)
       const span: Span = { ...value.span, start: Math.min(firstSpan.end + 1, value.span.end) }
       this.out.push(problems.unknownOutput(span, first, rest, near, from.kind.name, makes))
       return null
     }
-    if (made !== type) {
+    if (type !== null && made !== type) {
       const better = this.maker(type)
       this.out.push(problems.wrongArtifact(value.span, draft.name, type, artifact(made), from.span, better))
       return null
@@ -214,7 +222,12 @@ class Wirer {
     return { type: 'stage', stage: first, port: rest }
   }
 
-  private resolveSource(draft: Draft, value: TextNode, name: string, type: ArtifactType): Reference | null {
+  private resolveSource(
+    draft: Draft,
+    value: TextNode,
+    name: string,
+    type: ArtifactType | null,
+  ): Reference | null {
     const source = this.scope.sources.find((each) => each.name === name)
     if (source === undefined) {
       if (this.scope.sourcesPoisoned) return null
@@ -222,7 +235,7 @@ class Wirer {
       this.out.push(problems.unknownSource(value.span, name, didYouMean(name, names), names))
       return null
     }
-    if (source.type !== type) {
+    if (type !== null && source.type !== type) {
       this.out.push(
         problems.wrongArtifact(
           value.span,
@@ -252,7 +265,7 @@ class Wirer {
     const closed = this.closed.get(draft.name) ?? new Set()
     const place = this.inFlow.get(draft.name)
     for (const [port, input] of Object.entries(draft.kind.inputs)) {
-      if (closed.has(port) || (isGate(draft.kind) && port === 'baseline')) continue
+      if (closed.has(port) || input.named === true || (isGate(draft.kind) && port === 'baseline')) continue
       if (place === undefined) {
         if (input.optional !== true)
           this.out.push(problems.unwiredOutsideFlow(draft.span, draft.name, port, input.type))

@@ -60,6 +60,7 @@ export function kindDoc(kind: StageSignature, language: Language): string {
 
 function portsText(kind: StageSignature, language: Language): string {
   const inputs = Object.entries(kind.inputs).map(([port, input]) => portLine(port, input, language))
+  if (kind.freeInputs !== undefined) inputs.push(`- ${kind.freeInputs}`)
   return inputs.length === 0 ? '' : `${inLanguage(SAY.reads, language)}:\n${inputs.join('\n')}`
 }
 

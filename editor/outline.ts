@@ -128,12 +128,21 @@ export function fragmentOf(node: Extract<Node, { type: 'scalar' }> & { readonly 
 
 /** Output ports of a stage and their types. */
 export function outputsOf(stage: StageOutline): Readonly<Record<string, ArtifactType>> {
-  return stage.kind?.outputs(stage.options) ?? {}
+  return asked(() => stage.kind?.outputs(stage.options)) ?? {}
 }
 
 /** What a stage measures with the options that it has; null for a kind that measures nothing. */
 export function measuredBy(stage: StageOutline): Readonly<Record<string, MetricSchema>> | null {
-  return stage.kind?.measures?.(stage.options) ?? null
+  return asked(() => stage.kind?.measures?.(stage.options)) ?? null
+}
+
+/** Half-written options may be more than a plugin's function can take. */
+function asked<T>(question: () => T): T | undefined {
+  try {
+    return question()
+  } catch {
+    return undefined
+  }
 }
 
 export function makes(stage: StageOutline, type: ArtifactType): boolean {

@@ -56,6 +56,10 @@ const has = (name: string): JsonObject => ({ type: 'object', required: [name], p
 const RULES: Readonly<Partial<Record<Place, JsonObject>>> = {
   check: { oneOf: [has('require'), has('warn')] },
   notification: { oneOf: [has('webhook'), has('run')] },
+  resources: {
+    propertyNames: { $ref: '#/definitions/name' },
+    additionalProperties: { type: 'integer', minimum: 1 },
+  },
   matrix: {
     propertyNames: { $ref: '#/definitions/parameter-name' },
     additionalProperties: { type: 'array', minItems: 1 },
@@ -144,7 +148,10 @@ function ofKind(kind: StageSignature, language: Language): JsonObject {
     [`stage-${name}`]: { type: ['object', 'null'], additionalProperties: false, properties: keys },
     [`inputs-${name}`]: {
       type: 'object',
-      additionalProperties: false,
+      additionalProperties:
+        kind.freeInputs === undefined
+          ? false
+          : { description: kind.freeInputs, $ref: '#/definitions/reference' },
       properties: Object.fromEntries(
         Object.entries(kind.inputs).map(([port, input]) => [port, portSchema(input)]),
       ),

@@ -13,7 +13,7 @@ export interface Environment {
   /** Absolute path of `.sluice`. */
   readonly stateDir: string
   readonly kinds: Readonly<Record<string, StageKind>>
-  /** `kernel/lora-train` -> digest of the op's built code. */
+  /** `kernel/lora-train` -> digest of the op's built code; `words/*` for all ops of a plugin's worker. */
   readonly ops: Readonly<Record<string, string>>
   /** Worker -> library -> version. */
   readonly runtimes: Readonly<Record<string, Readonly<Record<string, string>>>>
@@ -22,6 +22,8 @@ export interface Environment {
   readonly slots: Readonly<Record<string, number>>
   /** Threads that a job of each worker gets. */
   readonly threads: Readonly<Record<string, number>>
+  /** Time between two checkpoints of a job. @default CHECKPOINT_EVERY_MS */
+  readonly checkpointEveryMs?: number
   readonly provenance: Readonly<Record<string, string | number>>
 }
 

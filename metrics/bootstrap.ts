@@ -1,10 +1,10 @@
 /** Seeded paired bootstrap: the metrics of several sides on the same rows, drawn again and again. */
 import { numberAt } from './catalogue.ts'
-import type { Metric, RowStatistics } from './catalogue.ts'
+import type { RowStatistics, Summed } from './catalogue.ts'
 
 /** One metric of one side. */
 export interface Series {
-  readonly metric: Metric
+  readonly metric: Summed
   /** In the order of the rows, which is the same for all series. `null` is a row that this one leaves out (a slice). */
   readonly rows: readonly (RowStatistics | null)[]
 }

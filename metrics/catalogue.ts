@@ -12,17 +12,21 @@ export type MetricName =
 /** The numbers of one row from which a metric is computed; what they are is `columns` of the metric. */
 export type RowStatistics = readonly number[]
 
-export interface Metric {
-  readonly direction: 'higher' | 'lower'
-  /** Where the statistics come from: the loss of the references, the model's outputs, or training rows alone. */
-  readonly from: 'scores' | 'samples' | 'neighbour'
+/** What can be computed of any set of rows, and so of rows drawn again. */
+export interface Summed {
   readonly columns: readonly string[]
-  readonly signature: (tokenizer: BleuTokenizer) => string
   /**
    * The metric of a set of rows, from the sums of their columns and their number. Nothing else of the rows matters,
    * so that slices and resamples need no look at texts. NaN or Infinity where the metric is not defined.
    */
   readonly ofSums: (sums: ArrayLike<number>, rows: number) => number
+}
+
+export interface Metric extends Summed {
+  readonly direction: 'higher' | 'lower'
+  /** Where the statistics come from: the loss of the references, the model's outputs, or training rows alone. */
+  readonly from: 'scores' | 'samples' | 'neighbour'
+  readonly signature: (tokenizer: BleuTokenizer) => string
 }
 
 const BLEU_NAMES = ['output_length', 'reference_length']
@@ -91,7 +95,7 @@ export function isMetricName(name: string): name is MetricName {
 }
 
 /** The metric of these rows. A number that is not there, as JSON writes NaN, makes the metric NaN. */
-export function valueOf(metric: Metric, rows: readonly RowStatistics[]): number {
+export function valueOf(metric: Summed, rows: readonly RowStatistics[]): number {
   const sums = metric.columns.map((_, column) => rows.reduce((sum, row) => sum + numberAt(row, column), 0))
   return metric.ofSums(sums, rows.length)
 }

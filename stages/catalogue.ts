@@ -3,9 +3,11 @@ import type { StageKind } from '../engine/stage-kind.ts'
 import { clean } from './clean.ts'
 import { evaluate } from './eval.ts'
 import { gate } from './gate.ts'
+import { humanReview } from './human-review.ts'
 import { loraTrain } from './lora-train.ts'
 import { pretrain } from './pretrain.ts'
 import { select } from './select.ts'
+import { shell } from './shell.ts'
 import { shrink } from './shrink.ts'
 import { split } from './split.ts'
 import { tokenize } from './tokenize.ts'
@@ -17,8 +19,10 @@ const kinds: readonly StageKind[] = [
   tokenize,
   loraTrain,
   evaluate,
+  humanReview,
   select,
   shrink,
+  shell,
   gate,
 ]
 

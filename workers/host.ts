@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline'
 import { setImmediate as tick } from 'node:timers/promises'
 import { PROTOCOL } from './protocol/messages.ts'
 import type { FailureKind, FromWorker, Job, ToWorker } from './protocol/messages.ts'
+import { keepCheckpoints } from './checkpoint-folder.ts'
 import { JobError } from './op.ts'
 import type { Op, OpContext } from './op.ts'
 
@@ -24,7 +25,8 @@ export function serve(description: WorkerDescription): void {
   let queue = Promise.resolve()
   const lines = createInterface({ input: process.stdin, crlfDelay: Infinity })
   lines.on('line', (line) => {
-    const message = JSON.parse(line) as ToWorker
+    const message = messageIn(line)
+    if (message === null) return
     switch (message.type) {
       case 'hello': {
         const { worker, ops, versions } = description
@@ -43,6 +45,18 @@ export function serve(description: WorkerDescription): void {
   })
   // The engine is gone: nobody waits for the result, so do not go on computing.
   lines.on('close', () => process.exit(0))
+}
+
+/** What is no JSON object is said and passed over: a worker outlives a confused sender. */
+function messageIn(line: string): ToWorker | null {
+  try {
+    const message = JSON.parse(line) as ToWorker | null
+    if (typeof message === 'object' && message !== null) return message
+  } catch {
+    // Said below, like everything else that is no message.
+  }
+  process.stderr.write(`not a protocol message: ${line.slice(0, 200)}\n`)
+  return null
 }
 
 async function runJob(
@@ -69,10 +83,13 @@ async function runJob(
     note(level, text) {
       send({ type: 'note', id: job.id, level, text })
     },
-    async checkpoint() {
+    async throwIfCancelled() {
       await tick()
       if (cancelled.has(job.id)) throw new JobError('cancelled', 'stopped on request')
     },
+    ...(job.checkpoint === undefined
+      ? {}
+      : { checkpoints: keepCheckpoints(job.checkpoint, (told) => send({ ...told, id: job.id })) }),
   }
   try {
     const op = await description.load(job.op)

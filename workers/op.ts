@@ -14,7 +14,24 @@ export interface OpContext {
   progress(done: number, total: number, unit: string, values?: Readonly<Record<string, number>>): void
   note(level: 'info' | 'warning', text: string): void
   /** Lets messages in, then throws `JobError('cancelled')` if the engine asked to stop. Await it at step boundaries. */
-  checkpoint(): Promise<void>
+  throwIfCancelled(): Promise<void>
+  /** Absent where nobody keeps any. */
+  readonly checkpoints?: Checkpoints
+}
+
+/** What a long op keeps on the way, so that a later attempt at the same job loses little. */
+export interface Checkpoints {
+  /** What an earlier attempt kept, complete and verified; null to begin at the beginning. */
+  readonly found: { readonly dir: string; readonly step: number } | null
+  /** Says that the op goes on from what was found. */
+  resumed(): void
+  /** Whether it is time to save. */
+  isDue(): boolean
+  /**
+   * Keeps the state after `step` complete steps: `write` fills an empty folder with plain files. A checkpoint is a
+   * help and no duty: where it cannot be written, a note says so and the op goes on.
+   */
+  save(step: number, write: (dir: string) => void): void
 }
 
 /** Runs one job and returns a small summary (counts, final values) that is shown and kept with the result. */

@@ -19,7 +19,7 @@ import { blessingPath, findMain, lockIn } from '../baseline.ts'
 import type { Main } from '../baseline.ts'
 import { fileAt } from '../git.ts'
 import { rulersOf, upToDate } from '../judging.ts'
-import { capacityOf } from '../machine.ts'
+import { machineFor } from '../machine.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
 import { openPipeline, stringFlag } from '../project.ts'
@@ -254,10 +254,13 @@ async function measure(
       sources,
       targets: null,
       forced: new Set(),
+      onFailure: 'stop',
       yardsticks: () => ({}),
       facts: {},
-      capacity: capacityOf(pipeline.stages, opened.environment.stateDir),
+      ...(await machineFor(pipeline.stages, opened.root, opened.environment.stateDir)),
+      lastMs: () => null,
       reasonOf: () => `to measure ${main.origin} by the ruler of this file`,
+      remote: null,
       lockPath: null,
       listener: report.take,
       signal: stop.signal,

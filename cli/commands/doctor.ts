@@ -22,7 +22,7 @@ export async function doctorCommand(command: Command, buildDir: string): Promise
   const root = rootAbove(resolve(stringFlag(command, 'directory') ?? '.'))
   const files = pipelineFiles(root)
   const file = files[0] ?? 'pipelines/none.pipeline.yaml'
-  const { environment } = findProject(
+  const { environment } = await findProject(
     { ...command, flags: { ...command.flags, file: resolve(root, file) } },
     buildDir,
   )

@@ -3,39 +3,39 @@ import { catalogue, type Explanation } from '../../dsl/catalogue.ts'
 import { own } from '../../dsl/own.ts'
 import { words } from '../../dsl/problems/problem.ts'
 import { didYouMean } from '../../dsl/spelling.ts'
-import { stageKinds } from '../../stages/catalogue.ts'
 import type { StageKind } from '../../engine/stage-kind.ts'
 import type { JsonObject, MetricSchema } from '../../dsl/stage-signature.ts'
 import { inLanguage, type Language, type Words } from '../../dsl/words.ts'
 import { languageOf } from '../language.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
+import { kindsAround } from '../project.ts'
 
-export function explainCommand(command: Command): number {
+export async function explainCommand(command: Command, buildDir: string): Promise<number> {
   const [word, ...rest] = command.args
   const language = languageOf(process.env)
+  const code = word?.toUpperCase() ?? ''
+  const entry = rest.length > 0 ? undefined : own(catalogue, code)
+  // A plugin that cannot be loaded has a code that can be explained.
+  if (entry !== undefined) {
+    process.stdout.write(`${explanation(code, entry, language)}\n`)
+    return 0
+  }
+  const kinds = await kindsAround(command, buildDir)
   const metrics = Object.assign(
     {},
-    ...Object.values(stageKinds).map((kind) => kind.measurable ?? {}),
+    ...Object.values(kinds).map((kind) => kind.measurable ?? {}),
   ) as NonNullable<StageKind['measurable']>
-  if (word === undefined || rest.length > 0) {
-    throw new Usage(`explain wants one word\n  help: ${explained(Object.keys(metrics))}`, true)
-  }
-  const code = word.toUpperCase()
-  const entry = own(catalogue, code)
-  const kind = own(stageKinds, word)
+  const known = `a code such as E201, a stage (${Object.keys(kinds).join(' ')}) or a metric (${Object.keys(metrics).join(' ')})`
+  if (word === undefined || rest.length > 0) throw new Usage(`explain wants one word\n  help: ${known}`, true)
+  const kind = own(kinds, word)
   const metric = own(metrics, word)
-  if (entry !== undefined) process.stdout.write(`${explanation(code, entry, language)}\n`)
-  else if (kind !== undefined) process.stdout.write(`${kindText(kind)}\n`)
+  if (kind !== undefined) process.stdout.write(`${kindText(kind)}\n`)
   else if (metric !== undefined) process.stdout.write(`${metricText(word, metric, language)}\n`)
   else {
-    const near = didYouMean(word, [
-      ...Object.keys(catalogue),
-      ...Object.keys(stageKinds),
-      ...Object.keys(metrics),
-    ])
+    const near = didYouMean(word, [...Object.keys(catalogue), ...Object.keys(kinds), ...Object.keys(metrics)])
     const guess = near === null ? '' : `; did you mean '${near}'?`
-    throw new Usage(`nothing is called '${word}'${guess}\n  help: ${explained(Object.keys(metrics))}`, true)
+    throw new Usage(`nothing is called '${word}'${guess}\n  help: ${known}`, true)
   }
   return 0
 }
@@ -67,10 +67,6 @@ function metricText(name: string, metric: MetricSchema, language: Language): str
     : `${name}  ${metric.title.en}; ${metric.direction} is better, ${range}`
 }
 
-function explained(metrics: readonly string[]): string {
-  return `a code such as E201, a stage (${Object.keys(stageKinds).join(' ')}) or a metric (${metrics.join(' ')})`
-}
-
 function kindText(kind: StageKind): string {
   const options = Object.entries((kind.options['properties'] ?? {}) as Record<string, JsonObject>)
   return [
@@ -80,6 +76,7 @@ function kindText(kind: StageKind): string {
       ([port, { type, optional, help }]) =>
         `  in   ${port.padEnd(14)} ${type}${optional === true ? ' (optional)' : ''}: ${help}`,
     ),
+    ...(kind.freeInputs === undefined ? [] : [`  in   ${'(any name)'.padEnd(14)} ${kind.freeInputs}`]),
     ...options.map(([name, schema]) => {
       const fallback =
         schema['default'] === undefined ? '' : ` (default ${JSON.stringify(schema['default'])})`

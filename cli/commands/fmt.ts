@@ -5,13 +5,20 @@ import type { Diagnostic } from '../../dsl/diagnostic.ts'
 import { fixText } from '../../dsl/fix.ts'
 import { formatText } from '../../dsl/format/format.ts'
 import { readYaml } from '../../dsl/read-yaml.ts'
-import type { Source } from '../../dsl/source.ts'
 import { inLanguage, type Words } from '../../dsl/words.ts'
 import { writeAtomic } from '../../engine/store/atomic.ts'
-import { stageKinds } from '../../stages/catalogue.ts'
+import type { Environment } from '../../engine/environment.ts'
 import { languageOf } from '../language.ts'
 import { Usage, type Command } from '../options.ts'
-import { findProject, pipelineFiles, readBuild, readPipeline, rootAbove, stringFlag } from '../project.ts'
+import {
+  findProject,
+  pipelineFiles,
+  readBuild,
+  readPipeline,
+  rootAbove,
+  stringFlag,
+  type ReadPipeline,
+} from '../project.ts'
 import { sayDiagnostics } from '../say.ts'
 
 /** Exit code of `--check` when a file would change, as for everything that is stale. */
@@ -27,9 +34,9 @@ export async function fmtCommand(command: Command, buildDir: string): Promise<nu
   const { version } = readBuild(buildDir)
   const codes: number[] = []
   for (const file of files) {
-    const project = findProject({ ...command, flags: { ...command.flags, file } }, buildDir)
+    const project = await findProject({ ...command, flags: { ...command.flags, file } }, buildDir)
     const read = readPipeline(project)
-    const done = formatted(read.source, read.problem, command.flags['fix'] === true)
+    const done = formatted(read, command.flags['fix'] === true ? project.environment.kinds : null)
     // What YAML cannot read is left alone, and its problem is all there is to say.
     if (done.type === 'unreadable') {
       const { diagnostics } = done
@@ -52,14 +59,19 @@ type Formatted =
   | { readonly type: 'readable'; readonly text: string; readonly fixed: readonly Diagnostic[] }
   | { readonly type: 'unreadable'; readonly diagnostics: readonly Diagnostic[] }
 
-function formatted(source: Source, problem: Diagnostic | null, fix: boolean): Formatted {
+/** `kinds` are for putting slips right; null leaves them alone. */
+function formatted(
+  { source, problem }: Pick<ReadPipeline, 'source' | 'problem'>,
+  kinds: Environment['kinds'] | null,
+): Formatted {
   if (problem !== null) {
     // Text in another encoding that is known for certain is written as UTF-8.
-    if (!fix || !problem.fixes.some(({ safe }) => safe)) return { type: 'unreadable', diagnostics: [problem] }
-    const done = formatted(source, null, fix)
+    if (kinds === null || !problem.fixes.some(({ safe }) => safe))
+      return { type: 'unreadable', diagnostics: [problem] }
+    const done = formatted({ source, problem: null }, kinds)
     return done.type === 'readable' ? { ...done, fixed: [problem, ...done.fixed] } : done
   }
-  const { text, fixed } = fix ? fixText(source, stageKinds) : { text: source.text, fixed: [] }
+  const { text, fixed } = kinds === null ? { text: source.text, fixed: [] } : fixText(source, kinds)
   if (readYaml({ path: source.path, text }, []) !== null)
     return { type: 'readable', text: formatText(text), fixed }
   const diagnostics: Diagnostic[] = []

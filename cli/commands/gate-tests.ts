@@ -9,7 +9,7 @@ import { strengthOf } from '../../dsl/mutate.ts'
 import type { Pipeline } from '../../dsl/pipeline.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
-import { compiledPipeline, FileProblem } from '../project.ts'
+import { compiledPipeline, FileProblem, gateTestsPath } from '../project.ts'
 import { gateTestsText, strengthText } from '../reports/gate-tests.ts'
 import { painter, useColor } from '../reports/style.ts'
 
@@ -61,10 +61,6 @@ export async function gateTestsCommand(command: Command, buildDir: string): Prom
     command.flags['json'] === true ? `${JSON.stringify(json, null, 2)}\n` : `${texts.join('\n\n')}\n`,
   )
   return fails ? BAD_FILE : 0
-}
-
-export function gateTestsPath(file: string): string {
-  return file.replace(/(\.pipeline)?\.ya?ml$/, '.gate-tests.yaml')
 }
 
 /** Null if the pipeline has no file of gate tests. */

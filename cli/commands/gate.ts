@@ -77,10 +77,11 @@ async function tellWorst(opened: Opened): Promise<void> {
 }
 
 /** What would settle an undecided gate. */
-export function nextSteps({ gates, unmeasured }: Judged): readonly string[] {
+export function nextSteps({ gates, unmeasured, paused }: Judged): readonly string[] {
   const unlike = gates.some(measuredOtherwise)
   return [
     ...(unmeasured.length > 0 ? ['some metrics are not measured yet: sluice run'] : []),
+    ...[...paused].map(([stage, waitsFor]) => `${stage} waits for people: ${waitsFor}`),
     ...(unlike ? ["measure main's own model by the present ruler: sluice baseline rescore"] : []),
   ]
 }

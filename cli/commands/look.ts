@@ -1,5 +1,5 @@
 /** `sluice graph`, `show`, `logs`, `metrics`: look at what is there. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { didYouMean } from '../../dsl/spelling.ts'
 import type { Pipeline, Stage } from '../../dsl/pipeline.ts'
@@ -10,7 +10,6 @@ import type { Opened } from '../project.ts'
 import { metricsText } from '../reports/metrics.ts'
 import { summaryText } from '../reports/progress.ts'
 import { bytes, duration, painter, useColor } from '../reports/style.ts'
-import { lastAttempt, lastStart } from './history.ts'
 import { metricsColumns } from './run.ts'
 
 export async function graphCommand(command: Command, buildDir: string): Promise<number> {
@@ -86,9 +85,12 @@ export async function showCommand(command: Command, buildDir: string): Promise<n
       `  out   ${port.padEnd(10)} ${bytes(artifact.bytes)}  ${artifact.tree.slice(7, 19)}  .sluice/out/${opened.pipeline.name}/${stage.name}/${port}`,
     )
   }
+  const resumedFrom = result?.provenance['resumedFrom']
+  if (typeof resumedFrom === 'number')
+    lines.push(`  made  from step ${String(resumedFrom)} on, which an earlier attempt had reached`)
   if (result !== null)
     lines.push(`  made  ${summaryText(result.summary)}`, `  key   ${result.key.slice(7, 19)}`)
-  const start = lastStart(opened.environment.stateDir, opened.pipeline.name, stage.name)
+  const start = opened.past.lastStart(stage.name)
   if (start !== null) lines.push(`  ran   in ${start.run} because: ${start.reason}`)
   process.stdout.write(`${lines.join('\n')}\n`)
   return 0
@@ -96,7 +98,7 @@ export async function showCommand(command: Command, buildDir: string): Promise<n
 
 export async function logsCommand(command: Command, buildDir: string): Promise<number> {
   const { opened, stage } = await openStage(command, buildDir)
-  const folder = lastAttempt(opened.environment.stateDir, opened.pipeline.name, stage.name)
+  const folder = lastAttempt(opened, stage.name)
   if (folder === null) {
     process.stderr.write(`${stage.name} has not run here yet\n`)
     return 0
@@ -106,6 +108,18 @@ export async function logsCommand(command: Command, buildDir: string): Promise<n
   process.stdout.write(existsSync(log) ? readFileSync(log, 'utf8') : '')
   if (!existsSync(log)) process.stderr.write('nothing was printed\n')
   return 0
+}
+
+/** The folder of a stage's newest attempt. */
+function lastAttempt({ environment, past }: Opened, stage: string): string | null {
+  const start = past.lastStart(stage)
+  if (start === null) return null
+  const folder = join(environment.stateDir, 'runs', start.run, stage)
+  if (!existsSync(folder)) return null
+  const newest = readdirSync(folder)
+    .sort((a, b) => Number(a) - Number(b))
+    .at(-1)
+  return newest === undefined ? null : join(folder, newest)
 }
 
 export async function metricsCommand(command: Command, buildDir: string): Promise<number> {

@@ -3,11 +3,13 @@ import { FrameReader, FramingError, frame, type Framed } from '../../editor/fram
 import { LanguageServer } from '../../editor/server.ts'
 import { stageKinds } from '../../stages/catalogue.ts'
 import { editorWorld } from '../editor-world.ts'
-import { readBuild } from '../project.ts'
+import type { Command } from '../options.ts'
+import { FileProblem, kindsAround, readBuild } from '../project.ts'
 
-export async function lspCommand(buildDir: string): Promise<number> {
+export async function lspCommand(command: Command, buildDir: string): Promise<number> {
   const settings = {
-    kinds: stageKinds,
+    // Those of the folder that the editor starts us in; a new plugin is known after a restart.
+    kinds: await kindsAround(command, buildDir).catch(withoutPlugins),
     version: readBuild(buildDir).version,
     compile: { env: process.env },
   }
@@ -21,6 +23,13 @@ export async function lspCommand(buildDir: string): Promise<number> {
     }
     converse(server, end)
   })
+}
+
+/** An editor is better off with a server that does not know a plugin than without one. */
+function withoutPlugins(error: unknown): typeof stageKinds {
+  if (!(error instanceof FileProblem)) throw error
+  process.stderr.write('a plugin cannot be used; sluice validate says which and why\n')
+  return stageKinds
 }
 
 /**

@@ -1,6 +1,5 @@
 /** `sluice run`: plan, run what changed, judge, sum up. */
 import { relative } from 'node:path'
-import { didYouMean } from '../../dsl/spelling.ts'
 import { killAt } from '../../engine/failpoint.ts'
 import { lockedOutput } from '../../engine/lock/facts.ts'
 import { staleness } from '../../engine/lock/stale.ts'
@@ -12,11 +11,14 @@ import { announce } from '../announce.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
 import { yardsticksOf } from '../baseline.ts'
-import { checkStages, listFlag, openPipeline, planOf, stringFlag } from '../project.ts'
+import { openPipeline, planOf, readBuild, stringFlag } from '../project.ts'
 import type { Opened } from '../project.ts'
 import type { Reason } from '../../engine/plan/plan.ts'
-import { capacityOf, runFacts } from '../machine.ts'
+import { machineFor, runFacts } from '../machine.ts'
 import { eventsOf, notify } from '../notify.ts'
+import { sayPower } from '../power.ts'
+import { remoteOf, useOf } from '../remote.ts'
+import { remoteText } from '../reports/remote.ts'
 import { LiveReport } from '../reports/live.ts'
 import { metricsText } from '../reports/metrics.ts'
 import type { MetricsColumn } from '../reports/metrics.ts'
@@ -27,14 +29,16 @@ import { staleText } from '../reports/stale.ts'
 import { duration, painter, useColor } from '../reports/style.ts'
 import type { Paint } from '../reports/style.ts'
 import { verdictText } from '../reports/verdict.ts'
+import { waitingText } from '../reports/waiting.ts'
+import { checkScope, wishOf } from '../wish.ts'
 
 const HEARTBEAT_MS = 15_000
 
 export async function runCommand(command: Command, buildDir: string): Promise<number> {
   const opened = await openPipeline(command, buildDir)
   const smoke = command.flags['smoke'] === true
-  const forced = new Set(listFlag(command, 'force'))
-  checkStages([...command.args, ...forced], opened.pipeline, didYouMean)
+  const wished = wishOf(command, opened.pipeline)
+  const { scope, forced, onFailure } = wished
   const events = stringFlag(command, 'events')
   if (events !== null && events !== 'ndjson')
     throw new Usage(`--events knows one form: ndjson, not '${events}'`, true)
@@ -42,12 +46,16 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
   const wrong = failpoint === undefined ? null : killAt(failpoint)
   if (wrong !== null) throw new Usage(`SLUICE_FAILPOINT: ${wrong}`, true)
   const planned = planOf(opened, forced)
+  checkScope(wished, planned)
+  if (!smoke) await sayPower(opened, planned, command, readBuild(buildDir).version)
   const reasons = new Map(
     planned.map((entry) => [entry.stage.name, entry.type === 'run' ? runReason(entry.reasons) : '']),
   )
   const locked = command.flags['locked'] === true ? lockedTo(opened) : null
   const yardsticks = await yardsticksOf(opened)
-  const capacity = capacityOf(opened.pipeline.stages, opened.environment.stateDir)
+  const machine = await machineFor(opened.pipeline.stages, opened.root, opened.environment.stateDir)
+  // A rehearsal makes nothing that others could use.
+  const remote = smoke ? null : useOf(await remoteOf(opened.root, opened.environment.stateDir, process.env))
   const report = reportFor(command, events !== null)
   const stop = new AbortController()
   const interrupt = () => stopOrKill(stop)
@@ -56,12 +64,15 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
   try {
     const outcome = await run({
       ...opened,
-      targets: command.args.length === 0 ? null : command.args,
+      targets: scope.targets,
       forced,
+      onFailure,
       yardsticks,
       facts: runFacts(opened.root, smoke, process.env),
-      capacity,
+      ...machine,
+      lastMs: (stage) => opened.past.lastMs(stage),
       reasonOf: (stage) => reasons.get(stage) ?? '',
+      remote,
       lockPath: opened.overridden || locked !== null ? null : opened.lockPath,
       listener: report.take,
       signal: stop.signal,
@@ -86,16 +97,18 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
   }
 }
 
-/** The verdict on a model that learned nothing says nothing; that the gate could be judged does. */
+/** What a gate or people think of a model that learned nothing says nothing; that they could be asked does. */
 function codeOfRehearsal({ exitCode }: RunOutcome): number {
-  return [3, 4].includes(exitCode) ? 0 : exitCode
+  return [3, 4, 5].includes(exitCode) ? 0 : exitCode
 }
 
 function rehearsed(outcome: RunOutcome, command: Command): number {
   const code = codeOfRehearsal(outcome)
   sayFailures(outcome, painter(useColor(process.stderr, command)))
   const stages = [...outcome.state.stages.values()]
-  const worked = stages.filter(({ status }) => ['done', 'cached', 'chosen', 'judged'].includes(status)).length
+  const worked = stages.filter(({ status }) =>
+    ['done', 'cached', 'chosen', 'judged', 'paused'].includes(status),
+  ).length
   const took = duration(outcome.state.durationMs ?? 0)
   process.stdout.write(
     code === 0
@@ -110,7 +123,9 @@ async function tellOthers(opened: Opened, outcome: RunOutcome): Promise<void> {
   if (pipeline.notify.length === 0) return
   const gates = Object.fromEntries([...outcome.verdicts].map(([name, { verdict }]) => [name, verdict]))
   const words = Object.entries(gates).map(([name, verdict]) => `${name} ${verdict}`)
-  const text = `${pipeline.name}: ${[`exit code ${String(outcome.exitCode)}`, ...words].join(', ')}`
+  const paused = pausedIn(outcome)
+  const waits = paused.map(({ stage, waitsFor }) => `${stage} waits for people: ${waitsFor}`)
+  const text = `${pipeline.name}: ${[`exit code ${String(outcome.exitCode)}`, ...words, ...waits].join(', ')}`
   const message = { text, pipeline: pipeline.name, run: outcome.state.run, exitCode: outcome.exitCode, gates }
   const problems = await notify(pipeline.notify, eventsOf(outcome), message, process.env)
   for (const problem of problems) process.stderr.write(`warning: ${problem}\n`)
@@ -161,6 +176,12 @@ function tellDrift({ results }: RunOutcome, lock: Lock): void {
     }
 }
 
+function pausedIn({ state }: RunOutcome): readonly { readonly stage: string; readonly waitsFor: string }[] {
+  return [...state.stages.values()].flatMap(({ name, waitsFor }) =>
+    waitsFor === null ? [] : [{ stage: name, waitsFor }],
+  )
+}
+
 function judgedIn(opened: Opened, { verdicts }: RunOutcome): readonly Verdicts[] {
   return opened.pipeline.stages.flatMap((stage) => {
     const verdict = verdicts.get(stage.name)
@@ -196,11 +217,20 @@ export function reportFor(
 }
 
 function sayFailures(outcome: RunOutcome, paint: Paint): void {
-  for (const { name, failure } of outcome.state.stages.values()) {
-    if (failure === null || failure.cause === 'cancelled') continue
+  for (const { name, failure, checkpoint } of outcome.state.stages.values()) {
+    if (failure === null) continue
+    const kept =
+      checkpoint === null
+        ? ''
+        : `its checkpoint of step ${String(checkpoint)} is kept; the next run goes on from there`
+    if (failure.cause === 'cancelled') {
+      if (kept !== '') process.stderr.write(`\n${name} was stopped: ${kept}\n`)
+      continue
+    }
     const log = failure.log === null ? '' : `\n  log: ${failure.log} (sluice logs ${name})`
     const help = failure.help === null ? '' : `\n  help: ${failure.help}`
-    process.stderr.write(`\n${paint('red', `${name} failed`)}: ${failure.message}${help}${log}\n`)
+    const goesOn = kept === '' ? '' : `\n  ${kept}`
+    process.stderr.write(`\n${paint('red', `${name} failed`)}: ${failure.message}${help}${goesOn}${log}\n`)
   }
 }
 
@@ -216,7 +246,10 @@ function sumUp(opened: Opened, outcome: RunOutcome, command: Command, quiet: boo
   const parts: string[] = []
   if (columns.length > 0) parts.push(metricsText(columns, paint))
   for (const { stage, verdict } of judgedIn(opened, outcome)) parts.push(verdictText(stage, verdict, paint))
-  parts.push(...outputLines(opened, outcome, paint), closing(outcome))
+  parts.push(...outputLines(opened, outcome, paint))
+  const paused = pausedIn(outcome)
+  if (paused.length > 0) parts.push(waitingText(opened.pipeline, paused, paint))
+  parts.push(closing(outcome))
   process.stdout.write(`\n${parts.join('\n\n')}\n`)
 }
 
@@ -254,11 +287,12 @@ function closing(outcome: RunOutcome): string {
   const ran = count('done')
   const took = duration(outcome.state.durationMs ?? 0)
   const words =
-    ran === 0 && count('cached') > 0 && count('failed') === 0
+    ran === 0 && count('cached') > 0 && count('failed') === 0 && count('paused') === 0
       ? 'everything cached'
       : `${String(ran)} ran, ${String(count('cached'))} cached`
+  const shared = remoteText(outcome.state)
   const exit = outcome.exitCode === 0 ? '' : `, exit ${String(outcome.exitCode)}`
-  return `${words}, ${took}${exit}`
+  return `${words}${shared}, ${took}${exit}`
 }
 
 function outcomeJson(opened: Opened, outcome: RunOutcome): unknown {
@@ -266,10 +300,12 @@ function outcomeJson(opened: Opened, outcome: RunOutcome): unknown {
     pipeline: opened.pipeline.name,
     run: outcome.state.run,
     exitCode: outcome.exitCode,
-    stages: [...outcome.state.stages.values()].map(({ name, status, key, durationMs, reason, failure }) => {
-      const outputs = outcome.results.get(name)?.outputs ?? {}
-      return { name, status, key, durationMs, reason, failure, outputs }
-    }),
+    stages: [...outcome.state.stages.values()].map(
+      ({ name, status, key, durationMs, reason, resumedFrom, failure, waitsFor }) => {
+        const outputs = outcome.results.get(name)?.outputs ?? {}
+        return { name, status, key, durationMs, reason, resumedFrom, failure, waitsFor, outputs }
+      },
+    ),
     metrics: Object.fromEntries(
       metricsColumns(opened, outcome).map(({ stage, metrics }) => [stage, metrics]),
     ),

@@ -2,12 +2,11 @@
 import { resolve } from 'node:path'
 import { schemaText } from '../../editor/schema.ts'
 import { writeAtomic } from '../../engine/store/atomic.ts'
-import { stageKinds } from '../../stages/catalogue.ts'
 import type { Command } from '../options.ts'
-import { stringFlag } from '../project.ts'
+import { kindsAround, stringFlag } from '../project.ts'
 
-export function schemaCommand(command: Command): number {
-  const text = schemaText(stageKinds, 'en')
+export async function schemaCommand(command: Command, buildDir: string): Promise<number> {
+  const text = schemaText(await kindsAround(command, buildDir), 'en')
   const out = stringFlag(command, 'out')
   if (out === null) process.stdout.write(text)
   else writeAtomic(resolve(stringFlag(command, 'directory') ?? '.', out), text)

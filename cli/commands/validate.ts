@@ -1,6 +1,8 @@
 /** `sluice validate`: every problem of the files, nothing else. */
-import { resolve } from 'node:path'
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import type { Diagnostic } from '../../dsl/diagnostic.ts'
+import type { Pipeline } from '../../dsl/pipeline.ts'
 import { positionOf } from '../../dsl/source.ts'
 import { inLanguage, type Language, type Words } from '../../dsl/words.ts'
 import { languageOf } from '../language.ts'
@@ -9,15 +11,16 @@ import { Usage } from '../options.ts'
 import {
   compileFile,
   findProject,
+  gateTestsPath,
   paramsOf,
   pipelineFiles,
   readBuild,
   rootAbove,
   stringFlag,
   type Compiled,
+  type Project,
 } from '../project.ts'
 import { painter, useColor, type Paint } from '../reports/style.ts'
-import { gateTestProblems } from './gate-tests.ts'
 import { formatOf, sayDiagnostics } from '../say.ts'
 
 export async function validateCommand(command: Command, buildDir: string): Promise<number> {
@@ -32,10 +35,9 @@ export async function validateCommand(command: Command, buildDir: string): Promi
   const { version } = build
   const all: Diagnostic[] = []
   for (const file of files) {
-    const project = findProject({ ...command, flags: { ...command.flags, file } }, buildDir)
+    const project = await findProject({ ...command, flags: { ...command.flags, file } }, buildDir)
     const inFile = await compileFile(project, build, { params: paramsOf(command) })
-    const inTests =
-      inFile.pipeline === null ? [] : gateTestProblems(project.root, project.file, inFile.pipeline)
+    const inTests = inFile.pipeline === null ? [] : await problemsOfTests(project, inFile.pipeline)
     const diagnostics = [...inFile.diagnostics, ...inTests]
     const compiled = { ...inFile, diagnostics }
     all.push(...diagnostics)
@@ -47,6 +49,11 @@ export async function validateCommand(command: Command, buildDir: string): Promi
   if (format !== 'text') await sayDiagnostics({ diagnostics: all, root, version }, command, format)
   const fails = all.some((d) => d.severity === 'error' || command.flags['strict'] === true)
   return fails ? 2 : 0
+}
+
+async function problemsOfTests({ root, file }: Project, pipeline: Pipeline): Promise<readonly Diagnostic[]> {
+  if (!existsSync(join(root, gateTestsPath(file)))) return []
+  return (await import('./gate-tests.ts')).gateTestProblems(root, file, pipeline)
 }
 
 function summary(

@@ -2,7 +2,6 @@
 import type { Check, Stage } from '../../dsl/pipeline.ts'
 import { checkInstead } from '../../dsl/what-if.ts'
 import { metricsPort } from '../../engine/run/gate.ts'
-import { stageKinds } from '../../stages/catalogue.ts'
 import { exitCodeOf, judgeNow } from '../judging.ts'
 import { pastLocks, rejudge } from '../looking-back.ts'
 import type { Rejudged } from '../looking-back.ts'
@@ -72,7 +71,7 @@ function stagesToAsk(stages: readonly Stage[], asked: readonly Check[]) {
 }
 
 function checkOf(text: string, gate: Stage, opened: Opened, command: Command): Check {
-  const { value, diagnostics } = checkInstead(opened.pipeline, gate.name, text, stageKinds, {
+  const { value, diagnostics } = checkInstead(opened.pipeline, gate.name, text, opened.environment.kinds, {
     params: opened.pipeline.params,
     env: process.env,
   })

@@ -38,8 +38,8 @@ const SHOWN_OF_CROWD = 4
 /** `3 of 8 done, 2 cached, 1 running, 1 failed`. */
 function crowdText(group: readonly StageState[]): string {
   const count = (status: StageState['status']) => group.filter((each) => each.status === status).length
-  const parts = (['done', 'cached', 'running', 'failed', 'skipped', 'waiting'] as const).flatMap((status) =>
-    count(status) === 0 ? [] : [`${String(count(status))} ${status}`],
+  const parts = (['done', 'cached', 'running', 'paused', 'failed', 'skipped', 'waiting'] as const).flatMap(
+    (status) => (count(status) === 0 ? [] : [`${String(count(status))} ${status}`]),
   )
   return `${String(group.length)} instances: ${parts.join(', ')}`
 }
@@ -48,6 +48,7 @@ function crowdMark(group: readonly StageState[], paint: Paint): string {
   const has = (status: StageState['status']) => group.some((each) => each.status === status)
   if (has('failed')) return paint('red', '✗')
   if (has('running')) return paint('cyan', '▶')
+  if (has('paused')) return paint('yellow', '‖')
   return has('waiting') ? paint('dim', '○') : paint('green', '✓')
 }
 
@@ -61,6 +62,8 @@ function markOf(stage: StageState, paint: Paint): string {
     case 'done':
     case 'chosen':
       return paint('green', '✓')
+    case 'paused':
+      return paint('yellow', '‖')
     case 'failed':
       return paint('red', '✗')
     case 'skipped':
@@ -73,13 +76,15 @@ function markOf(stage: StageState, paint: Paint): string {
 function detailOf(stage: StageState, now: number): string {
   switch (stage.status) {
     case 'waiting':
-      return stage.waitsFor === null ? '' : `waits: the same is being made by ${stage.waitsFor}`
+      return stage.holder === null ? '' : `waits: the same is being made by ${stage.holder}`
     case 'cached':
       return `cached${stage.from === null ? '' : `  ${stage.from}`}`
     case 'done':
-      return `${duration(stage.durationMs ?? 0)}  ${summaryText(stage.summary)}`
+      return `${duration(stage.durationMs ?? 0)}${resumedText(stage)}  ${summaryText(stage.summary)}`
     case 'chosen':
       return `chose ${typeof stage.summary['chosen'] === 'string' ? stage.summary['chosen'] : ''}`
+    case 'paused':
+      return `waits for people: ${stage.waitsFor ?? ''}`
     case 'failed':
       return stage.failure?.message ?? 'failed'
     case 'skipped':
@@ -104,7 +109,11 @@ function runningText(stage: StageState, now: number): string {
       : `  ${String(Math.round(values['tokensPerSecond'] ?? 0))} tok/s`
   const left = timeLeft(progress, now)
   const remaining = left === null ? '' : `  left ${duration(left)}`
-  return `${op}  ${bar(share, 16)} ${String(done)}/${String(total)} ${unit}${loss}${rate}${remaining}`
+  return `${op}  ${bar(share, 16)} ${String(done)}/${String(total)} ${unit}${resumedText(stage)}${loss}${rate}${remaining}`
+}
+
+function resumedText({ resumedFrom }: StageState): string {
+  return resumedFrom === null ? '' : ` (resumed at ${String(resumedFrom)})`
 }
 
 function oneLine(text: string): string {

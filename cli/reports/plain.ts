@@ -1,7 +1,7 @@
 /** One line an event, for CI and pipes: no cursor codes, a heartbeat while a stage runs. */
 import type { Logged } from '../../engine/run/events.ts'
 import type { RunState } from '../../engine/run/state.ts'
-import { duration, number } from './style.ts'
+import { bytes, duration, number } from './style.ts'
 import { summaryText, timeLeft } from './progress.ts'
 
 export class PlainReport {
@@ -43,18 +43,29 @@ export class PlainReport {
       }
       case 'note':
         return `${event.stage.padEnd(12)} ${event.level}: ${event.text}`
+      case 'stage.checkpoint':
+        return null
+      case 'stage.resumed':
+        return `${event.stage.padEnd(12)} resumed  from the checkpoint of step ${String(event.step)}`
       case 'stage.done':
         return `${event.stage.padEnd(12)} done     ${duration(event.durationMs)}  ${summaryText(event.summary)}`
       case 'stage.chosen':
         return `${event.stage.padEnd(12)} chose    ${event.chosen}  ${summaryText(event.summary)}`
       case 'stage.retry':
         return `${event.stage.padEnd(12)} RETRY    attempt ${String(event.attempt)} failed: ${event.message}${event.waitMs === 0 ? '' : `; again in ${duration(event.waitMs)}`}`
+      case 'stage.paused':
+        return `${event.stage.padEnd(12)} PAUSED   waits for people: ${event.waitsFor}`
       case 'stage.failed':
         return `${event.stage.padEnd(12)} FAILED   ${event.message}`
       case 'stage.skipped':
         return `${event.stage.padEnd(12)} skipped  ${event.because}`
       case 'gate.verdict':
         return `${event.stage.padEnd(12)} ${event.verdict.verdict.toUpperCase()}`
+      case 'stage.pushed':
+        return `${event.stage.padEnd(12)} pushed   ${bytes(event.bytes)}`
+      case 'remote.trouble':
+        return `remote cache ${event.text}`
+      case 'stage.pulled':
       case 'run.done':
         return null
     }

@@ -4,7 +4,7 @@ import type { Planned, Reason } from '../../engine/plan/plan.ts'
 import type { Result } from '../../engine/store/results.ts'
 import { groupsOf } from './crowd.ts'
 import type { Paint } from './style.ts'
-import { duration, pad } from './style.ts'
+import { bytes, duration, pad } from './style.ts'
 
 export function planText(
   pipeline: string,
@@ -13,13 +13,14 @@ export function planText(
   paint: Paint,
 ): string {
   const running = planned.filter((entry) => entry.type === 'run')
-  const jobs = planned.filter((entry) => entry.type === 'run' || entry.type === 'cached')
+  const jobs = planned.filter(({ type }) => type === 'run' || type === 'cached' || type === 'pull')
   const known = running.map(({ stage }) => lastMs(stage.name)).filter((ms) => ms !== null)
   const about =
     known.length > 0 ? `, about ${duration(known.reduce((sum, ms) => sum + ms, 0))} (as last time)` : ''
+  const shared = planned.some(({ type }) => type === 'pull') ? ', here or in the remote cache' : ''
   const head =
     running.length === 0
-      ? `${pipeline}   everything is cached; the gates will be judged`
+      ? `${pipeline}   everything is cached${shared}; the gates will be judged`
       : `${pipeline}   ${String(running.length)} of ${String(jobs.length)} stages will run${about}`
   const groups = groupsOf(planned, ({ stage }) => stage.base)
   const nameOf = ([{ stage }, ...others]: (typeof groups)[number]) =>
@@ -29,7 +30,10 @@ export function planText(
     const [entry] = group
     const name = pad(nameOf(group), wide)
     if (group.length > 1) return crowdText(group, name, paint)
+    if (entry.type === 'cached' && entry.waitsFor !== null)
+      return `  ${paint('yellow', '‖')} ${name}waits for people: ${entry.waitsFor}`
     if (entry.type === 'cached') return `  ${paint('green', '✓')} ${name}${paint('dim', 'cached')}`
+    if (entry.type === 'pull') return `  ${paint('cyan', '↓')} ${name}${pulledText(entry.bytes)}`
     if (entry.type === 'judge') return `  ${paint('cyan', '◆')} ${name}${paint('dim', 'judged on every run')}`
     if (entry.type === 'choose')
       return `  ${paint('cyan', '◆')} ${name}${paint('dim', chosenText(entry.result))}`
@@ -42,17 +46,24 @@ export function planText(
 
 function crowdText(group: readonly Planned[], name: string, paint: Paint): string {
   const running = group.flatMap((entry) => (entry.type === 'run' ? [entry] : []))
-  const cached = group.length - running.length
+  const pulled = group.filter(({ type }) => type === 'pull').length
+  const cached = group.length - running.length - pulled
   const mark = running.length === 0 ? paint('green', '✓') : paint('yellow', '●')
   const counts = [
     ...(running.length > 0 ? [`${String(running.length)} of ${String(group.length)} instances RUN`] : []),
     ...(cached > 0 ? [`${String(cached)} cached`] : []),
+    ...(pulled > 0 ? [`${String(pulled)} in the remote cache`] : []),
   ].join(', ')
   const reasons = new Set(running.flatMap(({ reasons: [reason] }) => (reason ? [reasonText(reason)] : [])))
   const [first, ...others] = reasons
   const many = `  for ${String(reasons.size)} reasons: sluice plan --json`
   const why = others.length > 0 ? many : first === undefined ? '' : `  ${first}`
   return `  ${mark} ${name}${counts}${why}`
+}
+
+/** `in the remote cache, 7.8 MB to pull`. */
+export function pulledText(count: number): string {
+  return `in the remote cache${count === 0 ? '' : `, ${bytes(count)} to pull`}`
 }
 
 export function chosenText(result: Result | null): string {

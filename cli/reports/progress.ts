@@ -5,8 +5,8 @@ import { number } from './style.ts'
 
 /** Milliseconds left at the pace so far; null until there is a pace. */
 export function timeLeft(progress: Progress | null, now: number): number | null {
-  if (progress === null || progress.done === 0 || progress.done >= progress.total) return null
-  return ((now - progress.since) / progress.done) * (progress.total - progress.done)
+  if (progress === null || progress.done <= progress.first || progress.done >= progress.total) return null
+  return ((now - progress.since) / (progress.done - progress.first)) * (progress.total - progress.done)
 }
 
 const BLOCKS = '▁▂▃▄▅▆▇█'

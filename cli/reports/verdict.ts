@@ -48,7 +48,7 @@ export function checkLines(
         : drawn
           ? ''
           : judged.operands.map(operandText).join(', ')
-    const more = extraText(judged, explanation)
+    const more = [extraText(judged, explanation), judged.name ?? ''].filter((text) => text !== '').join('   ')
     const place = check === undefined || judged.outcome === 'pass' ? '' : `   ${placeText(check)}`
     const line = `  ${markOf(judged, paint)} ${pad(judged.text, wide)}${sides}${paint('dim', `${more === '' ? '' : `   ${more}`}${place}`)}`
     return [

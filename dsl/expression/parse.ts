@@ -78,7 +78,7 @@ const Compare = createToken({ name: 'Compare', pattern: /<=|>=|==|!=|<|>/ })
 /** Signs of other languages, lexed only to say what to write here. */
 const Foreign = createToken({
   name: 'Foreign',
-  pattern: /\$\{\{|&&|\|\||=>|=<|===|!==|[=!?≥≤≠＞＜＝：（），。＋－×÷&|]/,
+  pattern: /\$\{\{|&&|\|\||=>|=<|===|!==|＞＝|＜＝|[=!?≥≤≠＞＜＝：（），。＋－×÷&|]/,
 })
 const FOREIGN: Readonly<Record<string, Words | string>> = {
   '${{': words("nothing: a computed value starts with '='", "不需要它：计算值以 '=' 开头"),
@@ -96,10 +96,12 @@ const FOREIGN: Readonly<Record<string, Words | string>> = {
   '≥': '>=',
   '≤': '<=',
   '≠': '!=',
+  '＞＝': '>=',
+  '＜＝': '<=',
   '＞': '>',
   '＜': '<',
   '＝': '==',
-  '：': "':'",
+  '：': words('a comparison such as bleu >= 0.3', '比较，如 bleu >= 0.3'),
   '（': '(',
   '）': ')',
   '，': ',',
@@ -111,7 +113,7 @@ const FOREIGN: Readonly<Record<string, Words | string>> = {
 }
 
 /** Signs that mean the same everywhere, only written otherwise; the others may have been meant as something else. */
-const ONE_MEANING = /^(?:&&|\|\||=>|=<|===|!==|[≥≤≠＞＜＝（），＋－×÷])$/
+const ONE_MEANING = /^(?:&&|\|\||=>|=<|===|!==|＞＝|＜＝|[≥≤≠＞＜＝（），＋－×÷])$/
 
 const KEYWORDS = [
   And,
@@ -137,7 +139,7 @@ const EXPRESSION_TOKENS = [
   ...KEYWORDS,
   Identifier,
   // `===`, `=>` and friends must win over their beginnings.
-  createToken({ name: 'ForeignLong', pattern: /===|!==|=>|=</, categories: [Foreign] }),
+  createToken({ name: 'ForeignLong', pattern: /===|!==|=>|=<|＞＝|＜＝/, categories: [Foreign] }),
   Default,
   Compare,
   Dot,

@@ -140,6 +140,42 @@ export function unknownInput(
   )
 }
 
+/** A function of a stage kind, which is a plugin's, threw. */
+export function kindFails(span: Span, kind: string, fault: string): Diagnostic {
+  return problem(
+    'E322',
+    words(`the stage kind '${kind}' fails with these options`, `阶段种类 '${kind}' 处理这些选项时出错`),
+    span,
+    words(fault, fault),
+    {
+      help: [
+        words(
+          'its plugin has to be put right: its functions take every option that its schema allows',
+          '需要修正这个插件：凡是它的 schema 允许的选项，它的函数都应能处理',
+        ),
+      ],
+    },
+  )
+}
+
+/** A port that the file names itself becomes an environment variable. */
+export function portName(span: Span, stage: string, port: string): Diagnostic {
+  return problem(
+    'E112',
+    words(`an input of '${stage}' cannot be called '${port}'`, `'${stage}' 的输入不能叫 '${port}'`),
+    span,
+    words('it becomes an environment variable', '它会成为一个环境变量'),
+    {
+      help: [
+        words(
+          'lower-case letters a-z, digits and single hyphens, such as test-rows',
+          '只用小写字母 a-z、数字和单个连字符，例如 test-rows',
+        ),
+      ],
+    },
+  )
+}
+
 export function unknownSource(
   span: Span,
   name: string,
@@ -294,9 +330,11 @@ export function nothingMakes(
             ]
           : type === 'dataset'
             ? ['data: data/*.jsonl']
-            : type === 'model' || type === 'corpus'
-              ? [`sources: { my-${type}: { type: ${type}, from: path/to/it } }`]
-              : [`stages.${stage}.inputs: { ${port}: <stage>.<output> }`],
+            : type === 'ratings'
+              ? ['sources: { ratings: { type: ratings, from: reviews/*.csv } }']
+              : type === 'model' || type === 'corpus'
+                ? [`sources: { my-${type}: { type: ${type}, from: path/to/it } }`]
+                : [`stages.${stage}.inputs: { ${port}: <stage>.<output> }`],
     },
   )
 }

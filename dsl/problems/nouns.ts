@@ -31,15 +31,18 @@ export const THINGS = {
   defaults: 'defaults',
   'gate test': 'gate 测试',
   given: 'given',
+  mutex: '锁',
   notify: '通知',
   parameter: '参数',
   pipeline: '流水线',
+  resource: '资源',
   resources: 'resources',
   retry: 'retry',
   schema: 'schema 里',
   source: '来源',
   split: '数据划分',
   stage: '阶段',
+  trust: 'trust',
 } as const
 export type Thing = keyof typeof THINGS
 
@@ -51,7 +54,6 @@ export const DIMENSIONS: Readonly<Record<Dimension, Words>> = {
 
 /** Types are words of the language, so Chinese keeps them. */
 export function artifact(type: ArtifactType): Words {
-  if (type === 'tokens' || type === 'metrics' || type === 'samples' || type === 'files')
-    return words(type, type)
+  if (['tokens', 'metrics', 'samples', 'files', 'ratings'].includes(type)) return words(type, type)
   return words(type === 'adapter' ? 'an adapter' : `a ${type}`, type)
 }

@@ -21,6 +21,32 @@ export function missingSource(span: Span, name: string, pattern: string): Diagno
   )
 }
 
+/** A stage claims a resource of which nobody said how much there is, or more than there is. */
+export function missingResource(
+  span: Span,
+  name: string,
+  { claimed, there }: { readonly claimed: number; readonly there: number | null },
+): Diagnostic {
+  return problem(
+    'E311',
+    there === null
+      ? words(`there is no resource '${name}'`, `没有资源 '${name}'`)
+      : words(`there are only ${there} of '${name}'`, `'${name}' 一共只有 ${there} 个`),
+    span,
+    there === null
+      ? words('nothing says how many there are', '没写一共有几个')
+      : words(`${claimed} are claimed`, `这里要 ${claimed} 个`),
+    {
+      help: [
+        words(
+          `in sluice.config.yaml:  resources: { ${name}: ${claimed} }`,
+          `在 sluice.config.yaml 里写：  resources: { ${name}: ${claimed} }`,
+        ),
+      ],
+    },
+  )
+}
+
 /** `share` of the responses contains Han characters. */
 export function bleuOnChinese(span: Span, stage: string, files: string, share: number): Diagnostic {
   const percent = Math.round(share * 100)
@@ -37,6 +63,42 @@ export function bleuOnChinese(span: Span, stage: string, files: string, share: n
         ),
       ],
       help: [`stages.${stage}.with.bleu_tokenizer: zh`],
+    },
+  )
+}
+
+export interface SmallTest {
+  readonly rows: number
+  /** The smallest difference that these rows could show. */
+  readonly detectable: string
+  /** The difference that was measured. */
+  readonly measured: string
+  /** Rows that it would take to show it. */
+  readonly needed: number
+}
+
+export function testSetTooSmall(span: Span, { rows, detectable, measured, needed }: SmallTest): Diagnostic {
+  return problem(
+    'W209',
+    words('this test set is too small for this question', '测试集太小，回答不了这个问题'),
+    span,
+    words(
+      `${rows} rows can only show differences above ${detectable}`,
+      `${rows} 行只能看出大于 ${detectable} 的差别`,
+    ),
+    {
+      notes: [
+        words(
+          `the last run measured ${measured}; to show as little as that takes about ${needed} rows`,
+          `上次运行测得 ${measured}；要看出这么小的差别约需 ${needed} 行`,
+        ),
+      ],
+      help: [
+        words(
+          'enlarge the split that is judged, or ask for a plain margin without `with`',
+          '加大被评判的划分，或去掉 with，只要求一个差值',
+        ),
+      ],
     },
   )
 }

@@ -29,6 +29,19 @@ export function seal(payloadType: string, payload: Uint8Array, key: KeyObject): 
   return { payloadType, payload: Buffer.from(payload).toString('base64'), signatures: [{ keyid, sig }] }
 }
 
+/** The same without a signature, for places where whoever may write is trusted. */
+export function unsealed(payloadType: string, payload: Uint8Array): Envelope {
+  return { payloadType, payload: Buffer.from(payload).toString('base64'), signatures: [] }
+}
+
+/** What an envelope holds, whoever signed it; null if it is none of this type. */
+export function payloadOf(text: string, payloadType: string): Buffer | null {
+  const envelope = readEnvelope(text)
+  return typeof envelope === 'string' || envelope.payloadType !== payloadType
+    ? null
+    : bytesOf(envelope.payload)
+}
+
 /** One good signature of the key is enough; others may have signed, too. */
 export function open(text: string, payloadType: string, key: KeyObject): Opened {
   const envelope = readEnvelope(text)
@@ -93,6 +106,11 @@ export type Key = { readonly key: KeyObject } | { readonly problem: string }
 export function readPrivateKey(pem: string): Key {
   if (pem.includes('ENCRYPTED')) return { problem: 'it is locked by a passphrase' }
   return ed25519(() => createPrivateKey(pem), 'private')
+}
+
+/** The key by which others check what this one signs. */
+export function publicKeyOf(key: KeyObject): KeyObject {
+  return createPublicKey(key)
 }
 
 /** A private key is refused here: whoever verifies has no business with it. */

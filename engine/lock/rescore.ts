@@ -4,7 +4,7 @@ import type { ArtifactType } from '../../dsl/stage-signature.ts'
 import type { Digest } from '../artifact.ts'
 import type { FoundSource } from '../environment.ts'
 import type { Lock } from '../lock-file.ts'
-import { wantedStages } from '../run/run.ts'
+import { wantedStages } from '../run/scope.ts'
 import type { StageKind } from '../stage-kind.ts'
 import { lockedOutput } from './facts.ts'
 

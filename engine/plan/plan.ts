@@ -5,7 +5,9 @@ import type { Digest } from '../artifact.ts'
 import type { Environment, FoundSource } from '../environment.ts'
 import { lockedManifest } from '../lock/facts.ts'
 import type { Lock } from '../lock-file.ts'
+import type { Step } from '../stage-kind.ts'
 import type { Lookup, Result } from '../store/results.ts'
+import { waitsFor } from '../run/paused.ts'
 import { differences, keyOf, manifestOf } from './manifest.ts'
 import type { Manifest } from './manifest.ts'
 
@@ -26,7 +28,22 @@ export type Reason =
   | { readonly type: 'upstream'; readonly port: string; readonly stage: string }
 
 export type Planned =
-  | { readonly type: 'cached'; readonly stage: Stage; readonly key: Digest; readonly result: Result }
+  | {
+      readonly type: 'cached'
+      readonly stage: Stage
+      readonly key: Digest
+      readonly result: Result
+      /** What people still have to do for it; null if it is done. */
+      readonly waitsFor: string | null
+    }
+  /** Made by others: the remote cache has it, the store lacks `bytes` of it. */
+  | {
+      readonly type: 'pull'
+      readonly stage: Stage
+      readonly key: Digest
+      readonly result: Result
+      readonly bytes: number
+    }
   | {
       readonly type: 'run'
       readonly stage: Stage
@@ -45,6 +62,8 @@ export interface PlanInputs {
   readonly lock: Lock | null
   readonly find: (key: Digest) => Lookup
   readonly read: (key: Digest) => Result | null
+  /** What the remote cache is known to have of a key. */
+  readonly shared: (key: Digest) => { readonly result: Result; readonly bytes: number } | null
   /** The result that a stage of this pipeline had last on this machine. */
   readonly last: (stage: string) => Result | null
   readonly forced: ReadonlySet<string>
@@ -62,7 +81,9 @@ function planStage(stage: Stage, planned: ReadonlyMap<string, Planned>, inputs: 
   const kind = inputs.environment.kinds[stage.uses]
   if (kind?.decides === 'gate') return { type: 'judge', stage }
   if (kind?.decides === 'select') {
-    const resultOf = (name: string) => resultIn(planned.get(name))
+    // The metrics of a trial that is only in the remote cache cannot be read yet.
+    const resultOf = (name: string) =>
+      planned.get(name)?.type === 'pull' ? null : resultIn(planned.get(name))
     const open = Object.values(stage.inputs).some(
       (from) => from.type === 'stage' && resultOf(from.stage) === null,
     )
@@ -81,15 +102,21 @@ function planStage(stage: Stage, planned: ReadonlyMap<string, Planned>, inputs: 
     else upstream.push({ type: 'upstream', port, stage: reference.stage })
   }
   const known = stageManifest(stage, digests, inputs.environment)
+  const force = forceOf(stage, inputs.forced)
   if (upstream.length > 0) {
+    if (force !== null) return { type: 'run', stage, key: null, reasons: [force] }
     const changed = changes(stage, known, inputs).filter((reason) => !isUpstream(reason, upstream))
     return { type: 'run', stage, key: null, reasons: [...changed, ...upstream] }
   }
   const key = keyOf(known)
   const lookup = inputs.find(key)
-  const force = forceOf(stage, inputs.forced)
-  if (lookup.type === 'hit' && force === null) return { type: 'cached', stage, key, result: lookup.result }
+  if (lookup.type === 'hit' && force === null) {
+    const { result } = lookup
+    return { type: 'cached', stage, key, result, waitsFor: waitsFor(stage, result, inputs.environment.kinds) }
+  }
   if (force !== null) return { type: 'run', stage, key, reasons: [force] }
+  const shared = inputs.shared(key)
+  if (shared !== null) return { type: 'pull', stage, key, ...shared }
   if (lookup.type === 'miss' && lookup.lost !== null) {
     return { type: 'run', stage, key, reasons: [{ type: 'lost', what: lookup.lost }] }
   }
@@ -103,7 +130,7 @@ function planStage(stage: Stage, planned: ReadonlyMap<string, Planned>, inputs: 
 
 /** What a planned stage has to offer already. */
 function resultIn(planned: Planned | undefined): Result | null {
-  return planned?.type === 'cached' || planned?.type === 'choose' ? planned.result : null
+  return planned === undefined || planned.type === 'run' || planned.type === 'judge' ? null : planned.result
 }
 
 /** Why a stage runs although its key may be known: asked for on the command line, or by `cache:`. */
@@ -121,9 +148,11 @@ export function stageManifest(
   if (kind === undefined)
     throw new Error(`bug: stage ${stage.name} uses ${stage.uses}, which is not installed`)
   const steps = kind.steps(stage.with)
-  const ops = steps.map(({ on, op }) => `${on}/${op}`)
-  const missing = ops.find((op) => environment.ops[op] === undefined)
-  if (missing !== undefined) throw new Error(`bug: there is no op ${missing}`)
+  const codeOf = ({ on, op }: Step): string => {
+    const code = environment.ops[`${on}/${op}`] ?? environment.ops[`${on}/*`]
+    if (code === undefined) throw new Error(`bug: there is no op ${on}/${op}`)
+    return code
+  }
   const runtimes = steps.map(({ on }) => environment.runtimes[on] ?? {})
   return manifestOf({
     kind: kind.name,
@@ -131,7 +160,7 @@ export function stageManifest(
     with: stage.with,
     also: stage.also,
     inputs: digests,
-    ops: Object.fromEntries(ops.map((op) => [op, environment.ops[op] ?? ''])),
+    ops: Object.fromEntries(steps.map((step) => [`${step.on}/${step.op}`, codeOf(step)])),
     runtime: Object.assign({}, ...runtimes) as Record<string, string>,
   })
 }

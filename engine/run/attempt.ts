@@ -13,7 +13,9 @@ import type { Step } from '../stage-kind.ts'
 import type { Result } from '../store/results.ts'
 import type { JobOutcome } from '../worker/session.ts'
 import type { WorkerPool } from '../worker/pool.ts'
+import { CHECKPOINT_EVERY_MS, StageCheckpoints } from './checkpoints.ts'
 import type { FailureCause, RunEvent } from './events.ts'
+import type { Devices } from './devices.ts'
 import { Clock, Watcher } from './limits.ts'
 import { machineFailure } from './machine-failure.ts'
 import { takeOutputs } from './outputs.ts'
@@ -32,8 +34,10 @@ export interface Attempt {
   readonly inputs: Readonly<Record<string, StageInput>>
   readonly run: string
   readonly number: number
-  /** Length of the path behind this stage; longer paths get slots first. */
+  /** How long the path behind this stage takes; longer paths get slots first. */
   readonly rank: number
+  /** The GPUs that it holds. */
+  readonly gpus: readonly string[]
 }
 
 export interface AttemptTools {
@@ -41,6 +45,7 @@ export interface AttemptTools {
   readonly stores: Stores
   readonly pool: WorkerPool
   readonly slots: Slots
+  readonly devices: Devices
   readonly emit: (event: RunEvent) => void
 }
 
@@ -69,11 +74,13 @@ export async function tryStage(
   const began = performance.now()
   const clock = new Clock(stage.timeoutMs)
   const watcher = new Watcher(stage)
+  const everyMs = environment.checkpointEveryMs ?? CHECKPOINT_EVERY_MS
+  const checkpoints = new StageCheckpoints(environment.stateDir, key, everyMs)
   const limited = AbortSignal.any([signal, clock.signal, watcher.signal])
   try {
     mkdirSync(folder, { recursive: true })
     staged.open()
-    const made = await runSteps(attempt, tools, { folder, staging, watcher }, clock, limited)
+    const made = await runSteps(attempt, tools, { folder, staging, watcher, checkpoints }, clock, limited)
     if (made.type === 'failed') {
       // A worker that is stopped may say so, fail or be killed; why it was stopped is what counts.
       const stopped = limited.aborted ? stopCause(signal, clock, watcher) : null
@@ -101,11 +108,18 @@ export async function tryStage(
       outputs: taken.outputs,
       summary: made.summary,
       durationMs: Math.round(performance.now() - began),
-      provenance: { ...environment.provenance, run: attempt.run, threads: environment.threads },
+      provenance: {
+        ...environment.provenance,
+        run: attempt.run,
+        threads: environment.threads,
+        ...(checkpoints.resumedFrom === null ? {} : { resumed: true, resumedFrom: checkpoints.resumedFrom }),
+        ...(attempt.gpus.length === 0 ? {} : { gpus: attempt.gpus }),
+      },
     }
     // The record is written last: without it the stage has not run, with it every byte is there.
     stores.results.write(result)
     reach('record-written')
+    checkpoints.drop()
     writeFileSync(
       join(folder, 'exit.json'),
       `${JSON.stringify({ type: 'done', summary: made.summary }, null, 1)}\n`,
@@ -134,6 +148,7 @@ interface Places {
   readonly folder: string
   readonly staging: string
   readonly watcher: Watcher
+  readonly checkpoints: StageCheckpoints
 }
 
 async function runSteps(
@@ -152,7 +167,12 @@ async function runSteps(
   reach('inputs-laid-out')
   const summary: Record<string, JsonObject[string]> = {}
   for (const step of kind?.steps(stage.with) ?? []) {
-    const job = jobOf(step, available, places.staging, tools.environment)
+    const job = {
+      ...jobOf(step, available, places.staging, tools.environment),
+      checkpoint: places.checkpoints.placeFor(step.op, (text) =>
+        tools.emit({ type: 'note', stage: stage.name, level: 'warning', text }),
+      ),
+    }
     writeFileSync(join(places.folder, `request.${step.op}.json`), `${JSON.stringify(job, null, 1)}\n`)
     const outcome = await runStep(step, job, attempt, tools, places, clock, signal)
     if (outcome.type === 'failed') return outcome
@@ -169,11 +189,13 @@ async function runStep(
   job: Job,
   attempt: Attempt,
   tools: AttemptTools,
-  { folder, watcher }: Places,
+  { folder, watcher, checkpoints }: Places,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<JobOutcome> {
-  const give = await tools.slots.take(step.on, attempt.rank, signal)
+  // Who holds GPUs has waited for his turn already.
+  const seated = attempt.gpus.length > 0
+  const give = seated ? () => undefined : await tools.slots.take(step.on, attempt.rank, signal)
   clock.start()
   const stage = attempt.stage.name
   const text = (name: string, line: string) => appendFileSync(join(folder, name), line)
@@ -191,12 +213,19 @@ async function runStep(
             watcher.see(done, unit, values)
           } else if (message.type === 'note') {
             tools.emit({ type: 'note', stage, level: message.level, text: message.text })
+          } else if (message.type === 'checkpoint') {
+            checkpoints.prune(step.op)
+            tools.emit({ type: 'stage.checkpoint', stage, step: message.step })
+          } else if (message.type === 'resumed') {
+            checkpoints.resumed(message.step)
+            tools.emit({ type: 'stage.resumed', stage, step: message.step })
           } else if (message.type === 'failed' && message.detail !== null) {
             text('log', `${message.detail}\n`)
           }
         },
       },
       signal,
+      attempt.gpus,
     )
   } finally {
     give()
@@ -211,6 +240,11 @@ function jobOf(
 ): Job {
   const inputs: Record<string, InputFiles> = {}
   for (const [role, from] of Object.entries(step.inputs)) {
+    if (from === 'input:*') {
+      for (const [each, port] of Object.entries(available))
+        if (each.startsWith('input:')) inputs[each.slice('input:'.length)] = port
+      continue
+    }
     const files = available[from]
     if (files !== undefined) inputs[role] = files
     // A port that takes many: `input:metrics[r=8]` becomes the role `metrics[r=8]`.

@@ -59,12 +59,23 @@ export type RunEvent =
       readonly level: 'info' | 'warning'
       readonly text: string
     }
+  /** What the stage has done so far can be taken up again after a kill. */
+  | { readonly type: 'stage.checkpoint'; readonly stage: string; readonly step: number }
+  /** The attempt goes on from what an earlier one kept. */
+  | { readonly type: 'stage.resumed'; readonly stage: string; readonly step: number }
   | {
       readonly type: 'stage.done'
       readonly stage: string
       readonly key: Digest
       readonly durationMs: number
       readonly summary: JsonObject
+    }
+  /** Its work is done as far as people let it: it waits for them, and so does what reads it. */
+  | {
+      readonly type: 'stage.paused'
+      readonly stage: string
+      readonly key: Digest
+      readonly waitsFor: string
     }
   | {
       readonly type: 'stage.failed'
@@ -92,6 +103,12 @@ export type RunEvent =
       readonly chosen: string
       readonly summary: JsonObject
     }
+  /** Its bytes came from the remote cache; `stage.cached` follows. */
+  | { readonly type: 'stage.pulled'; readonly stage: string; readonly key: Digest; readonly bytes: number }
+  /** The remote cache has it now; `bytes` is what it did not have before. */
+  | { readonly type: 'stage.pushed'; readonly stage: string; readonly key: Digest; readonly bytes: number }
+  /** The remote cache did not do what was asked; the run goes on without it. */
+  | { readonly type: 'remote.trouble'; readonly text: string }
   /** Not started because something before it failed, its `when` does not hold, or the run was stopped. */
   | { readonly type: 'stage.skipped'; readonly stage: string; readonly because: string }
   | { readonly type: 'gate.verdict'; readonly stage: string; readonly verdict: Verdict }

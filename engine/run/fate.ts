@@ -12,9 +12,19 @@ export interface Finished {
   readonly results: Map<string, Result>
   readonly verdicts: Map<string, Verdict>
   readonly failures: Map<string, FailureCause>
+  /** Stage -> what it waits for; it has no result yet, but what it made so far can be seen. */
+  readonly paused: Map<string, string>
   readonly skipped: Set<string>
   readonly cached: Set<string>
 }
+
+/**
+ * What a failed stage means for the others. What needs it never runs; all else goes on, except that
+ * - `as-written`: the other points of its matrix do not, unless the file says `keep_going`;
+ * - `keep-going`: no exception;
+ * - `stop`: nothing does, and what runs is stopped.
+ */
+export type OnFailure = 'as-written' | 'keep-going' | 'stop'
 
 /** Stages that must have finished before this one starts. */
 export function needsOf(stage: Stage): readonly string[] {
@@ -33,30 +43,35 @@ export type Fate =
 
 const skip = (because: string): Fate => ({ type: 'skip', because })
 
-/** Whether a stage can start, has to wait, or never will: a failure stops what needs the failed stage, all else goes on. */
 export function fateOf(
   stage: Stage,
   finished: Finished,
   running: ReadonlyMap<string, unknown>,
   byName: ReadonlyMap<string, Stage>,
-  request: { readonly facts: ConditionFacts; readonly signal: AbortSignal },
+  request: { readonly facts: ConditionFacts; readonly signal: AbortSignal; readonly onFailure: OnFailure },
 ): Fate {
   if (request.signal.aborted) return skip('the run was stopped')
+  const [failure] = finished.failures.keys()
+  if (failure !== undefined && request.onFailure === 'stop')
+    return skip(`${failure} failed, and the run stops at the first failure`)
   const over = (name: string) =>
     finished.results.has(name) ||
     finished.verdicts.has(name) ||
     finished.failures.has(name) ||
+    finished.paused.has(name) ||
     finished.skipped.has(name)
   const needs = needsOf(stage)
   // A choice is made among those trials that came through, and a condition may ask for a failure.
   const soft = stage.selection !== null ? needs : (stage.when?.asks ?? [])
   for (const name of needs) {
     if (soft.includes(name)) continue
+    // A gate that fails whatever people say need not wait for them.
+    if (stage.gate !== null && finished.paused.has(name)) continue
     const because = reasonToSkip(name, finished)
     if (because !== null) return skip(because)
   }
   const { sweep } = stage
-  if (sweep !== null && !sweep.keepGoing) {
+  if (sweep !== null && !sweep.keepGoing && request.onFailure !== 'keep-going') {
     const failed = [...finished.failures.keys()].find(
       (name) => byName.get(name)?.sweep?.stage === sweep.stage,
     )
@@ -77,6 +92,7 @@ export function fateOf(
 
 function reasonToSkip(need: string, finished: Finished): string | null {
   if (finished.failures.has(need)) return `${need} failed`
+  if (finished.paused.has(need)) return `${need} waits for people`
   if (finished.skipped.has(need)) return `${need} was not run`
   return (finished.verdicts.get(need)?.verdict ?? 'pass') === 'pass' ? null : `the gate ${need} did not pass`
 }

@@ -68,6 +68,8 @@ export interface GateWorld {
   readonly kinds: Readonly<Record<string, StageKind>>
   /** What a stage made, or null if it has not run. */
   readonly resultOf: (stage: string) => Result | null
+  /** Stage -> what it waits for, if people have not done their part yet. */
+  readonly paused: ReadonlyMap<string, string>
   /** Scores that do not come from this run: `main`, `last`. */
   readonly yardsticks: Readonly<Record<string, Yardstick>>
   readonly blobs: BlobStore
@@ -117,6 +119,8 @@ function keptArtifact(scores: Yardstick | undefined): Artifact | null {
 
 function scoresOf(name: string, world: GateWorld): Yardstick {
   const stage = stageOf(name, world)
+  const waits = world.paused.get(name)
+  if (waits !== undefined) return { missing: `${name} waits for people: ${waits}` }
   if (stage !== null && metricsPort(stage) === null) return factsOf(stage, world)
   const artifact = metricsOf(name, world)
   if (artifact === null) return { missing: `${name} has no metrics in this run` }

@@ -10,7 +10,6 @@ import {
   writeSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { Digest } from '../artifact.ts'
 import type { Logged, RunEvent } from './events.ts'
 
 export class RunLog {
@@ -66,19 +65,6 @@ export function readLog(path: string): readonly Logged[] {
     events.push(event)
   }
   return events
-}
-
-/** The key of a stage in the newest run of a pipeline that finished it, or null. */
-export function lastKey(stateDir: string, pipeline: string, stage: string): Digest | null {
-  for (const run of [...runIds(stateDir)].reverse()) {
-    const events = readLog(join(stateDir, 'runs', run, 'run.jsonl'))
-    if (!events.some((event) => event.type === 'run.start' && event.pipeline === pipeline)) continue
-    for (const event of events) {
-      if ((event.type === 'stage.done' || event.type === 'stage.cached') && event.stage === stage)
-        return event.key
-    }
-  }
-  return null
 }
 
 /** Ids of the runs kept in a state folder, oldest first. */

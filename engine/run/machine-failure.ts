@@ -1,13 +1,23 @@
 /** What the machine did to us, or that we were stopped, in words. */
 import type { FailureCause } from './events.ts'
 
+/** Why a run stops what is running when it stops at the first failure. */
+export class FirstFailure extends Error {
+  constructor(stage: string) {
+    super(`stopped because ${stage} failed`)
+  }
+}
+
 /** The machine failed us, or we were stopped: in words. */
 export function machineFailure(
   error: unknown,
   signal: AbortSignal,
   clock: { readonly signal: AbortSignal; readonly words: string } | null = null,
 ): { cause: FailureCause; message: string; help: string | null } {
-  if (signal.aborted) return { cause: 'cancelled', message: 'stopped on request', help: null }
+  if (signal.aborted) {
+    const message = signal.reason instanceof FirstFailure ? signal.reason.message : 'stopped on request'
+    return { cause: 'cancelled', message, help: null }
+  }
   if (clock?.signal.aborted) return { cause: 'timeout', message: clock.words, help: null }
   const { code, path, message, stack } = error as NodeJS.ErrnoException
   const where = path === undefined ? '' : ` (${path})`

@@ -1,4 +1,4 @@
-/** Gets a stage's result: made meanwhile by another run, else made here, by one run at a time. */
+/** Gets a stage's result: made meanwhile by another run, pulled from the remote cache, else made here, by one run at a time. */
 import type { Stage } from '../../dsl/pipeline.ts'
 import { reach } from '../failpoint.ts'
 import type { Result } from '../store/results.ts'
@@ -6,6 +6,8 @@ import type { Attempt, AttemptOutcome, AttemptTools } from './attempt.ts'
 import { machineFailure } from './machine-failure.ts'
 import { ownerWords } from './owner.ts'
 import type { Holder, Rights } from './rights.ts'
+import { dropCheckpoints } from './checkpoints.ts'
+import type { Shares } from './shares.ts'
 import { tryRepeatedly } from './tries.ts'
 
 export interface Obtained {
@@ -23,6 +25,12 @@ export interface Found {
   readonly from: string
 }
 
+export interface ObtainTools extends AttemptTools {
+  readonly rights: Rights
+  /** Null without a remote cache. */
+  readonly shares: Shares | null
+}
+
 export interface Want {
   /** Why the stage runs, in one line, for the log. */
   readonly reason: string
@@ -33,7 +41,7 @@ export interface Want {
 /** Never throws for what a run may meet, as `tryRepeatedly`. Claims nothing of the machine while it waits. */
 export async function obtain(
   first: Attempt,
-  tools: AttemptTools & { readonly rights: Rights },
+  tools: ObtainTools,
   want: Want,
   signal: AbortSignal,
 ): Promise<Obtained> {
@@ -47,10 +55,15 @@ export async function obtain(
   try {
     const right = await tools.rights.take(key.slice('sha256:'.length), stage.name, waiting, signal)
     try {
-      const found = want.forced ? null : madeMeanwhile(first, tools, waitedFor)
+      const here = want.forced ? null : madeMeanwhile(first, tools, waitedFor)
       reach('key-taken')
+      const found = here ?? (want.forced ? null : await shared(first, tools))
       if (found !== null) return ended(found)
-      return await tryRepeatedly(first, tools, want.reason, signal)
+      // Made anew is made from the beginning; its own retries go on from what they keep.
+      if (want.forced) dropCheckpoints(tools.environment.stateDir, key)
+      const tried = await tryRepeatedly(first, tools, want.reason, signal)
+      if (tried.outcome.type === 'done') tools.shares?.push(stage, tried.outcome.result)
+      return tried
     } finally {
       right.release()
       reach('key-released')
@@ -71,4 +84,18 @@ function madeMeanwhile({ key }: Attempt, { stores }: AttemptTools, waitedFor: st
   }
   if (lookup.lost !== null) stores.results.quarantine(key)
   return null
+}
+
+async function shared({ stage, key }: Attempt, { shares }: ObtainTools): Promise<Found | null> {
+  const pulled = await shares?.pull(stage, key)
+  return pulled == null || !hasOutputsOf(stage, pulled.result) ? null : { type: 'found', ...pulled }
+}
+
+/** What comes from outside has the very ports that the stage declares. */
+function hasOutputsOf({ outputs }: Stage, result: Result): boolean {
+  const declared = Object.entries(outputs)
+  return (
+    declared.length === Object.keys(result.outputs).length &&
+    declared.every(([port, type]) => result.outputs[port]?.type === type)
+  )
 }

@@ -43,8 +43,8 @@ export class Presence {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#pulse?.terminate()
     rmSync(this.#path, { force: true })
+    await this.#pulse?.terminate()
   }
 }
 

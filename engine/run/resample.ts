@@ -3,7 +3,8 @@ import type { Scores } from '../../dsl/judge.ts'
 import { resample } from '../../metrics/bootstrap.ts'
 import type { Series } from '../../metrics/bootstrap.ts'
 import { isMetricName, METRICS } from '../../metrics/catalogue.ts'
-import type { MetricName, RowStatistics } from '../../metrics/catalogue.ts'
+import type { RowStatistics, Summed } from '../../metrics/catalogue.ts'
+import { isRatingMetric, RATING_METRICS } from '../../metrics/ratings.ts'
 import type { Artifact } from '../artifact.ts'
 import type { BlobStore } from '../store/blobs.ts'
 
@@ -28,14 +29,15 @@ export function resampler(
       const space = second === undefined ? null : first
       const metric = second ?? first
       const artifact = artifactOf(space)
-      if (artifact === null || !isMetricName(metric)) continue
+      const summed = summedBy(metric)
+      if (artifact === null || summed === null) continue
       const found = rowsOf(artifact, metric, blobs)
       if (found === null) return { missing: `the rows behind ${name} are not in this store` }
       ids ??= found.ids
       const rows = aligned(found, ids)
       if (rows === null)
         return { missing: `${name} was not measured on the same rows, so they cannot be paired` }
-      sides.push({ name, metric: METRICS[metric], rows })
+      sides.push({ name, metric: summed, rows })
     }
     if (ids === null || ids.length === 0) return { missing: 'there are no rows to draw' }
     const drawn = resample(sides, { seed: SEED, resamples: DRAWS })
@@ -44,7 +46,13 @@ export function resampler(
   }
 }
 
-function rowsOf(artifact: Artifact, metric: MetricName, blobs: BlobStore): RowsOfMetric | null {
+/** Null for what is one number of a run, such as a size. */
+function summedBy(metric: string): Summed | null {
+  if (isMetricName(metric)) return METRICS[metric]
+  return isRatingMetric(metric) ? RATING_METRICS[metric] : null
+}
+
+function rowsOf(artifact: Artifact, metric: string, blobs: BlobStore): RowsOfMetric | null {
   const tree = blobs.openTree(artifact.tree)
   const text = 'lost' in tree ? null : blobs.readFile(tree, 'rows.jsonl')
   if (text === null) return null

@@ -12,24 +12,31 @@ import { forceOf, stageManifest } from '../plan/plan.ts'
 import type { Result } from '../store/results.ts'
 import { WorkerPool } from '../worker/pool.ts'
 import type { StageInput } from './attempt.ts'
+import { Devices } from './devices.ts'
 import type { FailureCause, Logged, RunEvent } from './events.ts'
 import { LOG_FORMAT } from './events.ts'
-import { fateOf, needsOf } from './fate.ts'
-import type { Finished } from './fate.ts'
+import { fateOf } from './fate.ts'
+import type { Finished, OnFailure } from './fate.ts'
 import { judgeGate } from './gate.ts'
 import { RunLog } from './log.ts'
-import { machineFailure } from './machine-failure.ts'
+import { FirstFailure, machineFailure } from './machine-failure.ts'
 import { obtain } from './obtain.ts'
 import type { Obtained } from './obtain.ts'
+import { openBecause, waitsFor } from './paused.ts'
 import { Presence } from './presence.ts'
 import { publish, showStage, showVerdict } from './publish.ts'
 import type { Showroom } from './publish.ts'
+import { ranksOf } from './ranks.ts'
 import { Rights } from './rights.ts'
 import { choose } from './select.ts'
+import { Shares } from './shares.ts'
+import type { RemoteUse } from './shares.ts'
 import { Slots } from './slots.ts'
+import { wantedStages } from './scope.ts'
 import { sweepOn } from './staging.ts'
 import { fold, newRun } from './state.ts'
 import type { RunState } from './state.ts'
+import { mutexesOf } from './tries.ts'
 
 export interface RunRequest {
   readonly pipeline: Pipeline
@@ -39,16 +46,23 @@ export interface RunRequest {
   /** Stages to bring up to date with all they need; null is the whole pipeline. */
   readonly targets: readonly string[] | null
   readonly forced: ReadonlySet<string>
+  readonly onFailure: OnFailure
   /** `main` and `last` for a gate: what does not come from this run. */
   readonly yardsticks: (gate: Gate) => Readonly<Record<string, Yardstick>>
+  /** How long a stage took when it was last made, or null. */
+  readonly lastMs: (stage: string) => number | null
   /** Why a stage runs, in one line, for the log. */
   readonly reasonOf: (stage: string) => string
   /** What `when:` may ask of the run: `run.branch` and the like. */
   readonly facts: ConditionFacts
-  /** What this machine has of the resources that stages claim: `cpu`, `gpu`, `memory`, `vram` (bytes). */
+  /** What this machine has of the resources that stages claim: `cpu`, `gpu`, `memory`, `vram` (bytes), `resources.x`. */
   readonly capacity: Readonly<Record<string, number>>
   /** As it was typed, for those who wait for this run. */
   readonly command: string
+  /** The GPUs by name, as many as `capacity.gpu`. */
+  readonly gpus: readonly string[]
+  /** The cache that is shared with others; null without one. */
+  readonly remote: RemoteUse | null
   /** Where the lock is written after a complete run; null with overridden parameters. */
   readonly lockPath: string | null
   readonly listener: (state: RunState, event: Logged) => void
@@ -95,8 +109,8 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
     await using pool = new WorkerPool(environment.workers)
     const room = { ...request, rights }
     const finished = await runStages(wanted, id, room, pool, emit)
-    const exitCode = exitCodeOf(finished, request.signal)
-    const complete = request.targets === null && [0, 3, 4].includes(exitCode)
+    const exitCode = exitCodeOf(finished, request)
+    const complete = request.targets === null && [0, 3, 4].includes(exitCode) && finished.paused.size === 0
     if (!request.signal.aborted) {
       const lockPath = complete ? request.lockPath : null
       const waiting = (holder: string) => emit({ type: 'run.waiting', holder })
@@ -118,20 +132,6 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
   }
 }
 
-/** The stages asked for and everything they need, in topological order. */
-export function wantedStages(pipeline: Pipeline, targets: readonly string[] | null): readonly Stage[] {
-  if (targets === null) return pipeline.stages
-  const wanted = new Set(
-    pipeline.stages.flatMap(({ name, base }) =>
-      targets.includes(name) || targets.includes(base) ? [name] : [],
-    ),
-  )
-  for (const stage of [...pipeline.stages].reverse()) {
-    if (wanted.has(stage.name)) for (const before of needsOf(stage)) wanted.add(before)
-  }
-  return pipeline.stages.filter((stage) => wanted.has(stage.name))
-}
-
 async function runStages(
   stages: readonly Stage[],
   id: string,
@@ -139,19 +139,34 @@ async function runStages(
   pool: WorkerPool,
   emit: (event: RunEvent) => void,
 ): Promise<Finished> {
-  const { environment, stores, signal } = request
-  const slots = new Slots({ ...environment.slots, ...request.capacity })
+  const { environment, stores } = request
+  const halt = new AbortController()
+  const signal = AbortSignal.any([request.signal, halt.signal])
+  const slots = new Slots({ ...environment.slots, ...request.capacity, ...mutexesOf(stages) })
+  const devices = new Devices(request.gpus)
+  const shares = request.remote === null ? null : new Shares(request.remote, stores, emit, signal)
   const finished: Finished = {
     results: new Map(),
     verdicts: new Map(),
     failures: new Map(),
+    paused: new Map(),
     skipped: new Set(),
     cached: new Set(),
   }
   const waiting = new Set(stages)
   const running = new Map<string, Promise<Obtained>>()
-  const ranks = ranksOf(stages)
+  const ranks = ranksOf(stages, request.lastMs)
   const byName = new Map(stages.map((stage) => [stage.name, stage]))
+
+  /** True if it waits for people; what it made so far is shown, and nothing may read it. */
+  const paused = (stage: Stage, result: Result): boolean => {
+    const waits = waitsFor(stage, result, environment.kinds)
+    if (waits === null) return false
+    finished.paused.set(stage.name, waits)
+    showStage(stage, result, request)
+    emit({ type: 'stage.paused', stage: stage.name, key: result.key, waitsFor: waits })
+    return true
+  }
 
   const start = (stage: Stage) => {
     const inputs = inputsOf(stage, finished.results, request.sources)
@@ -164,12 +179,23 @@ async function runStages(
       return
     }
     const want = { reason: request.reasonOf(stage.name), forced: force !== null }
-    const attempt = { stage, key, manifest, inputs, run: id, number: 1, rank: ranks.get(stage.name) ?? 0 }
-    const tools = { environment, stores, pool, slots, emit, rights: request.rights }
+    const attempt = {
+      stage,
+      key,
+      manifest,
+      inputs,
+      run: id,
+      number: 1,
+      rank: ranks.get(stage.name) ?? 0,
+      gpus: [],
+    }
+    const { rights } = request
+    const tools = { environment, stores, pool, slots, devices, emit, shares, rights }
     running.set(stage.name, obtain(attempt, tools, want, signal))
   }
 
   const reuse = (stage: Stage, result: Result, from: string | null) => {
+    if (paused(stage, result)) return
     finished.results.set(stage.name, result)
     finished.cached.add(stage.name)
     showStage(stage, result, request)
@@ -179,6 +205,7 @@ async function runStages(
   const settle = (stage: Stage, outcome: Obtained['outcome']) => {
     if (outcome.type === 'done') {
       const { result } = outcome
+      if (paused(stage, result)) return
       finished.results.set(stage.name, result)
       showStage(stage, result, request)
       emit({
@@ -195,6 +222,7 @@ async function runStages(
       const { cause, message, help, log } = outcome
       finished.failures.set(stage.name, cause)
       emit({ type: 'stage.failed', stage: stage.name, cause, message, help, log })
+      if (request.onFailure === 'stop') halt.abort(new FirstFailure(stage.name))
     }
   }
 
@@ -246,6 +274,7 @@ async function runStages(
       release()
     }
   }
+  await shares?.settled()
   if (waiting.size > 0)
     throw new Error(`bug: nothing runs and ${[...waiting].map((s) => s.name).join(', ')} still wait`)
   return finished
@@ -261,8 +290,15 @@ function judgeNow(
   const { environment, stores } = request
   const yardsticks = stage.gate === null ? {} : request.yardsticks(stage.gate)
   const resultOf = (name: string) => finished.results.get(name) ?? null
-  const world = { stages, kinds: environment.kinds, resultOf, yardsticks, blobs: stores.blobs }
+  const { paused } = finished
+  const world = { stages, kinds: environment.kinds, resultOf, paused, yardsticks, blobs: stores.blobs }
   const verdict = judgeGate(stage, world)
+  const because = openBecause(stage, verdict, paused)
+  if (because !== null) {
+    finished.skipped.add(stage.name)
+    emit({ type: 'stage.skipped', stage: stage.name, because })
+    return
+  }
   finished.verdicts.set(stage.name, verdict)
   showVerdict(stage, verdict, request)
   emit({ type: 'gate.verdict', stage: stage.name, verdict })
@@ -294,16 +330,6 @@ function digestsOf(inputs: Readonly<Record<string, StageInput>>): Record<string,
   return Object.fromEntries(digests)
 }
 
-/** Number of stages on the longest path that starts at a stage. */
-function ranksOf(stages: readonly Stage[]): ReadonlyMap<string, number> {
-  const ranks = new Map<string, number>()
-  for (const stage of [...stages].reverse()) {
-    const after = stages.filter((other) => needsOf(other).includes(stage.name))
-    ranks.set(stage.name, 1 + Math.max(0, ...after.map((other) => ranks.get(other.name) ?? 0)))
-  }
-  return ranks
-}
-
 const EXIT_OF_CAUSE: Readonly<Record<FailureCause, number>> = {
   input: 1,
   bug: 1,
@@ -314,12 +340,16 @@ const EXIT_OF_CAUSE: Readonly<Record<FailureCause, number>> = {
   cancelled: 130,
 }
 
-function exitCodeOf(finished: Finished, signal: AbortSignal): number {
-  const codes = new Set<number>([...finished.failures.values()].map((cause) => EXIT_OF_CAUSE[cause]))
+function exitCodeOf(finished: Finished, { signal, onFailure }: RunRequest): number {
+  const causes = [...finished.failures.values()]
+  // What was stopped because another stage failed says nothing of its own.
+  const counted = onFailure === 'stop' ? causes.filter((cause) => cause !== 'cancelled') : causes
+  const codes = new Set<number>(counted.map((cause) => EXIT_OF_CAUSE[cause]))
   if (signal.aborted) codes.add(130)
   for (const { verdict } of finished.verdicts.values()) {
     if (verdict === 'fail') codes.add(3)
     if (verdict === 'undecided') codes.add(4)
   }
+  if (finished.paused.size > 0) codes.add(5)
   return EXIT_ORDER.find((code) => codes.has(code)) ?? 0
 }

@@ -3,7 +3,7 @@ import { createMachine, initialTransition, transition } from 'xstate'
 import type { RunEvent } from './events.ts'
 
 export type StageStatus =
-  'waiting' | 'running' | 'cached' | 'done' | 'failed' | 'skipped' | 'judged' | 'chosen'
+  'waiting' | 'running' | 'cached' | 'done' | 'paused' | 'failed' | 'skipped' | 'judged' | 'chosen'
 export type RunStatus = 'starting' | 'running' | 'finished'
 
 const stageMachine = createMachine({
@@ -13,6 +13,7 @@ const stageMachine = createMachine({
       on: {
         'stage.waiting': 'waiting',
         'stage.cached': 'cached',
+        'stage.paused': 'paused',
         'stage.start': 'running',
         'stage.failed': 'failed',
         'stage.skipped': 'skipped',
@@ -25,11 +26,13 @@ const stageMachine = createMachine({
         'stage.start': 'running',
         'stage.retry': 'running',
         'stage.done': 'done',
+        'stage.paused': 'paused',
         'stage.failed': 'failed',
       },
     },
     cached: { type: 'final' },
     done: { type: 'final' },
+    paused: { type: 'final' },
     failed: { type: 'final' },
     skipped: { type: 'final' },
     judged: { type: 'final' },

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Digest } from '../artifact.ts'
 import { reach } from '../failpoint.ts'
 import type { Others } from './others.ts'
+import { Presence, presenceOf } from './presence.ts'
 
 const LOOK_AGAIN_MS = 1000
 
@@ -31,6 +32,26 @@ export function placeFor(
         // Another attempt at the key is under way, or the disk is read-only: the next start sweeps what stays.
       }
       reach('staging-removed')
+    },
+  }
+}
+
+/** The same outside of any run, for who moves results by hand: it is present for as long as the place is open. */
+export function visitorsPlaceFor(stateDir: string, key: Digest): ReturnType<typeof placeFor> {
+  const visitor = `visitor-${randomUUID().slice(0, 8)}`
+  const place = placeFor(stateDir, key, visitor)
+  let presence: Presence | null = null
+  return {
+    dir: place.dir,
+    open: () => {
+      presence = new Presence(stateDir, visitor, 'sluice, sharing results')
+      presence.beat()
+      place.open()
+    },
+    close: () => {
+      place.close()
+      void presence?.[Symbol.asyncDispose]()
+      rmSync(dirname(presenceOf(stateDir, visitor)), { recursive: true, force: true })
     },
   }
 }

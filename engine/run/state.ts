@@ -16,13 +16,22 @@ export interface StageState {
   /** Who made a cached result while this run wanted it. */
   readonly from: string | null
   /** Who makes the same result at this moment. */
-  readonly waitsFor: string | null
+  readonly holder: string | null
+  /** What came from the remote cache or went there; null if nothing did. */
+  readonly pulledBytes: number | null
+  readonly pushedBytes: number | null
   readonly progress: Progress | null
   /** The latest losses, oldest first, for the little curve. */
   readonly losses: readonly number[]
   readonly notes: readonly string[]
+  /** The step from which it went on; null if it began at the beginning. */
+  readonly resumedFrom: number | null
+  /** The step up to which its work is kept for another attempt. */
+  readonly checkpoint: number | null
   readonly summary: JsonObject
   readonly failure: Failure | null
+  /** What a paused stage waits for. */
+  readonly waitsFor: string | null
   readonly skippedBecause: string | null
   readonly verdict: Verdict | null
 }
@@ -33,8 +42,9 @@ export interface Progress {
   readonly total: number
   readonly unit: string
   readonly values: Readonly<Record<string, number | null>>
-  /** When this op began, in milliseconds since 1970, for the time left. */
+  /** When this op was first heard of, in milliseconds since 1970, and how much was done then: for the time left. */
   readonly since: number
+  readonly first: number
 }
 
 export interface Failure {
@@ -51,6 +61,8 @@ export interface RunState {
   readonly startedAt: number | null
   readonly holder: string | null
   readonly stages: ReadonlyMap<string, StageState>
+  /** What went wrong with the remote cache, each once. */
+  readonly troubles: readonly string[]
   readonly exitCode: number | null
   readonly durationMs: number | null
 }
@@ -64,6 +76,7 @@ export const newRun: RunState = {
   startedAt: null,
   holder: null,
   stages: new Map(),
+  troubles: [],
   exitCode: null,
   durationMs: null,
 }
@@ -90,14 +103,21 @@ export function fold(state: RunState, event: Logged): RunState {
         exitCode: event.exitCode,
         durationMs: event.durationMs,
       }
+    case 'remote.trouble':
+      return { ...state, troubles: [...state.troubles, event.text] }
+    case 'stage.pulled':
+    case 'stage.pushed':
     case 'stage.cached':
     case 'stage.waiting':
     case 'stage.start':
     case 'progress':
     case 'note':
+    case 'stage.checkpoint':
+    case 'stage.resumed':
     case 'stage.done':
     case 'stage.retry':
     case 'stage.chosen':
+    case 'stage.paused':
     case 'stage.failed':
     case 'stage.skipped':
     case 'gate.verdict': {
@@ -117,19 +137,28 @@ function foldStage(stage: StageState, event: StageEvent): StageState {
       const sameOp = stage.progress?.op === event.op
       const since = sameOp ? stage.progress.since : Date.parse(event.t)
       const { op, done, total, unit, values } = event
+      const first = sameOp ? stage.progress.first : done
       const loss = values['loss']
       const losses =
         typeof loss === 'number' ? [...(sameOp ? stage.losses : []), loss].slice(-LOSSES_KEPT) : stage.losses
-      return { ...stage, progress: { op, done, total, unit, values, since }, losses }
+      return { ...stage, progress: { op, done, total, unit, values, since, first }, losses }
     }
     case 'note':
       return { ...stage, notes: [...stage.notes, event.text] }
     case 'stage.waiting':
-      return { ...stage, status: stepStage(stage.status, event.type), waitsFor: event.holder }
+      return { ...stage, status: stepStage(stage.status, event.type), holder: event.holder }
+    case 'stage.checkpoint':
+      return { ...stage, checkpoint: event.step }
+    case 'stage.resumed':
+      return { ...stage, resumedFrom: event.step, checkpoint: event.step }
     case 'stage.cached': {
       const { key, summary, from } = event
       return { ...stage, status: stepStage(stage.status, event.type), key, summary, from }
     }
+    case 'stage.pulled':
+      return { ...stage, pulledBytes: event.bytes }
+    case 'stage.pushed':
+      return { ...stage, pushedBytes: event.bytes }
     case 'stage.chosen':
       return { ...stage, status: stepStage(stage.status, event.type), key: event.key, summary: event.summary }
     case 'stage.retry':
@@ -154,6 +183,13 @@ function foldStage(stage: StageState, event: StageEvent): StageState {
         durationMs: event.durationMs,
         summary: event.summary,
       }
+    case 'stage.paused':
+      return {
+        ...stage,
+        status: stepStage(stage.status, event.type),
+        key: event.key,
+        waitsFor: event.waitsFor,
+      }
     case 'stage.failed': {
       const { cause, message, help, log } = event
       return { ...stage, status: stepStage(stage.status, event.type), failure: { cause, message, help, log } }
@@ -174,12 +210,17 @@ function waiting(name: string): StageState {
     durationMs: null,
     reason: null,
     from: null,
-    waitsFor: null,
+    holder: null,
+    pulledBytes: null,
+    pushedBytes: null,
     progress: null,
     losses: [],
     notes: [],
+    resumedFrom: null,
+    checkpoint: null,
     summary: {},
     failure: null,
+    waitsFor: null,
     skippedBecause: null,
     verdict: null,
   }

@@ -33,10 +33,13 @@ export async function tryRepeatedly(
   try {
     for (const [name, amount] of claimsOf(stage))
       held.push(await tools.slots.take(name, rank, signal, amount))
+    const gpus = tools.devices.take(stage.resources.gpu ?? 0)
+    // Given back before the slots: who gets the slot takes the device.
+    held.unshift(() => tools.devices.give(gpus))
     for (let number = 1; ; number++) {
       tools.emit({ type: 'stage.start', stage: stage.name, key, attempt: number, reason })
       reach('stage-begun')
-      const outcome = await tryStage({ ...first, number }, tools, signal)
+      const outcome = await tryStage({ ...first, number, gpus }, tools, signal)
       if (outcome.type === 'done' || !mayRetry(stage, outcome.cause, number)) return ended(outcome)
       const waitMs = (stage.retry?.backoffMs ?? 0) * 2 ** (number - 1)
       const { cause, message } = outcome
@@ -48,11 +51,23 @@ export async function tryRepeatedly(
   }
 }
 
-/** Resource -> amount, in the one order in which they are taken. */
-export function claimsOf({ resources }: Stage): readonly (readonly [string, number])[] {
-  const { cpu, gpu, memoryBytes, vramBytes } = resources
-  const claims = { cpu, gpu, memory: memoryBytes, vram: vramBytes }
-  return Object.entries(claims).filter((claim): claim is [string, number] => (claim[1] ?? 0) > 0)
+/**
+ * Resource -> amount, in the one order in which they are taken; the user's own have a prefix, so that none is taken for
+ * one of ours. The scarce come last: nobody holds a GPU while it waits for a mutex.
+ */
+export function claimsOf({ resources, mutex }: Stage): readonly (readonly [string, number])[] {
+  const { cpu, gpu, memoryBytes, vramBytes, named = {} } = resources
+  const names = Object.keys(named).sort()
+  return [
+    ...mutex.map((name) => [`mutex.${name}`, 1] as const),
+    ...names.map((name) => [`resources.${name}`, named[name]?.amount ?? 0] as const),
+    ...Object.entries({ cpu, memory: memoryBytes, vram: vramBytes, gpu }),
+  ].filter((claim): claim is [string, number] => (claim[1] ?? 0) > 0)
+}
+
+/** A mutex is a resource of which there is one. */
+export function mutexesOf(stages: readonly Stage[]): Readonly<Record<string, number>> {
+  return Object.fromEntries(stages.flatMap(({ mutex }) => mutex.map((name) => [`mutex.${name}`, 1])))
 }
 
 const RETRIED: Readonly<Record<FailureCause, RetryCause | null>> = {

@@ -121,6 +121,16 @@ export class BlobStore {
     reach('outputs-shown')
   }
 
+  /** Whether a file of this digest and size is there; its bytes are not read. */
+  has({ digest, size }: { readonly digest: Digest; readonly size: number }): boolean {
+    return lstatSync(this.pathOf(digest), { throwIfNoEntry: false })?.size === size
+  }
+
+  /** Takes over a file whose digest was computed while it was written. */
+  takeVerified(path: string, digest: Digest): void {
+    this.#take(path, digest)
+  }
+
   readFile(tree: Tree, path: string): string | null {
     const file = tree.files.find((candidate) => candidate.path === path)
     return file === undefined ? null : readFileSync(this.pathOf(file.digest), 'utf8')

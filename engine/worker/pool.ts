@@ -1,23 +1,38 @@
 /** Which workers are alive: a warm one is used again, a lost one is replaced, all end with the run. */
+import { gpuEnvironment } from './gpu-environment.ts'
 import { WorkerSession } from './session.ts'
 import type { JobListener, JobOutcome, WorkerCommand } from './session.ts'
 import type { Job } from '../../workers/protocol/messages.ts'
 
+interface Seat {
+  readonly gpus: readonly string[]
+  readonly sessions: WorkerSession[]
+}
+
 export class WorkerPool {
   readonly #commands: Readonly<Record<string, WorkerCommand>>
-  readonly #idle = new Map<string, WorkerSession[]>()
+  /** By worker and GPUs: a process that was started for one GPU cannot change to another. */
+  readonly #idle = new Map<string, Seat>()
   readonly #all = new Set<WorkerSession>()
 
   constructor(commands: Readonly<Record<string, WorkerCommand>>) {
     this.#commands = commands
   }
 
-  async run(worker: string, job: Job, listener: JobListener, signal: AbortSignal): Promise<JobOutcome> {
+  /** @param gpus those that the job holds; without any its worker sees what we see */
+  async run(
+    worker: string,
+    job: Job,
+    listener: JobListener,
+    signal: AbortSignal,
+    gpus: readonly string[] = [],
+  ): Promise<JobOutcome> {
+    const seat = this.#seat(worker, gpus)
     for (;;) {
-      const warm = this.#warm(worker)
+      const warm = warmIn(seat)
       let session: WorkerSession
       try {
-        session = warm ?? (await this.#start(worker, signal))
+        session = warm ?? (await this.#start(worker, gpus, signal))
       } catch (error) {
         signal.throwIfAborted()
         const { code = '' } = error as NodeJS.ErrnoException
@@ -38,7 +53,7 @@ export class WorkerPool {
           throw error
         })
       // After a cancelled or failed job the process may hold half-done work: do not use it again.
-      if (outcome.type === 'done' && !session.isGone) this.#idle.get(worker)?.push(session)
+      if (outcome.type === 'done' && !session.isGone) seat.sessions.push(session)
       else await session.end()
       // A warm worker may end before it hears of the job: nothing began, so a fresh one takes it.
       const unheard = outcome.type === 'failed' && outcome.kind === 'worker-lost' && !heard
@@ -46,24 +61,37 @@ export class WorkerPool {
     }
   }
 
-  #warm(worker: string): WorkerSession | null {
-    const idle = this.#idle.get(worker) ?? []
-    this.#idle.set(worker, idle)
-    for (let session = idle.pop(); session !== undefined; session = idle.pop()) {
-      if (!session.isGone) return session
-    }
-    return null
+  #seat(worker: string, gpus: readonly string[]): Seat {
+    const name = JSON.stringify([worker, gpus])
+    const seat = this.#idle.get(name) ?? { gpus, sessions: [] }
+    this.#idle.set(name, seat)
+    return seat
   }
 
-  async #start(worker: string, signal: AbortSignal): Promise<WorkerSession> {
+  async #start(worker: string, gpus: readonly string[], signal: AbortSignal): Promise<WorkerSession> {
     const command = this.#commands[worker]
     if (command === undefined) throw new Error(`no worker is called ${worker}`)
-    const session = await WorkerSession.start(command, signal)
+    await this.#clear(gpus)
+    const env = { ...command.env, ...gpuEnvironment(gpus) }
+    const session = await WorkerSession.start({ ...command, env }, signal)
     this.#all.add(session)
     return session
+  }
+
+  /** An idle worker may still have a model in the memory of a GPU that somebody else holds now. */
+  async #clear(gpus: readonly string[]): Promise<void> {
+    const others = [...this.#idle.values()].filter((seat) => seat.gpus.some((gpu) => gpus.includes(gpu)))
+    await Promise.all(others.flatMap(({ sessions }) => sessions.splice(0)).map((session) => session.end()))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#all].map((session) => session.end()))
   }
+}
+
+function warmIn({ sessions }: Seat): WorkerSession | null {
+  for (let session = sessions.pop(); session !== undefined; session = sessions.pop()) {
+    if (!session.isGone) return session
+  }
+  return null
 }

@@ -11,6 +11,12 @@ import type { JsonObject } from '../../dsl/stage-signature.ts'
 export interface WorkerCommand {
   readonly command: string
   readonly args: readonly string[]
+  /** Beside what our own environment says. */
+  readonly env?: Readonly<Record<string, string>>
+  /** Where it is started; here if absent. */
+  readonly cwd?: string
+  /** Where it answers: descriptor 3, as our Node workers do, or standard output, as those of others. */
+  readonly answers?: 'fd3' | 'stdout'
 }
 
 export type JobOutcome =
@@ -57,17 +63,21 @@ export class WorkerSession {
     this.#process = execa(worker.command, worker.args, {
       stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
       detached: true,
+      env: worker.env ?? {},
+      ...(worker.cwd === undefined ? {} : { cwd: worker.cwd }),
       buffer: false,
       reject: false,
     } as const)
     this.#group = this.#process.pid ?? 0
-    for (const stream of [this.#process.stdout, this.#process.stderr]) {
+    const { stdout, stderr } = this.#process
+    const answers = worker.answers === 'stdout' ? stdout : this.#process.stdio[3]
+    for (const stream of [stdout, stderr]) {
+      if (stream === answers) continue
       // Decoded by the stream: a character may be cut between two chunks.
       stream.setEncoding('utf8').on('data', (text: string) => this.#hear(text))
     }
     // What the worker started may outlive it and hold its pipes open; then its end would never be seen.
     this.#process.once('exit', () => this.#signal('SIGKILL'))
-    const answers = this.#process.stdio[3]
     createInterface({ input: answers }).on('line', (line) => this.#take(line))
     this.#process.stdin.on('error', () => undefined)
     void this.#process.then((result) => {
@@ -249,6 +259,8 @@ const TYPES: readonly string[] = [
   'started',
   'progress',
   'note',
+  'checkpoint',
+  'resumed',
   'done',
   'failed',
 ] satisfies FromWorker['type'][]

@@ -1,6 +1,7 @@
 /** What people read, drawn from plain values: the live block, a plan, a verdict. */
 import { describe, expect, test } from 'vitest'
 import { draw } from '../../cli/reports/live.ts'
+import { metricsText } from '../../cli/reports/metrics.ts'
 import { planText } from '../../cli/reports/plan.ts'
 import { painter, width } from '../../cli/reports/style.ts'
 import { verdictText } from '../../cli/reports/verdict.ts'
@@ -125,6 +126,34 @@ describe('planText', () => {
   test('says that nothing will run', () => {
     const text = planText('tiny', [{ type: 'judge', stage: stageOf('gate') }], () => null, plain)
     expect(text).toMatch(/^tiny {3}everything is cached; the gates will be judged\n/)
+  })
+})
+
+describe('metricsText', () => {
+  const column = (stage: string, split: string, rows: number, bleu: number) => ({
+    stage,
+    metrics: {
+      ruler: 'r',
+      split,
+      rows,
+      metrics: { bleu: { value: bleu, unit: 'num', direction: 'higher', signature: '', n: rows } },
+    } as const,
+  })
+  test('names the rows of every column, in a table for each set of rows', () => {
+    const columns = [
+      column('score', 'validation', 111, 0.5),
+      column('final', 'test', 130, 0.4),
+      column('before', 'test', 130, 0.1),
+    ]
+    expect(metricsText(columns, plain).replaceAll(/ +\n/g, '\n')).toBe(
+      [
+        '           score  validation, 111 rows',
+        '  bleu ↑   0.500',
+        '',
+        '            final   before  test, 130 rows',
+        '  bleu ↑   0.400    0.100',
+      ].join('\n'),
+    )
   })
 })
 

@@ -7,8 +7,11 @@ import { catalogue } from '../../dsl/catalogue.ts'
 import { compile } from '../../dsl/compile.ts'
 import { decode } from '../../dsl/decode.ts'
 import type { Diagnostic } from '../../dsl/diagnostic.ts'
+import { claimProblems } from '../../dsl/claims.ts'
 import { adviceOn, sourcesToSample } from '../../dsl/facts.ts'
 import { brokenTests, readGateTests, runGateTests } from '../../dsl/gate-tests.ts'
+import type { Pipeline } from '../../dsl/pipeline.ts'
+import { smallTests } from '../../dsl/power.ts'
 import { missingSource } from '../../dsl/problems/world.ts'
 import type { StageSignature } from '../../dsl/stage-signature.ts'
 import { LANGUAGES, type Language } from '../../dsl/words.ts'
@@ -31,7 +34,7 @@ const publish: StageSignature = {
 
 /**
  * A first line `# test: …` says what the world adds: `-p name=value`, `han=0.97` (share of Chinese responses),
- * `publish` (the kind above is installed), `missing` (no file of a source is there).
+ * `publish` (the kind above is installed), `licences=2` (the project has so many), `missing` (no file of a source is there).
  */
 function diagnose(file: string): readonly Diagnostic[] {
   const bytes = readFileSync(join(folder, file))
@@ -55,7 +58,25 @@ function diagnose(file: string): readonly Diagnostic[] {
         missingSource(span, name, JSON.stringify(from).slice(1, -1)),
       )
     : []
-  return [...diagnostics, ...adviceOn(value, { hanShare }), ...missing]
+  const licences = given('licences')
+  const claims = claimProblems(value, licences === undefined ? {} : { licence: Number(licences) })
+  return [...diagnostics, ...adviceOn(value, { hanShare }), ...claims, ...missing, ...tooSmall(value, given)]
+}
+
+/** What a last run with these numbers has to say. */
+function tooSmall(pipeline: Pipeline, given: (name: string) => string | undefined): readonly Diagnostic[] {
+  const [rows, margin, detectable] = ['rows', 'measured', 'detectable'].map((name) => Number(given(name)))
+  const gate = pipeline.stages.find((stage) => stage.gate !== null)?.gate
+  if (gate == null || !rows || margin === undefined || detectable === undefined) return []
+  const checks = gate.checks.map((check) => ({
+    ...check,
+    outcome: 'fail' as const,
+    operands: [],
+    margin,
+    reason: null,
+    significance: { p: 0.21, alpha: 0.05, rows, draws: 2000, detectable },
+  }))
+  return smallTests(gate, { verdict: 'fail', checks })
 }
 
 const JUDGED = `version: 1

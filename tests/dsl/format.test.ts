@@ -426,6 +426,23 @@ stages:
     expect(fixed(text)).toBe(text)
   })
 
+  it('leaves full-width signs alone where they belong to a text', () => {
+    const text = `version：1
+name：demo
+description：客服，问答（中文）：“怎么办”
+model：models/base
+data：data/*.jsonl
+${FLOW}`
+    expect(fixed(text)).toBe(`version: 1
+name: demo
+description: 客服，问答（中文）：“怎么办”
+model: models/base
+data: data/*.jsonl
+${FLOW}`)
+    const inBraces = `${HEAD}${FLOW}stages:\n  gate: { baseline: untuned, checks: [{ require：bleu >= 0.3, why：太低，不行 }] }\n`
+    expect(fixed(inBraces)).toContain('{ require: bleu >= 0.3, why: 太低，不行 }')
+  })
+
   it('quotes what needs quotes', () => {
     const text = `${HEAD}flow: [clean] -> split -> tokenize\nstages:\n  tokenize:\n    with:\n      template: 用户: {prompt} 答: {response}\n`
     expect(fixed(text)).toContain('flow: "[clean] -> split -> tokenize"')

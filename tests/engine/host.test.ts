@@ -26,7 +26,7 @@ const ops = {
   text: async () => { throw 'only text' },
   full: async () => { throw Object.assign(new Error('ENOSPC: no space'), { code: 'ENOSPC' }) },
   denied: async () => { throw Object.assign(new Error('EACCES: denied'), { code: 'EACCES' }) },
-  loop: async ({ checkpoint, progress }) => { for (let i = 0; ; i++) { progress(i, 1e9, 'x'); await checkpoint() } },
+  loop: async ({ throwIfCancelled, progress }) => { for (let i = 0; ; i++) { progress(i, 1e9, 'x'); await throwIfCancelled() } },
   big: async () => ({ text: '文'.repeat(400000) }),
   lost: async () => { setTimeout(() => { throw new Error('nobody catches') }); await new Promise(() => undefined) },
 }
@@ -126,7 +126,7 @@ describe('a job', () => {
     expect((await ask(op)).outcome).toMatchObject({ type: 'failed', ...failure })
   })
 
-  test('stops at its next checkpoint', async () => {
+  test('stops at the next place where it asks', async () => {
     const stop = new AbortController()
     const running = ask('loop', {}, stop.signal, (message) => {
       if (message.type === 'progress') stop.abort()

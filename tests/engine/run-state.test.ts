@@ -86,7 +86,7 @@ describe('fold', () => {
       holder: null,
       startedAt: 0,
     })
-    expect(states[3]?.stages.get('b')).toMatchObject({ status: 'waiting', waitsFor: 'process 7' })
+    expect(states[3]?.stages.get('b')).toMatchObject({ status: 'waiting', holder: 'process 7' })
     expect(states.at(-2)?.holder).toBe('process 8')
     const end = states.at(-1)
     expect(end).toMatchObject({ status: 'finished', exitCode: 1, durationMs: 5, holder: null })

@@ -154,6 +154,7 @@ describe('plan', () => {
       lock: readLock(join(root, 'toy.pipeline.lock')),
       forced: new Set(),
       find: (key) => results.find(key),
+      shared: () => null,
       read: (key) => results.read(key),
       last: () => null,
       choose: () => null,

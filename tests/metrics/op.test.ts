@@ -85,7 +85,7 @@ async function measure(files: Files, options: JsonObject = {}) {
     threads: 1,
     progress: () => {},
     note: (_, text) => void notes.push(text),
-    checkpoint: () => Promise.resolve(),
+    throwIfCancelled: () => Promise.resolve(),
   })
   const metrics = JSON.parse(await readFile(join(out, 'metrics.json'), 'utf8')) as Written
   const rows = (await readFile(join(out, 'rows.jsonl'), 'utf8')).trimEnd().split('\n')

@@ -85,9 +85,11 @@ describe('generateGreedy', () => {
   it('stops between steps when it is told to', async () => {
     const model = readModel(randomModelDir(BYTES, 6))
     let steps = 0
-    const checkpoint = (): Promise<void> =>
+    const throwIfCancelled = (): Promise<void> =>
       ++steps < 4 ? Promise.resolve() : Promise.reject(new JobError('cancelled', 'stopped'))
-    await expect(generateGreedy(model, null, PROMPTS, { ...OPTIONS, checkpoint })).rejects.toThrow('stopped')
+    await expect(generateGreedy(model, null, PROMPTS, { ...OPTIONS, throwIfCancelled })).rejects.toThrow(
+      'stopped',
+    )
     expect(steps).toBe(4)
   })
 })
@@ -155,7 +157,7 @@ describe('the op', () => {
       threads: 1,
       progress: () => {},
       note: (_level, text) => notes.push(text),
-      checkpoint: () => Promise.resolve(),
+      throwIfCancelled: () => Promise.resolve(),
     })
     const lines = readFileSync(join(out, 'samples.jsonl'), 'utf8').trimEnd().split('\n')
     return { rows: lines.map((line) => JSON.parse(line) as Record<string, string>), notes, summary }

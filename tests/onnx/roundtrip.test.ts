@@ -31,7 +31,7 @@ async function tokenizerDir(): Promise<{ dir: string; vocab: number }> {
     threads: 1,
     progress: () => {},
     note: () => {},
-    checkpoint: () => Promise.resolve(),
+    throwIfCancelled: () => Promise.resolve(),
   })
   return { dir, vocab: vocab as number }
 }

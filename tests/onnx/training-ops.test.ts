@@ -49,7 +49,7 @@ async function runJob(
   options: JsonObject,
   inputs: Readonly<Record<string, string>>,
   outputNames: readonly string[],
-  settings: { threads?: number; checkpoint?: () => void; outputs?: Record<string, string> } = {},
+  settings: { threads?: number; throwIfCancelled?: () => void; outputs?: Record<string, string> } = {},
 ): Promise<Ran> {
   const outputs = settings.outputs ?? {}
   for (const name of outputNames) outputs[name] ??= freshDir()
@@ -61,7 +61,7 @@ async function runJob(
     threads: settings.threads ?? 2,
     progress: (_done, _total, _unit, latest) => values.push(latest ?? {}),
     note: () => undefined,
-    checkpoint: async () => settings.checkpoint?.(),
+    throwIfCancelled: async () => settings.throwIfCancelled?.(),
   })
   return { summary, outputs, values }
 }
@@ -269,7 +269,7 @@ describe('lora-train', () => {
     const tokens = await makeTokens(model, { loss: 'none' })
     const steps: number[] = []
     const run = runJob(loraTrain, LORA, { tokens, model }, ['adapter', 'training'], {
-      checkpoint: () => steps.push(1),
+      throwIfCancelled: () => steps.push(1),
     })
     await expect(run).rejects.toThrow(/row-3, row-13, row-23/)
     expect(steps).toEqual([])
@@ -286,10 +286,10 @@ describe('lora-train', () => {
   test('lets itself be cancelled between steps', async () => {
     const tokens = await makeTokens(model)
     let left = 3
-    const checkpoint = (): void => {
+    const throwIfCancelled = (): void => {
       if (left-- === 0) throw new JobError('cancelled', 'cancelled')
     }
-    const run = runJob(loraTrain, LORA, { tokens, model }, ['adapter', 'training'], { checkpoint })
+    const run = runJob(loraTrain, LORA, { tokens, model }, ['adapter', 'training'], { throwIfCancelled })
     await expect(run).rejects.toMatchObject({ kind: 'cancelled' })
   })
 })

@@ -13,9 +13,13 @@ ajv.addKeyword({ keyword: 'x-type', schemaType: 'string' })
 const WITHOUT_DEFAULT: Readonly<Record<string, readonly string[]>> = {
   'lora-train': ['max_steps'],
   select: ['by', 'where', 'tie', 'at_least'],
+  shell: ['run'],
 }
 /** What a kind's required options may be set to. */
-const REQUIRED: Readonly<Record<string, JsonObject>> = { select: { by: 'best perplexity' } }
+const REQUIRED: Readonly<Record<string, JsonObject>> = {
+  select: { by: 'best perplexity' },
+  shell: { run: 'true', outputs: { rows: 'dataset' } },
+}
 
 function propertiesOf(kind: StageKind): Readonly<Record<string, JsonObject>> {
   return kind.options['properties'] as unknown as Readonly<Record<string, JsonObject>>
@@ -30,7 +34,19 @@ function resolve(kind: StageKind, given: JsonObject = {}): JsonObject {
 
 test('the catalogue has the stage kinds under their own names', () => {
   expect(Object.keys(stageKinds).sort()).toEqual(
-    ['clean', 'eval', 'gate', 'lora-train', 'pretrain', 'select', 'shrink', 'split', 'tokenize'].sort(),
+    [
+      'clean',
+      'eval',
+      'gate',
+      'human-review',
+      'lora-train',
+      'pretrain',
+      'select',
+      'shell',
+      'shrink',
+      'split',
+      'tokenize',
+    ].sort(),
   )
   for (const [name, kind] of Object.entries(stageKinds)) expect(kind.name).toBe(name)
 })
@@ -73,7 +89,9 @@ describe.each(Object.values(stageKinds))('$name', (kind) => {
     const filled: string[] = []
     for (const step of kind.steps(options)) {
       for (const from of Object.values(step.inputs)) {
-        if (from.startsWith('input:')) expect(Object.keys(kind.inputs)).toContain(from.slice('input:'.length))
+        if (from === 'input:*') expect(kind.freeInputs).toBeDefined()
+        else if (from.startsWith('input:'))
+          expect(Object.keys(kind.inputs)).toContain(from.slice('input:'.length))
         else expect(made).toContain(from)
       }
       for (const [output, port] of Object.entries(step.outputs)) {

@@ -30,6 +30,7 @@ async function act({ id, with: told, inputs, outputs }) {
     })
   if (told.mark) appendFileSync(told.mark, `${told.name ?? 'job'}\n`)
   if (told.pids) appendFileSync(told.pids, `${process.pid}\n`)
+  if (told.gpus) appendFileSync(told.gpus, `${process.env.CUDA_VISIBLE_DEVICES ?? 'all'} ${process.pid}\n`)
   if (told.child) {
     // It keeps our pipes open and does not care about SIGTERM, as a stubborn library's helper would.
     const code = "process.on('SIGTERM', () => {}); process.send('up'); setInterval(() => {}, 1000)"

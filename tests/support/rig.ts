@@ -92,6 +92,7 @@ export function stageOf(name: string, toy: Toy): Stage {
     timeoutMs: toy.timeoutMs ?? null,
     retry: null,
     resources: {},
+    mutex: [],
     when: null,
     watch: [],
     span,
@@ -141,11 +142,15 @@ export async function go(root: string, pipeline: Pipeline, changes: RunChanges =
     sources,
     targets: null,
     forced: new Set(),
+    onFailure: 'as-written',
     yardsticks: () => yardsticks,
     facts: {},
     capacity: {},
     command: 'sluice run',
+    gpus: [],
+    lastMs: () => null,
     reasonOf: () => 'test',
+    remote: null,
     lockPath: join(root, 'toy.pipeline.lock'),
     listener: (_, event) => {
       events.push(event)

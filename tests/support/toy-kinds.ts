@@ -39,6 +39,11 @@ export const toyKinds: Readonly<Record<string, StageKind>> = {
     outputs: () => ({ scores: 'metrics' }),
     steps: (options) => [act(options, { scores: 'scores' })],
   }),
+  ask: kind('ask', {
+    outputs: () => ({ scores: 'metrics' }),
+    steps: (options) => [act(options, { scores: 'scores' })],
+    waitsFor: ({ waits }) => (typeof waits === 'string' ? waits : null),
+  }),
   choice: kind('choice', {
     decides: 'select',
     inputs: { metrics: { ...port('metrics'), many: true }, adapter: { ...port('dataset'), many: true } },

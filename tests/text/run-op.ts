@@ -51,7 +51,7 @@ export async function runOp(
     threads: 1,
     progress: () => {},
     note: (level, text) => void notes.push(`${level}: ${text}`),
-    checkpoint: () => Promise.resolve(),
+    throwIfCancelled: () => Promise.resolve(),
   })
   const text = (file: string): Promise<string> => readFile(join(dir, file), 'utf8')
   return {

@@ -33,7 +33,7 @@ async function train(files: Record<string, string>, vocab: unknown, name = 'out'
     threads: 1,
     progress: () => {},
     note: () => {},
-    checkpoint: () => Promise.resolve(),
+    throwIfCancelled: () => Promise.resolve(),
   }
   return run(context)
 }

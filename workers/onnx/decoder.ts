@@ -13,7 +13,7 @@ export interface DecoderOptions {
   /** Called when a row ends, with the number of rows that have ended. */
   readonly onRow?: (done: number) => void
   /** Awaited before every step; may throw to stop. */
-  readonly checkpoint?: () => Promise<void>
+  readonly throwIfCancelled?: () => Promise<void>
   /** Most rows at once; by default what fits into a gigabyte of cache, at most 32. */
   readonly batchRows?: number
 }
@@ -117,7 +117,7 @@ async function decodeBatch(
   let presents = cacheFeeds(graph, caches, 'present')
   let feeds = promptFeeds(active.map((item) => prompts[item.row]!))
   while (active.length > 0) {
-    await options.checkpoint?.()
+    await options.throwIfCancelled?.()
     const next = new BigInt64Array(active.length)
     await session.run(
       { ...feeds, ...pasts },

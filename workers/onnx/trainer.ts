@@ -1,13 +1,18 @@
-/** The training loop: run the batches of a step, clip, update, report. */
+/** The training loop: run the batches of a step, clip, update, report; keep checkpoints and go on from one. */
 import type { JsonObject } from '../protocol/json.ts'
 import { JobError } from '../op.ts'
 import type { OpContext } from '../op.ts'
 import { addInto, clipScale, createAdamW, globalNorm, stepAdamW } from './adamw.ts'
+import type { AdamW } from './adamw.ts'
 import type { Batch } from './batches.ts'
 import type { LlamaRunner } from './llama-runner.ts'
 import type { ParameterLayout } from './parameter-layout.ts'
+import { resumeRandom } from './random.ts'
+import type { Random } from './random.ts'
 import { learningRate } from './schedule.ts'
 import type { Schedule } from './schedule.ts'
+import { openTrainingState, writeTrainingState } from './training-state.ts'
+import type { StoredState } from './training-state.ts'
 
 export interface Training {
   readonly runner: LlamaRunner
@@ -20,10 +25,13 @@ export interface Training {
   readonly weightDecay: number
   /** Largest norm of the gradient of all parameters together; 0 for none. */
   readonly clip: number
-  /** The batches of the next step; their losses are averaged over all their targets together. */
+  /**
+   * The batches of the next step; their losses are averaged over all their targets together. The n-th call always
+   * gives the same: training that goes on from a checkpoint draws what was used before again, and leaves it.
+   */
   nextBatches(): readonly Batch[]
-  /** Draws a dropout mask; needed only with dropout. */
-  readonly fillMask?: (mask: Uint8Array) => void
+  /** Draws the dropout masks, whose elements are 1 with the probability `keep`. */
+  readonly dropout?: { readonly random: Random; readonly keep: number }
 }
 
 /** One line of the training report. */
@@ -50,35 +58,85 @@ export async function train(context: OpContext, training: Training): Promise<Ste
     weightDecay: training.weightDecay,
   })
   const records: StepRecord[] = []
+  const { checkpoints } = context
+  const found = goOn(context, training, optimizer)
+  if (found !== null) records.push(...found.records)
+  let masks = training.dropout?.random ?? null
+  if (masks !== null && found?.dropout != null) masks = resumeRandom(found.dropout)
+  const keep = training.dropout?.keep ?? 1
+  const fillMask = (mask: Uint8Array) => masks?.bernoulli(mask, keep)
+  // A step that is cut short has drawn masks, but changed nothing else.
+  let dropout = masks?.state() ?? null
+  let saved = records.length
+  const save = () => {
+    if (checkpoints === undefined || records.length === saved) return
+    saved = records.length
+    checkpoints.save(saved, (dir) =>
+      writeTrainingState(dir, layout, { parameters, optimizer, records, dropout }),
+    )
+  }
   const rate = createRateMeter()
   let sum: Float32Array | null = null
-  let tokens = 0
-  for (let step = 0; step < schedule.steps; step++) {
-    await context.checkpoint()
-    const batches = training.nextBatches()
-    const targets = batches.reduce((count, batch) => count + batch.supervised, 0)
-    let loss = 0
-    for (const [index, batch] of batches.entries()) {
-      const weights = slotWeights(batch, targets)
-      const nll = await runner.run(batch, weights, training.fillMask)
-      loss += weightedSum(nll, weights)
-      tokens += batch.tokens
-      rate.add(batch.tokens)
-      if (batches.length === 1) continue
-      sum ??= new Float32Array(layout.size)
-      if (index === 0) sum.set(gradients)
-      else addInto(sum, gradients)
+  let tokens = records.at(-1)?.tokens ?? 0
+  try {
+    for (let step = records.length; step < schedule.steps; step++) {
+      if (checkpoints?.isDue() === true) save()
+      await context.throwIfCancelled()
+      const batches = training.nextBatches()
+      const targets = batches.reduce((count, batch) => count + batch.supervised, 0)
+      let loss = 0
+      for (const [index, batch] of batches.entries()) {
+        if (index > 0) await context.throwIfCancelled()
+        const weights = slotWeights(batch, targets)
+        const nll = await runner.run(batch, weights, fillMask)
+        loss += weightedSum(nll, weights)
+        tokens += batch.tokens
+        rate.add(batch.tokens)
+        if (batches.length === 1) continue
+        sum ??= new Float32Array(layout.size)
+        if (index === 0) sum.set(gradients)
+        else addInto(sum, gradients)
+      }
+      const gradient = batches.length === 1 ? gradients : sum!
+      const norm = globalNorm(gradient)
+      const lr = learningRate(schedule, step)
+      if (!Number.isFinite(loss) || !Number.isFinite(norm))
+        throw diverged(step, schedule, lr, loss, norm, records)
+      stepAdamW(optimizer, layout, parameters, gradient, lr, clipScale(norm, training.clip))
+      records.push({ step: step + 1, loss, lr, grad_norm: norm, tokens })
+      dropout = masks?.state() ?? null
+      context.progress(step + 1, schedule.steps, 'step', { loss, lr, tokensPerSecond: rate.perSecond() })
     }
-    const gradient = batches.length === 1 ? gradients : sum!
-    const norm = globalNorm(gradient)
-    const lr = learningRate(schedule, step)
-    if (!Number.isFinite(loss) || !Number.isFinite(norm))
-      throw diverged(step, schedule, lr, loss, norm, records)
-    stepAdamW(optimizer, layout, parameters, gradient, lr, clipScale(norm, training.clip))
-    records.push({ step: step + 1, loss, lr, grad_norm: norm, tokens })
-    context.progress(step + 1, schedule.steps, 'step', { loss, lr, tokensPerSecond: rate.perSecond() })
+  } catch (error) {
+    if ((error as JobError).kind === 'cancelled') save()
+    throw error
   }
   return records
+}
+
+/** Takes up the state that an earlier attempt kept; null, with a word if it does not fit, to begin at the beginning. */
+function goOn(
+  context: OpContext,
+  { layout, parameters, schedule, nextBatches }: Training,
+  optimizer: AdamW,
+): StoredState | null {
+  const { checkpoints } = context
+  if (checkpoints?.found == null) return null
+  const { dir, step } = checkpoints.found
+  let found: StoredState
+  try {
+    found = openTrainingState(dir, layout, step)
+  } catch (error) {
+    const why = (error as Error).message
+    context.note('warning', `the checkpoint of step ${step} does not fit, so training begins anew: ${why}`)
+    return null
+  }
+  found.load({ parameters, optimizer })
+  for (let drawn = 0; drawn < step; drawn++) nextBatches()
+  checkpoints.resumed()
+  const { loss, lr } = found.records.at(-1)!
+  context.progress(step, schedule.steps, 'step', { loss, lr })
+  return found
 }
 
 /** Mean loss of the last tenth of the steps, which one batch cannot sway. */

@@ -21,6 +21,27 @@ export interface RowFields {
   readonly id?: string
 }
 
+/** Where a job may keep what it needs to go on after a kill. A worker that keeps nothing leaves it alone. */
+export interface CheckpointPlace {
+  /** Absolute path of a folder, perhaps not made yet; a checkpoint is a folder in it, named by its step: `300`. */
+  readonly dir: string
+  /** The newest one, complete and verified, of an earlier attempt at the very same work; null to begin at the beginning. */
+  readonly resume: string | null
+  /** What the work is; a checkpoint's record repeats it, so that none is taken for another's. */
+  readonly of: string
+  /** Time between two, in milliseconds. */
+  readonly everyMs: number
+}
+
+/** A checkpoint's own `checkpoint.json`, written last. The engine uses a checkpoint only if all of it holds. */
+export interface CheckpointRecord {
+  readonly format: 1
+  readonly of: string
+  readonly step: number
+  /** The other files, by name. */
+  readonly files: Readonly<Record<string, { readonly size: number; readonly sha256: string }>>
+}
+
 export interface Job {
   readonly type: 'job'
   readonly id: string
@@ -30,6 +51,7 @@ export interface Job {
   /** Output -> absolute path of an existing empty directory to fill. */
   readonly outputs: Readonly<Record<string, string>>
   readonly threads: number
+  readonly checkpoint?: CheckpointPlace
 }
 
 export type ToWorker =
@@ -61,6 +83,10 @@ export type FromWorker =
       readonly values: Readonly<Record<string, number | null>>
     }
   | { readonly type: 'note'; readonly id: string; readonly level: 'info' | 'warning'; readonly text: string }
+  /** The folder named `step` has appeared in the job's place for checkpoints, complete and flushed. */
+  | { readonly type: 'checkpoint'; readonly id: string; readonly step: number }
+  /** Work goes on from the job's `checkpoint.resume`. */
+  | { readonly type: 'resumed'; readonly id: string; readonly step: number }
   | { readonly type: 'done'; readonly id: string; readonly summary: JsonObject }
   | {
       readonly type: 'failed'

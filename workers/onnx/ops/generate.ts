@@ -43,7 +43,7 @@ export const run: Op = async (context) => {
     maxNewTokens,
     eosIds: [...new Set([manifest.eos.id, ...model.config.eosIds])],
     onRow: (done) => context.progress(done, prompts.length, 'rows'),
-    checkpoint: () => context.checkpoint(),
+    throwIfCancelled: () => context.throwIfCancelled(),
   })
 
   const tail = parseTemplate(manifest.template).response('')

@@ -42,7 +42,6 @@ export async function run(context: OpContext): Promise<JsonObject> {
   const rowsPerStep = numberOption(options, 'batch_size') * numberOption(options, 'grad_accum')
   const stepsPerEpoch = Math.ceil(texts.length / rowsPerStep)
   const order = shuffledEpochs(texts.length, seededRandom(seed, 'order'))
-  const dropout = seededRandom(seed, 'dropout')
 
   const longest = texts.reduce((most, text) => Math.max(most, text.ids.length), 0)
   const rows = Math.max(1, Math.min(rowsPerStep, Math.floor(MAX_TOKENS / longest)))
@@ -81,7 +80,7 @@ export async function run(context: OpContext): Promise<JsonObject> {
       taken += chosen.length
       return packBatches(chosen, { roundTo: ROUND_TO, maxTokens: MAX_TOKENS })
     },
-    fillMask: (mask) => dropout.bernoulli(mask, 1 - lora.dropout),
+    dropout: { random: seededRandom(seed, 'dropout'), keep: 1 - lora.dropout },
   })
   await runner.close()
 

@@ -49,7 +49,7 @@ export async function run(context: OpContext): Promise<JsonObject> {
   const order = [...texts.keys()].sort((a, b) => texts[b]!.ids.length - texts[a]!.ids.length || a - b)
   const nll = new Float64Array(texts.length)
   for (let start = 0; start < order.length; start += ROWS_AT_ONCE) {
-    await context.checkpoint()
+    await context.throwIfCancelled()
     const chosen = order.slice(start, start + ROWS_AT_ONCE)
     const batches = packBatches(
       chosen.map((row) => texts[row]!),

@@ -50,7 +50,7 @@ export const run: Op = async (context) => {
       )
     }
   }
-  await context.checkpoint()
+  await context.throwIfCancelled()
 
   const ledger = createLedger()
   const terms = new Map<string, number>()
@@ -66,7 +66,7 @@ export const run: Op = async (context) => {
       done += 1
       if (done % 1000 === 0) {
         context.progress(done, total, 'rows')
-        await context.checkpoint()
+        await context.throwIfCancelled()
       }
     }
     fixed.set(split, kept)

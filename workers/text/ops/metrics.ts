@@ -202,7 +202,7 @@ export const run: Op = async (context) => {
   const byMetric = new Map<MetricName, (readonly number[])[]>(names.map((name) => [name, []]))
   const lines: string[] = []
   for (const [index, row] of rows.entries()) {
-    if (index % 64 === 0) await context.checkpoint()
+    if (index % 64 === 0) await context.throwIfCancelled()
     const score = scores?.[index]
     const sample = samples?.[index]
     const neighbour = typeof neighbours === 'function' ? (neighbours(row.prompt)?.row ?? null) : undefined

@@ -36,7 +36,7 @@ export const run: Op = async (context) => {
     )
   }
   const read = await readRows(input)
-  await context.checkpoint()
+  await context.throwIfCancelled()
   const name = rowNamer()
   const named = (row: RawRow): Row => ({
     id: row.id ?? name(sameText(row.prompt), row.response),

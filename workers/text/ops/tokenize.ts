@@ -96,7 +96,7 @@ async function encodeRows(
 ): Promise<readonly Encoded[]> {
   const encoded: Encoded[] = []
   for (let start = 0; start < rows.length; start += BATCH) {
-    await context.checkpoint()
+    await context.throwIfCancelled()
     const batch = rows.slice(start, start + BATCH)
     const prompts = await tokenizer.encode(batch.map((row) => template.prompt(row.prompt)))
     const responses = await tokenizer.encode(batch.map((row) => template.response(row.response)))

@@ -29,7 +29,7 @@ export const run: Op = async (context) => {
   if (bytes === 0)
     throw new JobError('input', 'The corpus is empty.', 'Give at least one text file with some text.')
   context.progress(0, bytes, 'bytes')
-  await context.checkpoint()
+  await context.throwIfCancelled()
   const merges = learnMerges(files)
   context.progress(bytes, bytes, 'bytes')
   const tokens = writeTokenizerFiles(out, merges, vocab)

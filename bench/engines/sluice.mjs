@@ -1,0 +1,53 @@
+// Sluice: every command is a `shell` stage; what it reads is found in variables.
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { fill, noted, writeFiles } from './pipelines.mjs'
+
+const launcher =
+  process.env.SLUICE_LAUNCHER ?? fileURLToPath(new URL('../../cli/sluice.mjs', import.meta.url))
+
+export const sluice = {
+  name: 'Sluice',
+  set(dir, { stages }) {
+    const paths = [
+      ...new Set(stages.flatMap(({ reads }) => Object.values(reads).flatMap((read) => sourceOf(read) ?? []))),
+    ]
+    const names = new Map(
+      paths.map((path) => [path, path.replace(/(?:\/\*)?\.txt$/, '').replaceAll('/', '-')]),
+    )
+    const lines = stages.map(({ name, reads, run }) => {
+      const inputs = Object.entries(reads).map(
+        ([port, read]) =>
+          `${port}: ${read.stage === undefined ? `sources.${names.get(sourceOf(read))}` : `${read.stage}.out`}`,
+      )
+      const variables = Object.entries(reads).map(([port, { folder }]) => [
+        port,
+        `"$SLUICE_${folder === undefined ? 'FILES' : 'INPUT'}_${port.toUpperCase()}"`,
+      ])
+      const command = noted(
+        name,
+        fill(run, { ...Object.fromEntries(variables), out: '"$SLUICE_OUTPUT_OUT/x"' }),
+      )
+      return `  ${name}: { uses: shell, inputs: { ${inputs.join(', ')} }, with: { run: ${quoted(command)}, outputs: { out: files } } }`
+    })
+    const sources = [...names].map(([path, name]) => `  ${name}: { type: files, from: ${path} }`)
+    const text = ['version: 1', 'name: p', 'sources:', ...sources, 'stages:', ...lines, ''].join('\n')
+    writeFiles(dir, [
+      ['pipelines/p.pipeline.yaml', text],
+      ['sluice.config.yaml', ''],
+    ])
+  },
+  run: (targets = []) => [process.execPath, launcher, 'run', ...targets],
+  explain: [process.execPath, launcher, 'plan'],
+  made: (dir, name) => join(dir, '.sluice/out/p', name, 'out/x'),
+  /** What a user is told to do after a crash: nothing. */
+  repair: [],
+}
+
+function sourceOf({ file, folder }) {
+  return file ?? (folder === undefined ? undefined : `${folder}/*.txt`)
+}
+
+function quoted(command) {
+  return `'${command.replaceAll("'", "''")}'`
+}

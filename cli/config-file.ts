@@ -1,0 +1,2 @@
+/** Name of the file that marks a project's root and holds its settings. */
+export const CONFIG_FILE = 'sluice.config.yaml'

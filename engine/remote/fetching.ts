@@ -1,0 +1,82 @@
+/** A checked record -> its bytes in the store; only then is there a result. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { digestOf } from '../artifact.ts'
+import type { Artifact, Digest } from '../artifact.ts'
+import type { BlobStore } from '../store/blobs.ts'
+import { checkedTree } from './check-tree.ts'
+import { download } from './download.ts'
+import { readPack } from './pack.ts'
+import type { Blob, Pack } from './pack.ts'
+import { inParallel } from './parallel.ts'
+import type { RemoteRecord } from './record.ts'
+import { blobName, RemoteTrouble } from './transport.ts'
+import type { Transport } from './transport.ts'
+
+/** Requests at a time for one result. */
+const WIDTH = 4
+
+export interface Fetching {
+  readonly transport: Transport
+  readonly blobs: BlobStore
+  /** An empty folder for what is not checked yet, on the disk of the store. */
+  readonly folder: string
+  /** Makes one request, with what patience there is. */
+  readonly ask: <T>(request: () => Promise<T>) => Promise<T>
+  readonly signal: AbortSignal
+}
+
+/** What the store lacks of a record, as it has to be asked for. */
+export function lacking({ large, packs }: RemoteRecord, blobs: BlobStore): readonly (Blob | Pack)[] {
+  return [
+    ...large.filter((blob) => !blobs.has(blob)),
+    ...packs.filter(({ pieces }) => !pieces.every((piece) => blobs.has(piece))),
+  ]
+}
+
+/** Fetches what the store lacks. Throws unless every output is then there, whole and in a form that we would write. */
+export async function fetchBytes(record: RemoteRecord, fetching: Fetching): Promise<number> {
+  const { transport, blobs, folder, ask, signal } = fetching
+  mkdirSync(folder, { recursive: true })
+  const wanted = lacking(record, blobs)
+  let tried = 0
+  await inParallel(wanted, WIDTH, async (blob) => {
+    const place = () => join(folder, String(tried++))
+    const path = await ask(async () => {
+      const target = place()
+      await download(transport, blobName(blob.digest), blob, target, signal)
+      return target
+    })
+    if ('pieces' in blob) await unpack(blob, path, blobs)
+    else blobs.takeVerified(path, blob.digest)
+  })
+  for (const artifact of Object.values(record.result.outputs)) checkOutput(artifact, blobs)
+  return wanted.reduce((sum, { size }) => sum + size, 0)
+}
+
+async function unpack(pack: Pack, path: string, blobs: BlobStore): Promise<void> {
+  for await (const [piece, bytes] of readPack(pack, path)) {
+    if (digestOf(bytes) !== piece.digest)
+      throw new RemoteTrouble('wrong', 'a pack holds other files than its record says')
+    const single = `${path}.piece`
+    writeFileSync(single, bytes)
+    blobs.takeVerified(single, piece.digest)
+  }
+}
+
+function checkOutput({ tree, bytes }: Artifact, blobs: BlobStore): void {
+  const refuse = (why: string) => new RemoteTrouble('wrong', `a record ${why}`)
+  const files = checkedTree(listBytes(tree, blobs), tree)
+  if (files === null) throw refuse('names a list of files that cannot be laid out safely')
+  if (files.length === 0 || files.reduce((sum, { size }) => sum + size, 0) !== bytes)
+    throw refuse('names another size than its files have')
+  if (!files.every((file) => blobs.has(file))) throw refuse('does not bring all of its files')
+}
+
+function listBytes(tree: Digest, blobs: BlobStore): Uint8Array {
+  try {
+    return readFileSync(blobs.pathOf(tree))
+  } catch (error) {
+    throw new RemoteTrouble('wrong', 'a record does not bring the list of its files', { cause: error })
+  }
+}
