@@ -110,8 +110,10 @@ async function report(error: unknown, command: Command, buildDir: string): Promi
   const { code, path, message, stack } = error as NodeJS.ErrnoException
   if (code !== undefined && ['ENOSPC', 'EROFS', 'EACCES', 'EPERM', 'EMFILE', 'EDQUOT'].includes(code)) {
     const place = path === undefined ? '' : ` ${path}`
+    const help =
+      code === 'EMFILE' ? 'raise the limit: ulimit -n 4096' : 'check the space and the owner of the disk'
     process.stderr.write(
-      `cannot write${place}: ${message}\n  help: check the space and the owner of the disk; nothing that was finished is lost\n`,
+      `cannot write${place}: ${message}\n  help: ${help}; nothing that was finished is lost\n`,
     )
     return 6
   }

@@ -52,6 +52,8 @@ export interface Project {
   /** Relative to the root. */
   readonly file: string
   readonly environment: Environment
+  /** As it was typed. */
+  readonly command: string
   /** Content of the project's plugins. */
   readonly plugins: readonly string[]
 }
@@ -88,7 +90,8 @@ export async function findProject(command: Command, buildDir: string): Promise<P
   const near = named === null ? start : dirname(resolve(start, named))
   const root = rootAbove(near)
   const file = named === null ? onlyPipeline(root) : relative(root, resolve(start, named))
-  return { root, file, ...(await environmentAt(root, buildDir)) }
+  const typed = ['sluice', ...process.argv.slice(2)].join(' ')
+  return { root, file, command: typed, ...(await environmentAt(root, buildDir)) }
 }
 
 /** What there is to run with in a project, its plugins included. */

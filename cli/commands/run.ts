@@ -1,5 +1,6 @@
 /** `sluice run`: plan, run what changed, judge, sum up. */
 import { relative } from 'node:path'
+import { killAt } from '../../engine/failpoint.ts'
 import { lockedOutput } from '../../engine/lock/facts.ts'
 import { staleness } from '../../engine/lock/stale.ts'
 import type { Lock } from '../../engine/lock-file.ts'
@@ -42,6 +43,9 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
   const events = stringFlag(command, 'events')
   if (events !== null && events !== 'ndjson')
     throw new Usage(`--events knows one form: ndjson, not '${events}'`, true)
+  const failpoint = process.env['SLUICE_FAILPOINT']
+  const wrong = failpoint === undefined ? null : killAt(failpoint)
+  if (wrong !== null) throw new Usage(`SLUICE_FAILPOINT: ${wrong}`, true)
   const planned = planOf(opened, forced)
   checkScope(wished, planned)
   if (!smoke) await sayPower(opened, planned, command, readBuild(buildDir).version)

@@ -11,7 +11,7 @@ const REDRAW_MS = 120
 export function draw(state: RunState, columns: number, now: number, paint: Paint): readonly string[] {
   const elapsed = state.startedAt === null ? '' : duration(now - state.startedAt)
   const head = `${state.pipeline ?? ''}  run ${state.run ?? ''}  ${elapsed}`
-  const waits = `waiting for another run of this pipeline: ${state.holder ?? ''}`
+  const waits = `waiting to show the outputs, for ${state.holder ?? ''}`
   const lines = [paint('dim', cut(state.holder === null ? head : waits, columns))]
   // A line that wraps would be counted as one and never be erased.
   const groups = groupsOf([...state.stages.values()], ({ name }) => baseOf(name))
@@ -76,7 +76,7 @@ function markOf(stage: StageState, paint: Paint): string {
 function detailOf(stage: StageState, now: number): string {
   switch (stage.status) {
     case 'waiting':
-      return ''
+      return stage.holder === null ? '' : `waits: the same is being made by ${stage.holder}`
     case 'cached':
       return `cached${stage.from === null ? '' : `  ${stage.from}`}`
     case 'done':

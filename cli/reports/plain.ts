@@ -25,7 +25,9 @@ export class PlainReport {
       case 'run.start':
         return `${event.pipeline}  run ${event.run}`
       case 'run.waiting':
-        return `waiting for another run of this pipeline: ${event.holder}`
+        return `waiting to show the outputs, for ${event.holder}`
+      case 'stage.waiting':
+        return `${event.stage.padEnd(12)} waits    the same is being made by ${event.holder}`
       case 'stage.cached':
         return `${event.stage.padEnd(12)} cached${event.from === null ? '' : `   ${event.from}`}`
       case 'stage.start':

@@ -8,7 +8,7 @@ import type { Roots } from './roots.ts'
 
 /** Notes that cost little to make again go when nobody has used them for so long. */
 const NOTES_MS = 30 * 24 * 3_600_000
-const NOTES = ['compiled', 'stat', join('results', 'quarantine'), join('cas', 'quarantine')]
+const NOTES = ['compiled', 'sources', 'stat', join('results', 'quarantine'), join('cas', 'quarantine')]
 /** Checkpoints of a key that nobody has finished or gone on with. */
 const CHECKPOINTS_MS = 7 * 24 * 3_600_000
 

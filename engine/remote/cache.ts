@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { digestOf } from '../artifact.ts'
 import type { Digest } from '../artifact.ts'
 import type { Stores } from '../environment.ts'
-import { placeFor } from '../run/staging.ts'
+import { visitorsPlaceFor } from '../run/staging.ts'
 import type { Result } from '../store/results.ts'
 import { downloadText } from './download.ts'
 import { fetchBytes, lacking } from './fetching.ts'
@@ -89,7 +89,7 @@ export class RemoteCache {
    * @param ports the outputs that it has to have, no more and no fewer
    */
   async pull(key: Digest, ports: readonly string[], stores: Stores, signal: AbortSignal): Promise<Pulled> {
-    const staged = placeFor(this.#sharing.stateDir, key)
+    const staged = visitorsPlaceFor(this.#sharing.stateDir, key)
     return this.#guarded(this.#reading, signal, async (): Promise<Pulled> => {
       const record = await this.#record(key, signal)
       if (record === null) return { type: 'miss' }
@@ -123,7 +123,7 @@ export class RemoteCache {
   /** Shares a result of the store. Bytes first, record last: a reader never sees a record without its bytes. */
   async push(result: Result, { blobs }: Stores, signal: AbortSignal): Promise<Pushed> {
     const { transport, writeScope: scope, key, builder, stateDir } = this.#sharing
-    const staged = placeFor(stateDir, result.key)
+    const staged = visitorsPlaceFor(stateDir, result.key)
     return this.#guarded(this.#writing, signal, async (): Promise<Pushed> => {
       if (await this.#isShared(result.key, signal)) return { type: 'there' }
       staged.open()

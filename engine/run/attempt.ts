@@ -1,11 +1,12 @@
 /** One try at one stage: lay out its inputs, run its steps in workers, commit what came out. */
-import { appendFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { randomUUID } from 'node:crypto'
 import { join, relative } from 'node:path'
 import type { Stage } from '../../dsl/pipeline.ts'
 import type { JsonObject } from '../../dsl/stage-signature.ts'
 import type { InputFiles, Job } from '../../workers/protocol/messages.ts'
 import type { Artifact, Digest } from '../artifact.ts'
+import { reach } from '../failpoint.ts'
 import type { Environment, FoundSource, Stores } from '../environment.ts'
 import type { Manifest } from '../plan/manifest.ts'
 import type { Step } from '../stage-kind.ts'
@@ -17,6 +18,7 @@ import type { FailureCause, RunEvent } from './events.ts'
 import type { Devices } from './devices.ts'
 import { Clock, Watcher } from './limits.ts'
 import { machineFailure } from './machine-failure.ts'
+import { takeOutputs } from './outputs.ts'
 import type { Slots } from './slots.ts'
 import { placeFor } from './staging.ts'
 import { inUserWords } from './user-words.ts'
@@ -66,7 +68,7 @@ export async function tryStage(
   const { stage, key } = attempt
   const { environment, stores } = tools
   const folder = join(environment.stateDir, 'runs', attempt.run, stage.name, String(attempt.number))
-  const staged = placeFor(environment.stateDir, key)
+  const staged = placeFor(environment.stateDir, key, attempt.run)
   const staging = staged.dir
   const log = relative(environment.root, folder)
   const began = performance.now()
@@ -94,26 +96,16 @@ export async function tryStage(
       )
       return { type: 'failed', cause, message, help, log }
     }
-    const outputs: Record<string, Artifact> = {}
-    for (const [port, type] of Object.entries(stage.outputs)) {
-      const dir = join(staging, 'out', port)
-      const tree = existsSync(dir) ? stores.blobs.takeTree(dir) : null
-      if (tree === null || tree.files.length === 0) {
-        return {
-          type: 'failed',
-          cause: 'bug',
-          message: `nothing was written for the output ${port}`,
-          help: null,
-          log,
-        }
-      }
-      outputs[port] = { type, tree: tree.digest, bytes: tree.files.reduce((sum, file) => sum + file.size, 0) }
+    const taken = takeOutputs(stage, join(staging, 'out'), stores.blobs)
+    if (taken.type === 'missing') {
+      const message = `nothing was written for the output ${taken.port}`
+      return { type: 'failed', cause: 'bug', message, help: null, log }
     }
     const result: Result = {
       format: 1,
       key,
       manifest: attempt.manifest,
-      outputs,
+      outputs: taken.outputs,
       summary: made.summary,
       durationMs: Math.round(performance.now() - began),
       provenance: {
@@ -126,6 +118,7 @@ export async function tryStage(
     }
     // The record is written last: without it the stage has not run, with it every byte is there.
     stores.results.write(result)
+    reach('record-written')
     checkpoints.drop()
     writeFileSync(
       join(folder, 'exit.json'),
@@ -171,6 +164,7 @@ async function runSteps(
   for (const [port, input] of Object.entries(attempt.inputs)) {
     available[`input:${port}`] = layOut(input, join(places.staging, 'in', port), tools.stores)
   }
+  reach('inputs-laid-out')
   const summary: Record<string, JsonObject[string]> = {}
   for (const step of kind?.steps(stage.with) ?? []) {
     const job = {
@@ -182,6 +176,7 @@ async function runSteps(
     writeFileSync(join(places.folder, `request.${step.op}.json`), `${JSON.stringify(job, null, 1)}\n`)
     const outcome = await runStep(step, job, attempt, tools, places, clock, signal)
     if (outcome.type === 'failed') return outcome
+    reach('job-done')
     Object.assign(summary, outcome.summary)
     for (const [output, dir] of Object.entries(job.outputs))
       available[`step:${step.op}.${output}`] = filesIn(dir)

@@ -24,7 +24,7 @@ export type RunEvent =
       readonly pipeline: string
       readonly stages: readonly string[]
     }
-  /** Another run of the pipeline holds the lock. */
+  /** Another run of the pipeline is showing its outputs. */
   | { readonly type: 'run.waiting'; readonly holder: string }
   | {
       readonly type: 'stage.cached'
@@ -34,6 +34,8 @@ export type RunEvent =
       /** Who made it while this run wanted it, as `made by run 7`; null if it was in the store already. */
       readonly from: string | null
     }
+  /** Another run, or another stage of this one, is making the same result. */
+  | { readonly type: 'stage.waiting'; readonly stage: string; readonly holder: string }
   | {
       readonly type: 'stage.start'
       readonly stage: string

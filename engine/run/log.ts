@@ -1,20 +1,44 @@
 /** The run log: one JSON line an event, appended at once; a torn last line is dropped on reading. */
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  writeSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Logged, RunEvent } from './events.ts'
 
 export class RunLog {
   readonly #fd: number
   #seq = 0
+  /** Bytes of whole lines. */
+  #size = 0
 
   constructor(path: string) {
-    mkdirSync(dirname(path), { recursive: true })
-    this.#fd = openSync(path, 'a')
+    // One by one: `recursive` says ENOENT of a disk that is read-only.
+    const folder = dirname(path)
+    for (const each of [dirname(dirname(folder)), dirname(folder), folder])
+      if (!existsSync(each)) mkdirSync(each)
+    // A log that is there already is another run's: two events of one number would damage both.
+    this.#fd = openSync(path, 'ax')
   }
 
   append(event: RunEvent, now: Date): Logged {
-    const logged = { ...event, seq: this.#seq++, t: now.toISOString() }
-    writeSync(this.#fd, `${JSON.stringify(logged)}\n`)
+    const logged = { ...event, seq: this.#seq, t: now.toISOString() }
+    const line = Buffer.from(`${JSON.stringify(logged)}\n`)
+    try {
+      for (let at = 0; at < line.length;) at += writeSync(this.#fd, line, at)
+    } catch (error) {
+      // On a full disk half a line may fit; with another one after it the log could not be read.
+      ftruncateSync(this.#fd, this.#size)
+      throw error
+    }
+    this.#seq++
+    this.#size += line.length
     return logged
   }
 

@@ -1,7 +1,11 @@
-/** Gets a stage's result: made meanwhile by another run, pulled from the remote cache, else made here. */
+/** Gets a stage's result: made meanwhile by another run, pulled from the remote cache, else made here, by one run at a time. */
 import type { Stage } from '../../dsl/pipeline.ts'
+import { reach } from '../failpoint.ts'
 import type { Result } from '../store/results.ts'
 import type { Attempt, AttemptOutcome, AttemptTools } from './attempt.ts'
+import { machineFailure } from './machine-failure.ts'
+import { ownerWords } from './owner.ts'
+import type { Holder, Rights } from './rights.ts'
 import { dropCheckpoints } from './checkpoints.ts'
 import type { Shares } from './shares.ts'
 import { tryRepeatedly } from './tries.ts'
@@ -22,6 +26,7 @@ export interface Found {
 }
 
 export interface ObtainTools extends AttemptTools {
+  readonly rights: Rights
   /** Null without a remote cache. */
   readonly shares: Shares | null
 }
@@ -33,31 +38,52 @@ export interface Want {
   readonly forced: boolean
 }
 
-/** Never throws for what a run may meet, as `tryRepeatedly`. */
+/** Never throws for what a run may meet, as `tryRepeatedly`. Claims nothing of the machine while it waits. */
 export async function obtain(
   first: Attempt,
   tools: ObtainTools,
   want: Want,
   signal: AbortSignal,
 ): Promise<Obtained> {
-  const found = want.forced ? null : (madeMeanwhile(first, tools) ?? (await shared(first, tools)))
-  if (found !== null) return { stage: first.stage, outcome: found, release: () => undefined }
-  // Made anew is made from the beginning; its own retries go on from what they keep.
-  if (want.forced) dropCheckpoints(tools.environment.stateDir, first.key)
-  const tried = await tryRepeatedly(first, tools, want.reason, signal)
-  if (tried.outcome.type === 'done') tools.shares?.push(first.stage, tried.outcome.result)
-  return tried
+  const { stage, key } = first
+  const ended = (outcome: Obtained['outcome']): Obtained => ({ stage, outcome, release: () => undefined })
+  let waitedFor: string | null = null
+  const waiting = (holder: Holder) => {
+    waitedFor = holder.run === first.run ? `${holder.purpose} of this run` : ownerWords(holder)
+    tools.emit({ type: 'stage.waiting', stage: stage.name, holder: waitedFor })
+  }
+  try {
+    const right = await tools.rights.take(key.slice('sha256:'.length), stage.name, waiting, signal)
+    try {
+      const here = want.forced ? null : madeMeanwhile(first, tools, waitedFor)
+      reach('key-taken')
+      const found = here ?? (want.forced ? null : await shared(first, tools))
+      if (found !== null) return ended(found)
+      // Made anew is made from the beginning; its own retries go on from what they keep.
+      if (want.forced) dropCheckpoints(tools.environment.stateDir, key)
+      const tried = await tryRepeatedly(first, tools, want.reason, signal)
+      if (tried.outcome.type === 'done') tools.shares?.push(stage, tried.outcome.result)
+      return tried
+    } finally {
+      right.release()
+      reach('key-released')
+    }
+  } catch (error) {
+    return ended({ type: 'failed', ...machineFailure(error, signal), log: null })
+  }
 }
 
-function madeMeanwhile({ key }: Attempt, { stores }: AttemptTools): Found | null {
+/** Asks the store once more; a record without its bytes is put aside, which only who holds the key may do. */
+function madeMeanwhile({ key }: Attempt, { stores }: AttemptTools, waitedFor: string | null): Found | null {
   const lookup = stores.results.find(key)
-  if (lookup.type === 'miss') return null
-  const { run } = lookup.result.provenance
-  return {
-    type: 'found',
-    result: lookup.result,
-    from: `made by ${typeof run === 'string' ? `run ${run}` : 'another run'}`,
+  if (lookup.type === 'hit') {
+    const { result } = lookup
+    const { run } = result.provenance
+    const maker = waitedFor ?? (typeof run === 'string' ? `run ${run}` : 'another run')
+    return { type: 'found', result, from: `made by ${maker}` }
   }
+  if (lookup.lost !== null) stores.results.quarantine(key)
+  return null
 }
 
 async function shared({ stage, key }: Attempt, { shares }: ObtainTools): Promise<Found | null> {

@@ -1,19 +1,14 @@
 /** Runs a pipeline: one loop starts what is ready, takes facts as they come, and alone writes the run's state. */
 import { randomBytes } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ConditionFacts } from '../../dsl/condition-facts.ts'
 import type { Gate, Pipeline, Stage } from '../../dsl/pipeline.ts'
 import type { Verdict, Yardstick } from '../../dsl/judge.ts'
 import type { Digest } from '../artifact.ts'
 import type { Environment, FoundSource, Stores } from '../environment.ts'
-import { LockError, readLock, writeLock } from '../lock-file.ts'
-import type { Facts, Lock } from '../lock-file.ts'
-import { choiceFacts, scoreFacts, sourceFacts, stageFacts, wiringFacts } from '../lock/facts.ts'
-import { settleGates } from '../lock/settle.ts'
+import { reach } from '../failpoint.ts'
 import { keyOf } from '../plan/manifest.ts'
 import { forceOf, stageManifest } from '../plan/plan.ts'
-import { writeAtomic } from '../store/atomic.ts'
 import type { Result } from '../store/results.ts'
 import { WorkerPool } from '../worker/pool.ts'
 import { Agenda } from './agenda.ts'
@@ -23,21 +18,24 @@ import type { FailureCause, Logged, RunEvent } from './events.ts'
 import { LOG_FORMAT } from './events.ts'
 import { fateOf } from './fate.ts'
 import type { Finished, OnFailure } from './fate.ts'
-import { judgeGate, metricsPort, readMetrics } from './gate.ts'
+import { judgeGate } from './gate.ts'
 import { RunLog } from './log.ts'
 import { FirstFailure, machineFailure } from './machine-failure.ts'
 import { Mailbox } from './mailbox.ts'
 import { obtain } from './obtain.ts'
 import type { Obtained } from './obtain.ts'
 import { openBecause, waitsFor } from './paused.ts'
+import { Presence } from './presence.ts'
+import { publish, showStage, showVerdict } from './publish.ts'
+import type { Showroom } from './publish.ts'
 import { ranksOf } from './ranks.ts'
-import { takeRunLock } from './run-lock.ts'
+import { Rights } from './rights.ts'
 import { choose } from './select.ts'
 import { Shares } from './shares.ts'
 import type { RemoteUse } from './shares.ts'
 import { Slots } from './slots.ts'
 import { wantedStages } from './scope.ts'
-import { sweepStaging } from './staging.ts'
+import { sweepOn } from './staging.ts'
 import { fold, newRun } from './state.ts'
 import type { RunState } from './state.ts'
 import { mutexesOf } from './tries.ts'
@@ -61,6 +59,8 @@ export interface RunRequest {
   readonly facts: ConditionFacts
   /** What this machine has of the resources that stages claim: `cpu`, `gpu`, `memory`, `vram` (bytes), `resources.x`. */
   readonly capacity: Readonly<Record<string, number>>
+  /** As it was typed, for those who wait for this run. */
+  readonly command: string
   /** The GPUs by name, as many as `capacity.gpu`. */
   readonly gpus: readonly string[]
   /** The cache that is shared with others; null without one. */
@@ -85,7 +85,6 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
   const { environment, pipeline } = request
   const id = `${new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-')}-${randomBytes(2).toString('hex')}`
   const began = performance.now()
-  mkdirSync(environment.stateDir, { recursive: true })
   const log = new RunLog(join(environment.stateDir, 'runs', id, 'run.jsonl'))
   let state = newRun
   const emit = (event: RunEvent) => {
@@ -93,48 +92,50 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
     state = fold(state, logged)
     request.listener(state, logged)
   }
+  const over = new AbortController()
   try {
-    const lock = await takeRunLock(
-      environment.stateDir,
-      pipeline.name,
-      (holder) =>
-        emit({ type: 'run.waiting', holder: `process ${String(holder.pid)} since ${holder.since}` }),
-      request.signal,
-    )
-    try {
-      sweepStaging(environment.stateDir)
-      const wanted = wantedStages(pipeline, request.targets)
-      emit({
-        type: 'run.start',
-        format: LOG_FORMAT,
-        run: id,
-        pipeline: pipeline.name,
-        stages: wanted.map((s) => s.name),
-      })
-      await using pool = new WorkerPool(environment.workers)
-      const finished = await runStages(wanted, id, request, pool, emit)
-      const exitCode = exitCodeOf(finished, request)
-      const complete = request.targets === null && [0, 3, 4].includes(exitCode) && finished.paused.size === 0
-      if (complete && request.lockPath !== null)
-        writeLock(request.lockPath, lockOf(pipeline, finished, request, id))
-      emit({ type: 'run.done', exitCode, durationMs: Math.round(performance.now() - began) })
-      return { exitCode, state, results: finished.results, verdicts: finished.verdicts }
-    } finally {
-      lock.release()
+    await using presence = new Presence(environment.stateDir, id, request.command)
+    const rights = new Rights(environment.stateDir, presence)
+    rights.sweep()
+    sweepOn(environment.stateDir, rights.others, over.signal)
+    const wanted = wantedStages(pipeline, request.targets)
+    reach('swept')
+    emit({
+      type: 'run.start',
+      format: LOG_FORMAT,
+      run: id,
+      pipeline: pipeline.name,
+      stages: wanted.map((s) => s.name),
+    })
+    reach('run-begun')
+    await using pool = new WorkerPool(environment.workers)
+    const room = { ...request, rights }
+    const finished = await runStages(wanted, id, room, pool, emit)
+    const exitCode = exitCodeOf(finished, request)
+    const complete = request.targets === null && [0, 3, 4].includes(exitCode) && finished.paused.size === 0
+    if (!request.signal.aborted) {
+      const lockPath = complete ? request.lockPath : null
+      const waiting = (holder: string) => emit({ type: 'run.waiting', holder })
+      await publish({ ...room, run: id, stages: wanted, finished, lockPath, waiting })
     }
+    emit({ type: 'run.done', exitCode, durationMs: Math.round(performance.now() - began) })
+    reach('run-ended')
+    return { exitCode, state, results: finished.results, verdicts: finished.verdicts }
   } catch (error) {
     if (!request.signal.aborted) throw error
     emit({ type: 'run.done', exitCode: 130, durationMs: Math.round(performance.now() - began) })
     return { exitCode: 130, state, results: new Map(), verdicts: new Map() }
   } finally {
+    over.abort()
     log.close()
+    reach('log-closed')
   }
 }
 
 async function runStages(
   stages: readonly Stage[],
   id: string,
-  request: RunRequest,
+  request: RunRequest & Showroom,
   pool: WorkerPool,
   emit: (event: RunEvent) => void,
 ): Promise<Finished> {
@@ -163,7 +164,7 @@ async function runStages(
     const waits = waitsFor(stage, result, environment.kinds)
     if (waits === null) return false
     finished.paused.set(stage.name, waits)
-    showOutputs(stage, result, request)
+    showStage(stage, result, request)
     emit({ type: 'stage.paused', stage: stage.name, key: result.key, waitsFor: waits })
     return true
   }
@@ -178,7 +179,6 @@ async function runStages(
       reuse(stage, lookup.result, null)
       return
     }
-    if (lookup.type === 'miss' && lookup.lost !== null) stores.results.quarantine(key)
     const want = { reason: request.reasonOf(stage.name), forced: force !== null }
     const attempt = {
       stage,
@@ -190,7 +190,8 @@ async function runStages(
       rank: ranks.get(stage.name) ?? 0,
       gpus: [],
     }
-    const tools = { environment, stores, pool, slots, devices, emit, shares }
+    const { rights } = request
+    const tools = { environment, stores, pool, slots, devices, emit, shares, rights }
     running.add(stage.name)
     void obtain(attempt, tools, want, signal).then(
       (obtained) => over.put(obtained),
@@ -205,7 +206,7 @@ async function runStages(
     if (paused(stage, result)) return
     finished.results.set(stage.name, result)
     finished.cached.add(stage.name)
-    showOutputs(stage, result, request)
+    showStage(stage, result, request)
     emit({ type: 'stage.cached', stage: stage.name, key: result.key, summary: result.summary, from })
   }
 
@@ -214,7 +215,7 @@ async function runStages(
       const { result } = outcome
       if (paused(stage, result)) return
       finished.results.set(stage.name, result)
-      showOutputs(stage, result, request)
+      showStage(stage, result, request)
       emit({
         type: 'stage.done',
         stage: stage.name,
@@ -222,6 +223,7 @@ async function runStages(
         durationMs: result.durationMs,
         summary: result.summary,
       })
+      reach('stage-ended')
     } else if (outcome.type === 'found') {
       reuse(stage, outcome.result, outcome.from)
     } else {
@@ -242,7 +244,7 @@ async function runStages(
     }
     const { label, result } = choice
     finished.results.set(stage.name, result)
-    showOutputs(stage, result, request)
+    showStage(stage, result, request)
     emit({ type: 'stage.chosen', stage: stage.name, key: result.key, chosen: label, summary: result.summary })
   }
 
@@ -307,8 +309,7 @@ function judgeNow(
     return
   }
   finished.verdicts.set(stage.name, verdict)
-  const shown = join(environment.stateDir, 'out', request.pipeline.name, stage.name, 'verdict.json')
-  writeAtomic(shown, `${JSON.stringify(verdict, null, 1)}\n`)
+  showVerdict(stage, verdict, request)
   emit({ type: 'gate.verdict', stage: stage.name, verdict })
 }
 
@@ -338,18 +339,6 @@ function digestsOf(inputs: Readonly<Record<string, StageInput>>): Record<string,
   return Object.fromEntries(digests)
 }
 
-/** What people open: `.sluice/out/<pipeline>/<stage>/<port>/`. */
-function showOutputs(stage: Stage, result: Result, request: RunRequest): void {
-  for (const [port, artifact] of Object.entries(result.outputs)) {
-    const tree = request.stores.blobs.openTree(artifact.tree)
-    if ('lost' in tree) throw new Error(tree.lost)
-    request.stores.blobs.show(
-      tree,
-      join(request.environment.stateDir, 'out', request.pipeline.name, stage.name, port),
-    )
-  }
-}
-
 const EXIT_OF_CAUSE: Readonly<Record<FailureCause, number>> = {
   input: 1,
   bug: 1,
@@ -372,37 +361,4 @@ function exitCodeOf(finished: Finished, { signal, onFailure }: RunRequest): numb
   }
   if (finished.paused.size > 0) codes.add(5)
   return EXIT_ORDER.find((code) => codes.has(code)) ?? 0
-}
-
-function lockOf(pipeline: Pipeline, finished: Finished, request: RunRequest, run: string): Lock {
-  const stages: Record<string, Facts> = {}
-  const scores: Record<string, Facts> = {}
-  const gates: Record<string, Facts> = {}
-  const wiring: Record<string, Facts> = {}
-  const sources: Record<string, Facts> = {}
-  for (const [name, found] of Object.entries(request.sources)) sources[name] = sourceFacts(found)
-  for (const stage of pipeline.stages) {
-    wiring[stage.name] = wiringFacts(stage)
-    const verdict = finished.verdicts.get(stage.name)
-    if (verdict !== undefined) gates[stage.name] = { verdict: verdict.verdict }
-    const result = finished.results.get(stage.name)
-    if (result === undefined) continue
-    stages[stage.name] = stage.selection === null ? stageFacts(result) : choiceFacts(result, stage)
-    const port = metricsPort(stage)
-    const artifact = port === null ? undefined : result.outputs[port]
-    const metrics = artifact === undefined ? null : readMetrics(artifact, request.stores.blobs)
-    if (metrics !== null && !('missing' in metrics)) scores[stage.name] = scoreFacts(metrics)
-  }
-  const lock = { gates, scores, sources, stages, wiring }
-  return settleGates(lock, lockBefore(request.lockPath), { run, at: new Date().toISOString().slice(0, 10) })
-}
-
-/** What the lock said before this run; null if a merge broke it meanwhile, since it is about to be written anew. */
-function lockBefore(path: string | null): Lock | null {
-  try {
-    return path === null ? null : readLock(path)
-  } catch (error) {
-    if (error instanceof LockError) return null
-    throw error
-  }
 }

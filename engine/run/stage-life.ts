@@ -11,6 +11,7 @@ const stageMachine = createMachine({
   states: {
     waiting: {
       on: {
+        'stage.waiting': 'waiting',
         'stage.cached': 'cached',
         'stage.paused': 'paused',
         'stage.start': 'running',
@@ -42,8 +43,8 @@ const stageMachine = createMachine({
 const runMachine = createMachine({
   initial: 'starting',
   states: {
-    starting: { on: { 'run.waiting': 'starting', 'run.start': 'running', 'run.done': 'finished' } },
-    running: { on: { 'run.done': 'finished' } },
+    starting: { on: { 'run.start': 'running', 'run.done': 'finished' } },
+    running: { on: { 'run.waiting': 'running', 'run.done': 'finished' } },
     finished: { type: 'final' },
   },
 })

@@ -1,80 +1,101 @@
-/** Folders in which attempts work, each with its owner on record, so that what the dead left can be swept. */
+/** Folders in which attempts work, each named for its run, so that what the dead left can be swept. */
 import { randomUUID } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Digest } from '../artifact.ts'
-import { writeAtomic } from '../store/atomic.ts'
-import { isAlive, thisProcess } from './owner.ts'
-import type { Owner } from './owner.ts'
+import { reach } from '../failpoint.ts'
+import type { Others } from './others.ts'
+import { Presence, presenceOf } from './presence.ts'
 
-/** Folder beside the staged attempts: who owns which. */
-const OWNERS = 'owners'
+const LOOK_AGAIN_MS = 1000
 
-/** A folder of its own for one attempt at a key. */
+/** A folder of its own for one attempt at a key: `staging/<key>/<run>.<id>/`. */
 export function placeFor(
   stateDir: string,
   key: Digest,
+  run: string,
 ): { readonly dir: string; readonly open: () => void; readonly close: () => void } {
-  const id = randomUUID()
-  const dir = join(stateDir, 'staging', key.slice('sha256:'.length), id)
-  const owner = join(stateDir, 'staging', OWNERS, `${id}.json`)
+  const id = randomUUID().slice(0, 8)
+  const dir = join(stateDir, 'staging', key.slice('sha256:'.length), `${run}.${id}`)
   return {
     dir,
     open: () => {
-      // Before the folder, so that a folder without an owner is always a dead one's.
-      writeAtomic(owner, JSON.stringify(thisProcess()))
       mkdirSync(dir, { recursive: true })
+      reach('staged')
     },
     close: () => {
       try {
         rmSync(dir, { recursive: true, force: true })
-        rmSync(owner, { force: true })
         rmdirSync(dirname(dir))
       } catch {
         // Another attempt at the key is under way, or the disk is read-only: the next start sweeps what stays.
       }
+      reach('staging-removed')
     },
   }
 }
 
-/** Removes staging folders whose owner died; those of living runs stay. */
-export function sweepStaging(stateDir: string): void {
+/** The same outside of any run, for who moves results by hand: it is present for as long as the place is open. */
+export function visitorsPlaceFor(stateDir: string, key: Digest): ReturnType<typeof placeFor> {
+  const visitor = `visitor-${randomUUID().slice(0, 8)}`
+  const place = placeFor(stateDir, key, visitor)
+  let presence: Presence | null = null
+  return {
+    dir: place.dir,
+    open: () => {
+      presence = new Presence(stateDir, visitor, 'sluice, sharing results')
+      presence.beat()
+      place.open()
+    },
+    close: () => {
+      place.close()
+      void presence?.[Symbol.asyncDispose]()
+      rmSync(dirname(presenceOf(stateDir, visitor)), { recursive: true, force: true })
+    },
+  }
+}
+
+/** Removes what dead runs staged; says whether anything is left, that is, whether other runs are under way. */
+export function sweepStaging(stateDir: string, others: Pick<Others, 'isUnderWay'>): boolean {
   const root = join(stateDir, 'staging')
-  if (!statSync(root, { throwIfNoEntry: false })?.isDirectory()) return
-  const alive = new Set<string>()
-  const owners = join(root, OWNERS)
-  const records = existsSync(owners) ? readdirSync(owners).filter((name) => name.endsWith('.json')) : []
-  // Folders first: an attempt that begins meanwhile has its record before its folder.
-  const keys = readdirSync(root, { withFileTypes: true }).filter(
-    (entry) => entry.isDirectory() && entry.name !== OWNERS,
-  )
-  const folders = keys.flatMap(({ name: key }) => readdirSync(join(root, key)).map((id) => ({ key, id })))
-  for (const record of existsSync(owners) ? readdirSync(owners) : []) {
-    if (!record.endsWith('.json')) continue
-    if (ownerLives(join(owners, record))) alive.add(record.slice(0, -'.json'.length))
-  }
-  for (const { key, id } of folders) {
-    if (alive.has(id)) continue
-    rmSync(join(root, key, id), { recursive: true, force: true })
-    rmSync(join(owners, `${id}.json`), { force: true })
-  }
-  for (const { name: key } of keys) {
+  let left = false
+  for (const key of foldersIn(root)) {
+    for (const attempt of namesIn(join(root, key))) {
+      const run = attempt.slice(0, attempt.lastIndexOf('.'))
+      if (others.isUnderWay(run)) left = true
+      else rmSync(join(root, key, attempt), { recursive: true, force: true })
+    }
     try {
       rmdirSync(join(root, key))
     } catch {
       // A living run has something in it.
     }
   }
-  // Records of the dead whose folder was never made.
-  for (const record of records)
-    if (!alive.has(record.slice(0, -'.json'.length))) rmSync(join(owners, record), { force: true })
+  return left
 }
 
-function ownerLives(record: string): boolean {
+/** Sweeps, and goes on until nothing is left: whether a run elsewhere lives shows only after a while. */
+export function sweepOn(stateDir: string, others: Others, signal: AbortSignal): void {
+  if (sweepStaging(stateDir, others)) void sweepLater(stateDir, others, signal)
+}
+
+async function sweepLater(stateDir: string, others: Others, signal: AbortSignal): Promise<void> {
   try {
-    return isAlive(JSON.parse(readFileSync(record, 'utf8')) as Owner)
+    do await sleep(LOOK_AGAIN_MS, undefined, { signal, ref: false })
+    while (sweepStaging(stateDir, others))
   } catch {
-    // Gone meanwhile, so its attempt has ended.
-    return false
+    // The run is over, or the disk fails: the next run sweeps, or says so.
   }
+}
+
+function foldersIn(folder: string): readonly string[] {
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return []
+  const entries = readdirSync(folder, { withFileTypes: true })
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name)
+}
+
+/** Another sweep may be quicker. */
+function namesIn(folder: string): readonly string[] {
+  return existsSync(folder) ? readdirSync(folder) : []
 }

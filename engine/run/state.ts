@@ -15,6 +15,8 @@ export interface StageState {
   readonly reason: string | null
   /** Who made a cached result while this run wanted it. */
   readonly from: string | null
+  /** Who makes the same result at this moment. */
+  readonly holder: string | null
   /** What came from the remote cache or went there; null if nothing did. */
   readonly pulledBytes: number | null
   readonly pushedBytes: number | null
@@ -97,6 +99,7 @@ export function fold(state: RunState, event: Logged): RunState {
       return {
         ...state,
         status: stepRun(state.status, event.type),
+        holder: null,
         exitCode: event.exitCode,
         durationMs: event.durationMs,
       }
@@ -105,6 +108,7 @@ export function fold(state: RunState, event: Logged): RunState {
     case 'stage.pulled':
     case 'stage.pushed':
     case 'stage.cached':
+    case 'stage.waiting':
     case 'stage.start':
     case 'progress':
     case 'note':
@@ -141,6 +145,8 @@ function foldStage(stage: StageState, event: StageEvent): StageState {
     }
     case 'note':
       return { ...stage, notes: [...stage.notes, event.text] }
+    case 'stage.waiting':
+      return { ...stage, status: stepStage(stage.status, event.type), holder: event.holder }
     case 'stage.checkpoint':
       return { ...stage, checkpoint: event.step }
     case 'stage.resumed':
@@ -204,6 +210,7 @@ function waiting(name: string): StageState {
     durationMs: null,
     reason: null,
     from: null,
+    holder: null,
     pulledBytes: null,
     pushedBytes: null,
     progress: null,

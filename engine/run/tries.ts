@@ -1,6 +1,7 @@
 /** Tries a stage as often as it may be tried, holding what it claims of the machine. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RetryCause, Stage } from '../../dsl/pipeline.ts'
+import { reach } from '../failpoint.ts'
 import { tryStage } from './attempt.ts'
 import type { Attempt, AttemptOutcome, AttemptTools } from './attempt.ts'
 import type { FailureCause } from './events.ts'
@@ -37,6 +38,7 @@ export async function tryRepeatedly(
     held.unshift(() => tools.devices.give(gpus))
     for (let number = 1; ; number++) {
       tools.emit({ type: 'stage.start', stage: stage.name, key, attempt: number, reason })
+      reach('stage-begun')
       const outcome = await tryStage({ ...first, number, gpus }, tools, signal)
       if (outcome.type === 'done' || !mayRetry(stage, outcome.cause, number)) return ended(outcome)
       const waitMs = (stage.retry?.backoffMs ?? 0) * 2 ** (number - 1)

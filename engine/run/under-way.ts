@@ -1,23 +1,17 @@
 /** Whether runs are under way in a state folder, and since when. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { isAlive } from './owner.ts'
-import type { Owner } from './owner.ts'
+import { Others } from './others.ts'
+import { ownerIn } from './owner.ts'
+import { presenceOf } from './presence.ts'
 
-/** When the oldest run that still lives began; null if none does. */
+/** When the oldest run that still lives began; null if none does. One on another host counts as alive: one look cannot tell. */
 export function underWaySince(stateDir: string): number | null {
-  const folder = join(stateDir, 'locks')
-  const owners = existsSync(folder) ? readdirSync(folder).map((name) => ownerIn(join(folder, name))) : []
-  const begun = owners.flatMap((owner) => (owner !== null && isAlive(owner) ? [Date.parse(owner.since)] : []))
+  const folder = join(stateDir, 'runs')
+  const others = new Others(stateDir)
+  const begun = (existsSync(folder) ? readdirSync(folder) : []).flatMap((run) => {
+    const owner = ownerIn(presenceOf(stateDir, run))
+    return owner !== null && others.lives(owner) ? [Date.parse(owner.since)] : []
+  })
   return begun.length === 0 ? null : Math.min(...begun)
-}
-
-function ownerIn(path: string): Owner | null {
-  try {
-    const owner = JSON.parse(readFileSync(path, 'utf8')) as Owner | null
-    return typeof owner?.pid === 'number' ? owner : null
-  } catch {
-    // Released meanwhile, or torn by a power cut: nobody holds it.
-    return null
-  }
 }

@@ -2,6 +2,7 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { randomUUID } from 'node:crypto'
+import { reach } from '../failpoint.ts'
 
 /** Writes beside the file, flushes, renames over it, flushes the folder. Many parts are written one after the other. */
 export function writeAtomic(path: string, content: string | Uint8Array | Iterable<Uint8Array>): void {
@@ -18,7 +19,9 @@ export function writeAtomic(path: string, content: string | Uint8Array | Iterabl
           : content
     for (const bytes of parts) for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
     fsyncSync(fd)
+    reach('file-drafted')
     renameSync(temporary, path)
+    reach('file-renamed')
   } catch (error) {
     rmSync(temporary, { force: true })
     throw error

@@ -20,7 +20,8 @@ import {
 import { dirname, join, relative } from 'node:path'
 import { digestOf, treeOf, treeText } from '../artifact.ts'
 import type { Digest, Tree, TreeFile } from '../artifact.ts'
-import { writeAtomic } from './atomic.ts'
+import { reach } from '../failpoint.ts'
+import { flushFolder, writeAtomic } from './atomic.ts'
 import { hashFile } from './digest.ts'
 
 /** One file of the store, whatever it is part of. */
@@ -48,24 +49,20 @@ export class BlobStore {
     return join(this.#root, hex.slice(0, 2), hex.slice(2))
   }
 
-  /**
-   * Takes over a finished directory: every file moves into the store. A link in it is refused, because it
-   * could point at bytes that change later.
-   */
+  /** Takes over a finished directory of plain files: every file moves into the store. */
   takeTree(dir: string): Tree {
     const files: TreeFile[] = []
-    for (const entry of readdirSync(dir, { recursive: true, withFileTypes: true })) {
-      const path = join(entry.parentPath, entry.name)
-      if (entry.isDirectory()) continue
-      if (!entry.isFile())
-        throw new Error(`${relative(dir, path)} is not a plain file; outputs hold plain files only`)
+    for (const path of plainFiles(dir)) {
       const digest = hashFile(path)
       files.push({ path: relative(dir, path).replaceAll('\\', '/'), size: statSync(path).size, digest })
       this.#take(path, digest)
+      reach('blob-moved')
     }
+    this.#flush(files)
     const tree = treeOf(files)
     const list = this.pathOf(tree.digest)
     if (!holds(list, tree.digest)) writeAtomic(list, treeText(tree.files))
+    reach('tree-listed')
     return tree
   }
 
@@ -118,6 +115,13 @@ export class BlobStore {
     return digestOf(text) === digest ? (JSON.parse(text) as TreeFile[]) : null
   }
 
+  /** A file that has moved is there after a loss of power only when its folder is flushed, too. */
+  #flush(files: readonly TreeFile[]): void {
+    const folders = new Set(files.map(({ digest }) => dirname(this.pathOf(digest))))
+    for (const folder of folders) flushFolder(folder)
+    if (folders.size > 0) flushFolder(this.#root)
+  }
+
   /** The tree, or why it cannot be had: a record without its bytes is not a hit. */
   openTree(digest: Digest): Tree | { readonly lost: string } {
     const path = this.pathOf(digest)
@@ -147,19 +151,27 @@ export class BlobStore {
     }
   }
 
-  /** Like `layOut`, but the directory appears at once, in place of an older one. */
+  /** Whether this tree was shown there last. */
+  shows(dir: string, tree: Digest): boolean {
+    const marker = markerOf(dir)
+    return existsSync(dir) && existsSync(marker) && readFileSync(marker, 'utf8') === tree
+  }
+
+  /** Like `layOut`, but the directory appears at once, in place of an older one. One at a time per directory. */
   show(tree: Tree, dir: string): void {
-    const marker = `${dir}.tree`
-    if (existsSync(dir) && existsSync(marker) && readFileSync(marker, 'utf8') === tree.digest) return
-    // One run of a pipeline at a time shows its outputs, so the name is free but for what a killed run left.
+    if (this.shows(dir, tree.digest)) return
+    const marker = markerOf(dir)
+    // Only a killed run may have left something there.
     const fresh = `${dir}.new`
     rmSync(fresh, { recursive: true, force: true })
     this.layOut(tree, fresh)
     rmSync(marker, { force: true })
     rmSync(dir, { recursive: true, force: true })
+    reach('outputs-hidden')
     renameSync(fresh, dir)
     // Not flushed: if it is torn or lost, the directory is laid out again.
     writeFileSync(marker, tree.digest)
+    reach('outputs-shown')
   }
 
   /** Whether a file of this digest and size is there; its bytes are not read. */
@@ -176,6 +188,22 @@ export class BlobStore {
     const file = tree.files.find((candidate) => candidate.path === path)
     return file === undefined ? null : readFileSync(this.pathOf(file.digest), 'utf8')
   }
+}
+
+/** All files below a directory, as absolute paths. Throws for a link, which could point at bytes that change later. */
+export function plainFiles(dir: string): readonly string[] {
+  return readdirSync(dir, { recursive: true, withFileTypes: true }).flatMap((entry) => {
+    const path = join(entry.parentPath, entry.name)
+    if (entry.isDirectory()) return []
+    if (!entry.isFile())
+      throw new Error(`${relative(dir, path)} is not a plain file; outputs hold plain files only`)
+    return [path]
+  })
+}
+
+/** Says which tree a shown directory holds. */
+function markerOf(dir: string): string {
+  return `${dir}.tree`
 }
 
 function holds(path: string, digest: Digest): boolean {

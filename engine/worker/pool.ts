@@ -35,6 +35,8 @@ export class WorkerPool {
         session = warm ?? (await this.#start(worker, gpus, signal))
       } catch (error) {
         signal.throwIfAborted()
+        const { code = '' } = error as NodeJS.ErrnoException
+        if (['EMFILE', 'ENFILE'].includes(code)) throw error
         const help = 'sluice doctor looks at the workers'
         return { type: 'failed', kind: 'worker-lost', message: (error as Error).message, help, detail: null }
       }

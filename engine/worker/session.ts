@@ -1,5 +1,6 @@
 /** One live worker process: send it a job, hear of its progress, stop it. The only importer of execa. */
 import { execa } from 'execa'
+import { closeSync, openSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 import { PROTOCOL } from '../../workers/protocol/messages.ts'
@@ -34,6 +35,8 @@ export interface JobListener {
   readonly output: (text: string) => void
 }
 
+/** Four pipes or socket pairs, the channel for the child's error, and some to spare. */
+const FILES_OF_SPAWN = 12
 const HELLO_MS = 30_000
 /** Turns of the event loop without output after which a worker's pipes count as read. */
 const QUIET_TURNS = 4
@@ -87,6 +90,7 @@ export class WorkerSession {
 
   static async start(worker: WorkerCommand, signal?: AbortSignal): Promise<WorkerSession> {
     signal?.throwIfAborted()
+    probeFiles()
     const session = new WorkerSession(worker)
     await new Promise<void>((resolve, reject) => {
       const abort = () => {
@@ -254,6 +258,16 @@ function unreadable(line: string): JobOutcome {
     message,
     help: 'NaN and Infinity are null',
     detail: line.slice(0, 1000),
+  }
+}
+
+/** A spawn that fails for want of files leaves an error that nobody can catch: ask for as many before. */
+function probeFiles(): void {
+  const opened: number[] = []
+  try {
+    while (opened.length < FILES_OF_SPAWN) opened.push(openSync('/dev/null', 'r'))
+  } finally {
+    for (const fd of opened) closeSync(fd)
   }
 }
 

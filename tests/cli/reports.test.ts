@@ -65,7 +65,11 @@ describe('draw', () => {
   test.each([40, 120])('no line is wider than %i columns or holds a line break', (columns) => {
     const name = 'a-stage-with-a-name-that-is-longer-than-any-terminal-'.repeat(3)
     const states = [
-      stateAfter({ type: 'run.waiting', holder: `process 4711 since ${'2026 '.repeat(40)}` }),
+      stateAfter(
+        { type: 'run.start', format: 1, run: 'r', pipeline: 'p', stages: [name] },
+        { type: 'stage.waiting', stage: name, holder: `process 4711 since ${'2026 '.repeat(40)}` },
+        { type: 'run.waiting', holder: `process 4711 since ${'2026 '.repeat(40)}` },
+      ),
       stateAfter(
         { type: 'run.start', format: 1, run: 'r'.repeat(200), pipeline: '客服'.repeat(30), stages: [name] },
         { type: 'stage.start', stage: name, key, attempt: 1, reason: '' },

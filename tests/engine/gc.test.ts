@@ -176,12 +176,15 @@ describe('gc', () => {
 
   test('knows since when a run is under way', () => {
     expect(underWaySince(stateDir)).toBeNull()
-    mkdirSync(join(stateDir, 'locks'), { recursive: true })
     const [first, second] = ['2026-01-01T00:00:00.000Z', '2026-01-02T00:00:00.000Z']
-    const owner = thisProcess()
-    writeFileSync(join(stateDir, 'locks/a.lock'), JSON.stringify({ ...owner, since: second }))
-    writeFileSync(join(stateDir, 'locks/b.lock'), JSON.stringify({ ...owner, since: first, boot: 'before' }))
-    writeFileSync(join(stateDir, 'locks/c.lock'), '')
+    const owner = thisProcess('b', 'sluice run')
+    const present = (run: string, text: string) => {
+      mkdirSync(join(stateDir, 'runs', run), { recursive: true })
+      writeFileSync(join(stateDir, 'runs', run, 'presence.json'), text)
+    }
+    present('a', JSON.stringify({ ...owner, since: first, start: 'of another process' }))
+    present('b', JSON.stringify({ ...owner, since: second }))
+    present('c', '')
     expect(underWaySince(stateDir)).toBe(Date.parse(second))
   })
 })

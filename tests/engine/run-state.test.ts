@@ -12,9 +12,9 @@ import { newRoot, write } from '../support/rig.ts'
 
 const key = digestOf('key')
 const story: readonly RunEvent[] = [
-  { type: 'run.waiting', holder: 'process 7' },
   { type: 'run.start', format: 1, run: 'r1', pipeline: 'p', stages: ['a', 'b', 'c', 'g'] },
   { type: 'stage.cached', stage: 'a', key, summary: { rows: 1 }, from: null },
+  { type: 'stage.waiting', stage: 'b', holder: 'process 7' },
   { type: 'stage.start', stage: 'b', key, attempt: 1, reason: 'never run' },
   { type: 'progress', stage: 'b', op: 'act', done: 1, total: 4, unit: 'steps', values: { loss: 3 } },
   { type: 'progress', stage: 'b', op: 'act', done: 2, total: 4, unit: 'steps', values: { loss: null } },
@@ -23,6 +23,7 @@ const story: readonly RunEvent[] = [
   { type: 'stage.failed', stage: 'b', cause: 'input', message: 'no', help: null, log: 'x' },
   { type: 'stage.skipped', stage: 'c', because: 'b failed' },
   { type: 'gate.verdict', stage: 'g', verdict: { verdict: 'pass', checks: [] } },
+  { type: 'run.waiting', holder: 'process 8' },
   { type: 'run.done', exitCode: 1, durationMs: 5 },
 ]
 const logged = (events: readonly RunEvent[]): readonly Logged[] =>
@@ -78,16 +79,17 @@ describe('log', () => {
 describe('fold', () => {
   test('tells how the run is', () => {
     const states = logged(story).reduce((all, event) => [...all, fold(all.at(-1) ?? newRun, event)], [newRun])
-    expect(states[1]?.holder).toBe('process 7')
-    expect(states[2]).toMatchObject({
+    expect(states[1]).toMatchObject({
       status: 'running',
       run: 'r1',
       pipeline: 'p',
       holder: null,
-      startedAt: 1000,
+      startedAt: 0,
     })
+    expect(states[3]?.stages.get('b')).toMatchObject({ status: 'waiting', holder: 'process 7' })
+    expect(states.at(-2)?.holder).toBe('process 8')
     const end = states.at(-1)
-    expect(end).toMatchObject({ status: 'finished', exitCode: 1, durationMs: 5 })
+    expect(end).toMatchObject({ status: 'finished', exitCode: 1, durationMs: 5, holder: null })
     expect(Object.fromEntries([...(end?.stages ?? [])].map(([name, { status }]) => [name, status]))).toEqual({
       a: 'cached',
       b: 'failed',
@@ -119,7 +121,7 @@ describe('fold', () => {
   })
 
   test('an event of a stage that is not in the run is a bug', () => {
-    const [start] = logged(story.slice(1, 2))
+    const [start] = logged(story.slice(0, 1))
     const [odd] = logged([{ type: 'stage.skipped', stage: 'zebra', because: '' }])
     expect(() => [start, odd].reduce((state, event) => (event ? fold(state, event) : state), newRun)).toThrow(
       'zebra',
@@ -132,6 +134,7 @@ describe('law', () => {
     'run.waiting',
     'run.start',
     'stage.cached',
+    'stage.waiting',
     'stage.start',
     'progress',
     'note',
@@ -174,6 +177,7 @@ describe('law', () => {
       "waiting + run.waiting = -
       waiting + run.start = -
       waiting + stage.cached = cached
+      waiting + stage.waiting = waiting
       waiting + stage.start = running
       waiting + progress = -
       waiting + note = -
@@ -185,6 +189,7 @@ describe('law', () => {
       running + run.waiting = -
       running + run.start = -
       running + stage.cached = -
+      running + stage.waiting = -
       running + stage.start = running
       running + progress = -
       running + note = -
@@ -196,6 +201,7 @@ describe('law', () => {
       cached + run.waiting = -
       cached + run.start = -
       cached + stage.cached = -
+      cached + stage.waiting = -
       cached + stage.start = -
       cached + progress = -
       cached + note = -
@@ -207,6 +213,7 @@ describe('law', () => {
       done + run.waiting = -
       done + run.start = -
       done + stage.cached = -
+      done + stage.waiting = -
       done + stage.start = -
       done + progress = -
       done + note = -
@@ -218,6 +225,7 @@ describe('law', () => {
       failed + run.waiting = -
       failed + run.start = -
       failed + stage.cached = -
+      failed + stage.waiting = -
       failed + stage.start = -
       failed + progress = -
       failed + note = -
@@ -229,6 +237,7 @@ describe('law', () => {
       skipped + run.waiting = -
       skipped + run.start = -
       skipped + stage.cached = -
+      skipped + stage.waiting = -
       skipped + stage.start = -
       skipped + progress = -
       skipped + note = -
@@ -240,6 +249,7 @@ describe('law', () => {
       judged + run.waiting = -
       judged + run.start = -
       judged + stage.cached = -
+      judged + stage.waiting = -
       judged + stage.start = -
       judged + progress = -
       judged + note = -
@@ -254,9 +264,10 @@ describe('law', () => {
   test('of a run', () => {
     const all: readonly RunStatus[] = ['starting', 'running', 'finished']
     expect(table(all, stepRun)).toMatchInlineSnapshot(`
-      "starting + run.waiting = starting
+      "starting + run.waiting = -
       starting + run.start = running
       starting + stage.cached = -
+      starting + stage.waiting = -
       starting + stage.start = -
       starting + progress = -
       starting + note = -
@@ -265,9 +276,10 @@ describe('law', () => {
       starting + stage.skipped = -
       starting + gate.verdict = -
       starting + run.done = finished
-      running + run.waiting = -
+      running + run.waiting = running
       running + run.start = -
       running + stage.cached = -
+      running + stage.waiting = -
       running + stage.start = -
       running + progress = -
       running + note = -
@@ -279,6 +291,7 @@ describe('law', () => {
       finished + run.waiting = -
       finished + run.start = -
       finished + stage.cached = -
+      finished + stage.waiting = -
       finished + stage.start = -
       finished + progress = -
       finished + note = -

@@ -1,5 +1,6 @@
 /** A whole run over toy stages: what runs, what is reused, what is judged, what is written. */
 import { existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Gate } from '../../dsl/pipeline.ts'
@@ -7,6 +8,7 @@ import type { Expression } from '../../dsl/expression/syntax.ts'
 import type { Json } from '../../dsl/stage-signature.ts'
 import { openStores } from '../../engine/environment.ts'
 import { readLock } from '../../engine/lock-file.ts'
+import { lockedOutput } from '../../engine/lock/facts.ts'
 import { makePlan } from '../../engine/plan/plan.ts'
 import { readLog, runIds } from '../../engine/run/log.ts'
 import type { Toy } from '../support/rig.ts'
@@ -306,12 +308,70 @@ describe('two runs at once', () => {
     const [worked, waited] = first.status['a'] === 'done' ? [first, second] : [second, first]
     expect(worked.status).toEqual({ a: 'done', b: 'done' })
     expect(waited.status).toEqual({ a: 'cached', b: 'cached' })
-    expect(waited.events[0]).toMatchObject({
-      type: 'run.waiting',
-      holder: expect.stringContaining(String(process.pid)) as string,
-    })
+    expect(waited.events.filter(({ type }) => type === 'stage.waiting')).toMatchObject([
+      {
+        stage: 'a',
+        holder: expect.stringContaining(`process ${String(process.pid)} on ${hostname()} since `) as string,
+      },
+    ])
+    const { from } = waited.state.stages.get('a') ?? {}
+    expect(from).toMatch(/^made by process .* \(sluice run\)$/)
     expect(waited.digests).toEqual(worked.digests)
     expect(lines(mark)).toEqual(['a', 'b'])
+  })
+
+  test('a stage that both have is made once, the rest at the same time', async () => {
+    const shared = job('shared', { slow: 150 })
+    const one = pipelineOf({ shared, one: job('one', {}, { inputs: { a: 'shared.out' } }) })
+    const two = pipelineOf({ shared, two: job('two', { slow: 50 }) })
+    const ran = await Promise.all([go(root, one), go(root, { ...two, name: 'other' }, { lockPath: null })])
+    expect(ran.map(({ exitCode }) => exitCode)).toEqual([0, 0])
+    expect([...lines(mark)].sort()).toEqual(['one', 'shared', 'two'])
+    expect(ran[0].digests['shared.out']).toBe(ran[1].digests['shared.out'])
+  })
+
+  test('two stages of one run that want the same are one job', async () => {
+    const ran = await go(root, pipelineOf({ a: job('same', { slow: 50 }), b: job('same', { slow: 50 }) }))
+    expect(lines(mark)).toEqual(['same'])
+    expect(Object.values(ran.status).sort()).toEqual(['cached', 'done'])
+    const holder = expect.stringMatching(/^[ab] of this run$/) as string
+    expect(ran.events.find(({ type }) => type === 'stage.waiting')).toMatchObject({ holder })
+  })
+
+  test('the second makes what the first failed to make', async () => {
+    const pipeline = pipelineOf({ a: job('a', { slow: 100 }, { timeoutMs: 20 }) })
+    const patient = pipelineOf({ a: job('a', { slow: 100 }) })
+    const [failed, made] = await Promise.all([go(root, pipeline), go(root, patient)])
+    expect([failed.status['a'], made.status['a']]).toEqual(['failed', 'done'])
+  })
+
+  test('after both, out/ and the lock are of one run', async () => {
+    const version = (text: string) =>
+      pipelineOf({ a: job(text, { slow: 30 }), b: job(`${text} b`, { slow: 60 }), c: job(`${text} c`) })
+    for (let round = 0; round < 3; round++) {
+      const both = await Promise.all([
+        go(root, version(`x${String(round)}`)),
+        go(root, version(`y${String(round)}`)),
+      ])
+      const lock = readLock(join(root, 'toy.pipeline.lock'))
+      const last = both.find(
+        ({ digests }) => lockedOutput(lock?.['stages']?.['a'], 'out') === digests['a.out'],
+      )
+      for (const stage of ['a', 'b', 'c']) {
+        expect(lockedOutput(lock?.['stages']?.[stage], 'out')).toBe(last?.digests[`${stage}.out`])
+        expect(readFileSync(join(root, `.sluice/out/toy/${stage}/out.tree`), 'utf8')).toBe(
+          last?.digests[`${stage}.out`],
+        )
+      }
+    }
+  })
+
+  test('nothing is locked for what is up to date', async () => {
+    const pipeline = pipelineOf({ a: job('a'), b: job('b', {}, { inputs: { a: 'a.out' } }) })
+    await go(root, pipeline)
+    rmSync(join(root, '.sluice/locks'), { recursive: true })
+    expect((await go(root, pipeline)).status).toEqual({ a: 'cached', b: 'cached' })
+    expect(existsSync(join(root, '.sluice/locks'))).toBe(false)
   })
 
   test('of two pipelines do not wait for each other', async () => {

@@ -146,6 +146,7 @@ export async function go(root: string, pipeline: Pipeline, changes: RunChanges =
     yardsticks: () => yardsticks,
     facts: {},
     capacity: {},
+    command: 'sluice run',
     gpus: [],
     lastMs: () => null,
     reasonOf: () => 'test',
@@ -187,8 +188,7 @@ export function lines(path: string): readonly string[] {
 export function staged(root: string): readonly string[] {
   const folder = join(root, '.sluice', 'staging')
   if (!existsSync(folder)) return []
-  const keys = readdirSync(folder).filter((name) => name !== 'owners')
-  return keys.flatMap((key) => readdirSync(join(folder, key)))
+  return readdirSync(folder).flatMap((key) => readdirSync(join(folder, key)))
 }
 
 export function runs(pid: number): boolean {

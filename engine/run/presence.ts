@@ -1,0 +1,59 @@
+/**
+ * A run as others in the state folder see it: a record that says who it is, and a beat that says that it lives. The
+ * beat is the record's time of change, set to a count: whoever watches sees it move, and nobody compares clocks.
+ */
+import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { thisProcess } from './owner.ts'
+import type { Owner } from './owner.ts'
+
+const BEAT_MS = 1000
+
+/** A thread of its own: hashing or a busy loop on the main thread cannot keep it from beating. */
+const PULSE = `
+const { utimesSync } = require('node:fs')
+const { path, everyMs } = require('node:worker_threads').workerData
+let count = 0
+const beat = () => {
+  try { utimesSync(path, ++count, count) } catch {} // The next one may reach it.
+}
+beat()
+setInterval(beat, everyMs)`
+
+export class Presence {
+  readonly owner: Owner
+  readonly #path: string
+  #pulse: Worker | null = null
+
+  constructor(stateDir: string, run: string, command: string) {
+    this.owner = thisProcess(run, command)
+    this.#path = presenceOf(stateDir, run)
+    mkdirSync(dirname(this.#path), { recursive: true })
+    writeFileSync(this.#path, JSON.stringify(this.owner))
+  }
+
+  /** From now on there is something that others may wait for. */
+  beat(): void {
+    if (this.#pulse !== null) return
+    this.#pulse = new Worker(PULSE, { eval: true, workerData: { path: this.#path, everyMs: BEAT_MS } })
+    this.#pulse.unref()
+    // Without a beat, others elsewhere may in the end make the same thing again: a pity, no harm.
+    this.#pulse.on('error', () => undefined)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    rmSync(this.#path, { force: true })
+    await this.#pulse?.terminate()
+  }
+}
+
+/** Where a run says that it is under way; the file is gone when it has ended, and stays when it died. */
+export function presenceOf(stateDir: string, run: string): string {
+  return join(stateDir, 'runs', run, 'presence.json')
+}
+
+/** The beat of a run at this moment; equal values say that it has not moved. */
+export function beatOf(stateDir: string, run: string): number | null {
+  return statSync(presenceOf(stateDir, run), { throwIfNoEntry: false })?.mtimeMs ?? null
+}
