@@ -322,7 +322,7 @@ function overview(): string {
     ...flagLines(GLOBAL),
     '',
     'Exit codes: 0 done and passed, 1 a stage failed, 2 bad file or command, 3 gate failed, 4 gate undecided,',
-    '6 environment (worker lost, disk, Node), 10 plan --check found work, 130 interrupted',
+    '5 waiting for people, 6 environment (worker lost, disk, Node), 10 plan --check found work, 130 interrupted',
   ].join('\n')
 }
 

@@ -45,6 +45,12 @@ test('an input without JSON Lines says what it has', async () => {
   expect(failure.message).toBe('expected *.jsonl files, found d.csv')
 })
 
+test('a file may have more rows than a call takes arguments', async () => {
+  const count = 200_000
+  const input = await inputOf({ 'd.jsonl': '{"prompt":"p","response":"r"}\n'.repeat(count) })
+  expect((await readRows(input)).splits.get('all')).toHaveLength(count)
+})
+
 test('fields are found per file', async () => {
   const input = await inputOf({
     'a.jsonl': `\ufeff${jsonl([{ prompt: 'p', response: 'r', source: 'x' }])}`,

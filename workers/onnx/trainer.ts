@@ -57,10 +57,9 @@ export async function train(context: OpContext, training: Training): Promise<Ste
     beta2: training.beta2,
     weightDecay: training.weightDecay,
   })
-  const records: StepRecord[] = []
   const { checkpoints } = context
   const found = goOn(context, training, optimizer)
-  if (found !== null) records.push(...found.records)
+  const records: StepRecord[] = found === null ? [] : [...found.records]
   let masks = training.dropout?.random ?? null
   if (masks !== null && found?.dropout != null) masks = resumeRandom(found.dropout)
   const keep = training.dropout?.keep ?? 1

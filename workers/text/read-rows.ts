@@ -82,9 +82,9 @@ export async function readRows(input: InputFiles): Promise<ReadRows> {
     const rows: RawRow[] = []
     for (const name of names) {
       const read = parseRows(name, decode(name, await readBytes(input.dir, name)), input.fields)
-      rows.push(
-        ...(input.fields?.id === undefined ? read.rows : withOwnIds(read.rows, input.fields.id, byId)),
-      )
+      const own = input.fields?.id === undefined ? read.rows : withOwnIds(read.rows, input.fields.id, byId)
+      // Not spread into `push`: a file may have more rows than a call takes arguments.
+      for (const row of own) rows.push(row)
       files.push({ file: name, split, rows: read.rows.length, mapping: read.mapping, ignored: read.ignored })
     }
     splits.set(split, rows)

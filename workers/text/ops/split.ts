@@ -82,7 +82,9 @@ function divide(rows: readonly Row[], options: SplitOptions): ReadonlyMap<SplitN
   const groups = new Map<string, Row[]>()
   for (const row of rows) {
     const key = groupKey(row.prompt)
-    groups.set(key, [...(groups.get(key) ?? []), row])
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [row])
+    else group.push(row)
   }
   const wanted = WRITE_ORDER.filter((split) => options[split] > 0)
   if (groups.size < wanted.length) {

@@ -126,7 +126,7 @@ function refuseEndTokens(rows: readonly Row[], eos: string): void {
 function refuseTooLong(rows: readonly Encoded[], maxLength: number): void {
   const long = rows.filter((row) => row.response.length > maxLength - 1)
   if (long.length === 0) return
-  const longest = Math.max(...long.map((row) => row.response.length))
+  const longest = long.reduce((most, row) => Math.max(most, row.response.length), 0)
   throw new JobError(
     'input',
     `the responses of ${countRows(long.length)} do not fit in max_length ${maxLength}: ` +
