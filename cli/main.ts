@@ -89,6 +89,12 @@ async function report(error: unknown, command: Command, buildDir: string): Promi
     stream.write(`${error.message}\n`)
     return error.mistake ? 2 : 0
   }
+  // Before anything is loaded: there may be no file left to open.
+  const words = machineWords(error as NodeJS.ErrnoException)
+  if (words !== null) {
+    process.stderr.write(words)
+    return 6
+  }
   const { MachineProblem } = await import('./machine.ts')
   if (error instanceof MachineProblem) {
     process.stderr.write(`${error.message}\n`)
@@ -107,24 +113,23 @@ async function report(error: unknown, command: Command, buildDir: string): Promi
     )
     return 2
   }
-  const { code, path, message, stack } = error as NodeJS.ErrnoException
-  if (code !== undefined && ['ENOSPC', 'EROFS', 'EACCES', 'EPERM', 'EMFILE', 'EDQUOT'].includes(code)) {
-    const place = path === undefined ? '' : ` ${path}`
-    const help =
-      code === 'EMFILE' ? 'raise the limit: ulimit -n 4096' : 'check the space and the owner of the disk'
-    process.stderr.write(
-      `cannot write${place}: ${message}\n  help: ${help}; nothing that was finished is lost\n`,
-    )
-    return 6
-  }
-  if (code !== undefined && ['EEXIST', 'ENOTDIR', 'EISDIR'].includes(code) && path !== undefined) {
-    process.stderr.write(
-      `something else stands where sluice needs a file or folder: ${path}\n  help: move it away and run again\n`,
-    )
-    return 6
-  }
+  const { message, stack } = error as Error
   process.stderr.write(
     `sluice failed: ${message}\n${stack ?? ''}\n  help: this is a mistake of sluice; please report it with the lines above\n`,
   )
   return 1
+}
+
+/** What the disk or the limits of the machine did to us; null if it was something else. */
+function machineWords({ code, path, message }: NodeJS.ErrnoException): string | null {
+  if (code === undefined) return null
+  if (['ENOSPC', 'EROFS', 'EACCES', 'EPERM', 'EMFILE', 'EDQUOT'].includes(code)) {
+    const place = path === undefined ? '' : ` ${path}`
+    const help =
+      code === 'EMFILE' ? 'raise the limit: ulimit -n 4096' : 'check the space and the owner of the disk'
+    return `cannot write${place}: ${message}\n  help: ${help}; nothing that was finished is lost\n`
+  }
+  if (['EEXIST', 'ENOTDIR', 'EISDIR'].includes(code) && path !== undefined)
+    return `something else stands where sluice needs a file or folder: ${path}\n  help: move it away and run again\n`
+  return null
 }

@@ -4,7 +4,6 @@ import { killAt } from '../../engine/failpoint.ts'
 import { lockedOutput } from '../../engine/lock/facts.ts'
 import { staleness } from '../../engine/lock/stale.ts'
 import type { Lock } from '../../engine/lock-file.ts'
-import { keepPrint } from '../../engine/plan/source-print.ts'
 import { run } from '../../engine/run/run.ts'
 import type { RunOutcome } from '../../engine/run/run.ts'
 import { metricsPort, readMetrics } from '../../engine/run/gate.ts'
@@ -55,11 +54,6 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
   const locked = command.flags['locked'] === true ? lockedTo(opened) : null
   const yardsticks = await yardsticksOf(opened)
   const machine = await machineFor(opened.pipeline.stages, opened.root, opened.environment.stateDir)
-  for (const [name, source] of Object.entries(opened.pipeline.sources)) {
-    const found = opened.sources[name]
-    const tools = { root: opened.root, stats: opened.stores.stats }
-    if (found !== undefined) await keepPrint(opened.environment.stateDir, source, found, tools)
-  }
   // A rehearsal makes nothing that others could use.
   const remote = smoke ? null : useOf(await remoteOf(opened.root, opened.environment.stateDir, process.env))
   const report = reportFor(command, events !== null)

@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import type { PipelineSource } from '../../dsl/pipeline.ts'
+import type { Pipeline, PipelineSource } from '../../dsl/pipeline.ts'
 import type { Digest } from '../artifact.ts'
-import type { FoundSource } from '../environment.ts'
+import type { Environment, FoundSource, Stores } from '../environment.ts'
 import { writeAtomic } from '../store/atomic.ts'
 import type { StatCache } from '../store/stat-cache.ts'
 import { sourceTree } from './sources.ts'
@@ -69,17 +69,19 @@ export function readPrint(stateDir: string, digest: Digest): SourcePrint | null 
   }
 }
 
-/** Once for each content that a source had. */
-export async function keepPrint(
-  stateDir: string,
-  source: PipelineSource,
-  found: FoundSource,
-  { root, stats }: { readonly root: string; readonly stats: StatCache },
+/** Keeps what the sources look like, once for each content that they had. */
+export async function keepPrints(
+  { sources }: Pipeline,
+  found: Readonly<Record<string, FoundSource>>,
+  { stateDir, root }: Environment,
+  { stats }: Stores,
 ): Promise<void> {
-  const path = pathOf(stateDir, found.digest)
-  if (existsSync(path)) return
-  const print = await printOf(source, found, root, stats)
-  if (print !== null) writeAtomic(path, JSON.stringify(print))
+  for (const [name, source] of Object.entries(sources)) {
+    const now = found[name]
+    if (now === undefined || existsSync(pathOf(stateDir, now.digest))) continue
+    const print = await printOf(source, now, root, stats)
+    if (print !== null) writeAtomic(pathOf(stateDir, now.digest), JSON.stringify(print))
+  }
 }
 
 function pathOf(stateDir: string, digest: Digest): string {

@@ -1,5 +1,6 @@
 /** Runs a pipeline: one loop starts what is ready, takes facts as they come, and alone writes the run's state. */
 import { randomBytes } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ConditionFacts } from '../../dsl/condition-facts.ts'
 import type { Gate, Pipeline, Stage } from '../../dsl/pipeline.ts'
@@ -9,6 +10,7 @@ import type { Environment, FoundSource, Stores } from '../environment.ts'
 import { reach } from '../failpoint.ts'
 import { keyOf } from '../plan/manifest.ts'
 import { forceOf, stageManifest } from '../plan/plan.ts'
+import { keepPrints } from '../plan/source-print.ts'
 import type { Result } from '../store/results.ts'
 import { WorkerPool } from '../worker/pool.ts'
 import { Agenda } from './agenda.ts'
@@ -85,6 +87,8 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
   const { environment, pipeline } = request
   const id = `${new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-')}-${randomBytes(2).toString('hex')}`
   const began = performance.now()
+  // By itself, so that an error names this folder and not one below it.
+  mkdirSync(environment.stateDir, { recursive: true })
   const log = new RunLog(join(environment.stateDir, 'runs', id, 'run.jsonl'))
   let state = newRun
   const emit = (event: RunEvent) => {
@@ -98,6 +102,7 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
     const rights = new Rights(environment.stateDir, presence)
     rights.sweep()
     sweepOn(environment.stateDir, rights.others, over.signal)
+    await keepPrints(pipeline, request.sources, environment, request.stores)
     const wanted = wantedStages(pipeline, request.targets)
     reach('swept')
     emit({

@@ -210,7 +210,7 @@ export class WorkerSession {
     if (message === null) {
       this.#hear(`not a protocol message: ${line}\n`)
       // Waiting for the rest of the conversation could be waiting for ever.
-      if (MEANT_AS_MESSAGE.test(line)) this.#finish(unreadable(line))
+      if (MEANT_AS_MESSAGE.test(line) && !isJson(line)) this.#finish(unreadable(line))
       return
     }
     if (message.type === 'ready') {
@@ -249,6 +249,15 @@ export class WorkerSession {
 const NO_WORDS = { help: null, detail: null }
 /** Begins like a message: a number that JSON does not know, such as NaN, makes it unreadable. */
 const MEANT_AS_MESSAGE = /^\s*\{\s*"type"\s*:\s*"[a-z]+"/
+
+function isJson(line: string): boolean {
+  try {
+    JSON.parse(line)
+    return true
+  } catch {
+    return false
+  }
+}
 
 function unreadable(line: string): JobOutcome {
   const message = 'the worker sent a message that is not JSON'

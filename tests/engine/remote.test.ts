@@ -59,7 +59,7 @@ describe('a team shares a folder', () => {
     expect(pulled.digests).toEqual(made.digests)
     expect(pulled.state.stages.get('first')?.from).toBe('pulled, made by test machine')
     expect(readFileSync(join(other, '.sluice/out/toy/first/out/x.txt'), 'utf8')).toBe('x')
-    expect(readdirSync(join(other, '.sluice/staging'))).toEqual(['owners'])
+    expect(readdirSync(join(other, '.sluice/staging'))).toEqual([])
     // With everything here the remote is not even asked.
     renameSync(share, `${share}-gone`)
     const again = await go(other, pipeline, { remote: useOver(remote, other) })

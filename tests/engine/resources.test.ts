@@ -18,9 +18,13 @@ function mostAtOnce({ events }: Ran): number {
   return most
 }
 
+/** Stages that want the same result would wait for each other. */
+let others = 0
+const another = () => ({ other: others++ })
+
 describe('gpus', () => {
   const onGpu = (gpu: number, log: string, more: Toy = {}): Toy => ({
-    with: { gpus: log, slow: 50, files: { x: '1' } },
+    with: { gpus: log, slow: 50, files: { x: '1' }, ...another() },
     ...more,
     more: { resources: { gpu }, cache: 'off' },
   })
@@ -91,7 +95,7 @@ describe('gpus', () => {
 
 describe("the user's own", () => {
   const busy = (more: Partial<Stage>): Toy => ({
-    with: { slow: 30, files: { x: '1' } },
+    with: { slow: 30, files: { x: '1' }, ...another() },
     more: { cache: 'off', ...more },
   })
   const licences = (amount: number): Partial<Stage> => ({
