@@ -53,7 +53,8 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
   )
   const locked = command.flags['locked'] === true ? lockedTo(opened) : null
   const yardsticks = await yardsticksOf(opened)
-  const machine = await machineFor(opened.pipeline.stages, opened.root, opened.environment.stateDir)
+  const { stages } = opened.pipeline
+  const machine = await machineFor(stages, opened.root, opened.environment.stateDir)
   // A rehearsal makes nothing that others could use.
   const remote = smoke ? null : useOf(await remoteOf(opened.root, opened.environment.stateDir, process.env))
   const report = reportFor(command, events !== null)
@@ -68,7 +69,8 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
       forced,
       onFailure,
       yardsticks,
-      facts: runFacts(opened.root, smoke, process.env),
+      // Asks git, so only for who asks.
+      facts: stages.some(({ when }) => when !== null) ? runFacts(opened.root, smoke, process.env) : {},
       ...machine,
       lastMs: (stage) => opened.past.lastMs(stage),
       reasonOf: (stage) => reasons.get(stage) ?? '',

@@ -86,7 +86,9 @@ const EXIT_ORDER = [130, 2, 6, 1, 3, 4, 5]
 export async function run(request: RunRequest): Promise<RunOutcome> {
   const { environment, pipeline } = request
   const id = `${new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-')}-${randomBytes(2).toString('hex')}`
-  const began = performance.now()
+  // Not `performance`, which Node loads when it is first named.
+  const began = process.uptime()
+  const tookMs = () => Math.round((process.uptime() - began) * 1000)
   // By itself, so that an error names this folder and not one below it.
   mkdirSync(environment.stateDir, { recursive: true })
   const log = new RunLog(join(environment.stateDir, 'runs', id, 'run.jsonl'))
@@ -123,12 +125,12 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
       const waiting = (holder: string) => emit({ type: 'run.waiting', holder })
       await publish({ ...room, run: id, stages: wanted, finished, lockPath, waiting })
     }
-    emit({ type: 'run.done', exitCode, durationMs: Math.round(performance.now() - began) })
+    emit({ type: 'run.done', exitCode, durationMs: tookMs() })
     reach('run-ended')
     return { exitCode, state, results: finished.results, verdicts: finished.verdicts }
   } catch (error) {
     if (!request.signal.aborted) throw error
-    emit({ type: 'run.done', exitCode: 130, durationMs: Math.round(performance.now() - began) })
+    emit({ type: 'run.done', exitCode: 130, durationMs: tookMs() })
     return { exitCode: 130, state, results: new Map(), verdicts: new Map() }
   } finally {
     over.abort()
@@ -161,7 +163,9 @@ async function runStages(
   const agenda = new Agenda(stages)
   const running = new Set<string>()
   const over = new Mailbox<Obtained>()
-  const ranks = ranksOf(stages, request.lastMs)
+  // Reads the logs of earlier runs, so only when something has to be made.
+  let ranks: ReadonlyMap<string, number> | null = null
+  const rankOf = (stage: string) => (ranks ??= ranksOf(stages, request.lastMs)).get(stage) ?? 0
   const byName = new Map(stages.map((stage) => [stage.name, stage]))
 
   /** True if it waits for people; what it made so far is shown, and nothing may read it. */
@@ -192,7 +196,7 @@ async function runStages(
       inputs,
       run: id,
       number: 1,
-      rank: ranks.get(stage.name) ?? 0,
+      rank: rankOf(stage.name),
       gpus: [],
     }
     const { rights } = request

@@ -1,7 +1,6 @@
 /** Which workers are alive: a warm one is used again, a lost one is replaced, all end with the run. */
 import { gpuEnvironment } from './gpu-environment.ts'
-import { WorkerSession } from './session.ts'
-import type { JobListener, JobOutcome, WorkerCommand } from './session.ts'
+import type { JobListener, JobOutcome, WorkerCommand, WorkerSession } from './session.ts'
 import type { Job } from '../../workers/protocol/messages.ts'
 
 interface Seat {
@@ -73,6 +72,8 @@ export class WorkerPool {
     if (command === undefined) throw new Error(`no worker is called ${worker}`)
     await this.#clear(gpus)
     const env = { ...command.env, ...gpuEnvironment(gpus) }
+    // A run that finds everything cached starts nothing, and this loads execa.
+    const { WorkerSession } = await import('./session.ts')
     const session = await WorkerSession.start({ ...command, env }, signal)
     this.#all.add(session)
     return session
