@@ -66,7 +66,8 @@ function freeBytes(folder: string): number {
 /** `run.branch` and its like; null where this checkout or environment does not say. */
 export function runFacts(root: string, smoke: boolean, env: NodeJS.ProcessEnv): ConditionFacts {
   const onTag = env['GITHUB_REF_TYPE'] === 'tag'
-  const named = env['GITHUB_HEAD_REF'] ?? env['CI_COMMIT_BRANCH'] ?? env['GITHUB_REF_NAME']
+  // Of a pull request this is `12/merge`: its own branch may be the `main` of a fork, and is not ours.
+  const named = env['CI_COMMIT_BRANCH'] ?? env['GITHUB_REF_NAME']
   return {
     'run.branch': onTag ? null : (nonEmpty(named) ?? git(root, ['symbolic-ref', '--short', '-q', 'HEAD'])),
     'run.tag': onTag

@@ -230,7 +230,11 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     help: 'the JSON Schema of pipeline files, for editors',
     flags: { out: { type: 'string', value: 'FILE', help: 'write it to FILE' } },
   },
-  lsp: { usage: 'lsp', help: 'the language server for editors, on stdin and stdout', flags: {} },
+  lsp: {
+    usage: 'lsp',
+    help: 'the language server for editors, on stdin and stdout',
+    flags: { stdio: { type: 'boolean', help: 'what editors add; there is no other way' } },
+  },
   worker: {
     usage: 'worker check CMD...',
     help: 'does a worker of a plugin keep to the protocol (docs/protocol.md)',
@@ -261,7 +265,8 @@ export class Usage extends Error {
 export function parseCommand(argv: readonly string[]): Command {
   const at = argv.findIndex((word, i) => !word.startsWith('-') && !takesValue(argv[i - 1]))
   const verb = at === -1 ? undefined : argv[at]
-  if (argv.includes('--version') || argv.includes('-v')) return { verb: 'version', args: [], flags: {} }
+  if (verb === undefined && (argv.includes('--version') || argv.includes('-v')))
+    return { verb: 'version', args: [], flags: {} }
   if (verb === undefined || verb === 'help') {
     const mistake = argv.length > 0 && verb !== 'help' && !argv.includes('--help') && !argv.includes('-h')
     if (!mistake) throw new Usage(overview(), false)

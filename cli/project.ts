@@ -15,7 +15,7 @@ import { decode, MOST_BYTES } from '../dsl/decode.ts'
 import type { Diagnostic } from '../dsl/diagnostic.ts'
 import { claimProblems, claimsNamed } from '../dsl/claims.ts'
 import { adviceOn } from '../dsl/facts.ts'
-import type { Pipeline } from '../dsl/pipeline.ts'
+import type { Pipeline, Stage } from '../dsl/pipeline.ts'
 import * as textProblems from '../dsl/problems/text.ts'
 import * as problems from '../dsl/problems/world.ts'
 import type { Source } from '../dsl/source.ts'
@@ -398,4 +398,18 @@ export function checkStages(
     const shown = all.length > 40 ? [...all.slice(0, 40), '…'] : all
     throw new Usage(`no stage is called '${name}'${hint}\n  help: stages: ${shown.join(' ')}`, true)
   }
+}
+
+/** The one stage of that name; the name of a matrix stands for several. */
+export function oneStage(
+  name: string,
+  pipeline: Pipeline,
+  near: (word: string, all: readonly string[]) => string | null,
+): Stage {
+  checkStages([name], pipeline, near)
+  const stage = pipeline.stages.find((each) => each.name === name)
+  if (stage !== undefined) return stage
+  const names = pipeline.stages.filter(({ base }) => base === name).map((each) => each.name)
+  const some = `${names.slice(0, 3).join(' ')}${names.length > 3 ? ' …' : ''}`
+  throw new Usage(`'${name}' stands for several: ${some}\n  help: name one of them`, true)
 }

@@ -5,7 +5,7 @@ import { didYouMean } from '../../dsl/spelling.ts'
 import type { Pipeline, Stage } from '../../dsl/pipeline.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
-import { checkStages, openPipeline, planOf } from '../project.ts'
+import { oneStage, openPipeline, planOf } from '../project.ts'
 import type { Opened } from '../project.ts'
 import { metricsText } from '../reports/metrics.ts'
 import { summaryText } from '../reports/progress.ts'
@@ -57,10 +57,7 @@ async function openStage(command: Command, buildDir: string): Promise<{ opened: 
   if (name === undefined || rest.length > 0)
     throw new Usage(`${command.verb} wants one stage\n  help: sluice ${command.verb} lora-train`, true)
   const opened = await openPipeline(command, buildDir)
-  checkStages([name], opened.pipeline, didYouMean)
-  const stage = opened.pipeline.stages.find((other) => other.name === name)
-  if (stage === undefined) throw new Error(`bug: ${name} was found and lost`)
-  return { opened, stage }
+  return { opened, stage: oneStage(name, opened.pipeline, didYouMean) }
 }
 
 export async function showCommand(command: Command, buildDir: string): Promise<number> {

@@ -205,7 +205,7 @@ export function reportFor(
   const live = process.stderr.isTTY && process.env['CI'] === undefined && process.env['TERM'] !== 'dumb'
   if (!live) {
     const plain = new PlainReport((text) => void process.stderr.write(text), HEARTBEAT_MS)
-    return { take: (state, event) => plain.take(state, event), end: () => undefined }
+    return { take: (state, event) => plain.take(state, event), end: () => plain.end() }
   }
   const drawn = new LiveReport(process.stderr, useColor(process.stderr, command))
   let ended = false

@@ -6,7 +6,7 @@ import type { Cause } from '../../engine/plan/against.ts'
 import type { Planned } from '../../engine/plan/plan.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
-import { checkStages, openPipeline, planOf, stringFlag } from '../project.ts'
+import { oneStage, openPipeline, planOf, stringFlag } from '../project.ts'
 import type { Opened } from '../project.ts'
 import { chosenText, pulledText, reasonText } from '../reports/plan.ts'
 import { duration } from '../reports/style.ts'
@@ -23,10 +23,10 @@ export async function whyCommand(command: Command, buildDir: string): Promise<nu
   if (name === undefined || rest.length > 0)
     throw new Usage('why wants one stage\n  help: sluice why lora-train', true)
   const opened = await openPipeline(command, buildDir)
-  checkStages([name], opened.pipeline, didYouMean)
+  oneStage(name, opened.pipeline, didYouMean)
   const planned = planOf(opened, new Set())
   const entry = planned.find(({ stage }) => stage.name === name)
-  if (entry === undefined) throw new Usage(`'${name}' stands for several: ${instancesOf(name, opened)}`, true)
+  if (entry === undefined) throw new Error(`bug: ${name} is not in the plan`)
   const against = stringFlag(command, 'against')
   if (against !== null) {
     if (entry.type === 'judge')
@@ -99,9 +99,4 @@ async function tell(opened: Opened, cause: Cause, { commit }: FoundSnapshot): Pr
       ? await sourceHistory(opened, cause.source, cause.before, commit)
       : null
   return { ...cause, history }
-}
-
-function instancesOf(base: string, { pipeline }: Opened): string {
-  const names = pipeline.stages.filter((stage) => stage.base === base).map(({ name }) => name)
-  return `${names.slice(0, 3).join(' ')}${names.length > 3 ? ' …' : ''}\n  help: name one of them`
 }

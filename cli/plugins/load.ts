@@ -6,7 +6,13 @@ import { basename, join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Checked, Diagnostic } from '../../dsl/diagnostic.ts'
 import { own } from '../../dsl/own.ts'
-import { loadingThrew, pluginUnusable, twoOfAName, twoOfAWorker } from '../../dsl/problems/plugins.ts'
+import {
+  changedSince,
+  loadingThrew,
+  pluginUnusable,
+  twoOfAName,
+  twoOfAWorker,
+} from '../../dsl/problems/plugins.ts'
 import type { PluginFault } from '../../dsl/problems/plugins.ts'
 import type { Environment } from '../../engine/environment.ts'
 import type { StageKind } from '../../engine/stage-kind.ts'
@@ -81,6 +87,10 @@ async function load(
   const found = findPlugin(root, wanted)
   if ('what' in found) return found
   const { file, folder, name, digest } = found
+  // A module stays as it was first loaded, so its functions would work under the key of other ones.
+  const first = digests.get(file)
+  if (first !== undefined && first !== digest) return changedSince()
+  digests.set(file, digest)
   let exports: Readonly<Record<string, unknown>>
   try {
     exports = await importer(buildDir)(pathToFileURL(file).href)
@@ -108,6 +118,9 @@ async function load(
     kinds: kinds.map(([kind]) => kind),
   }
 }
+
+/** Of each plugin, when this process loaded it. */
+const digests = new Map<string, string>()
 
 type Importer = (url: string) => Promise<Readonly<Record<string, unknown>>>
 

@@ -4,10 +4,15 @@ import type { RunState } from '../../engine/run/state.ts'
 import { bytes, duration, number } from './style.ts'
 import { summaryText, timeLeft } from './progress.ts'
 
+/** How often a stage that says nothing is named: CI stops jobs which print nothing. */
+const SILENT_MS = 60_000
+
 export class PlainReport {
   readonly #write: (text: string) => void
   readonly #everyMs: number
   readonly #lastAt = new Map<string, number>()
+  #state: RunState | null = null
+  readonly #heart = setInterval(() => this.#beat(), SILENT_MS).unref()
 
   /** @param everyMs at least this long between two progress lines of a stage */
   constructor(write: (text: string) => void, everyMs: number) {
@@ -16,8 +21,24 @@ export class PlainReport {
   }
 
   take(state: RunState, event: Logged): void {
+    this.#state = state
     const line = this.#line(state, event)
     if (line !== null) this.#write(`${event.t.slice(11, 19)} ${line}\n`)
+  }
+
+  end(): void {
+    clearInterval(this.#heart)
+  }
+
+  #beat(): void {
+    const now = Date.now()
+    for (const { name, status, startedAt } of this.#state?.stages.values() ?? []) {
+      if (status !== 'running' || startedAt === null || now - (this.#lastAt.get(name) ?? 0) < SILENT_MS)
+        continue
+      this.#lastAt.set(name, now)
+      const time = new Date(now).toISOString().slice(11, 19)
+      this.#write(`${time} ${name.padEnd(12)} runs     for ${duration(now - startedAt)}\n`)
+    }
   }
 
   #line(state: RunState, event: Logged): string | null {

@@ -50,6 +50,14 @@ export function loadingThrew(message: string): PluginFault {
   )
 }
 
+export function changedSince(): PluginFault {
+  return fault(
+    'it changed after this process had loaded it',
+    '这个进程加载它以后，它又改了',
+    words('start sluice again', '重新启动 sluice'),
+  )
+}
+
 export function twoOfAName(name: string, other: string): PluginFault {
   return fault(
     `its stage kind '${name}' is there already: ${other}`,

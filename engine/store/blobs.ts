@@ -2,6 +2,7 @@
 import {
   chmodSync,
   closeSync,
+  constants,
   copyFileSync,
   existsSync,
   fsyncSync,
@@ -37,8 +38,28 @@ export interface StoredObject {
 
 const OBJECT = /^[0-9a-f]{62}$/
 
+/** A clone cannot be changed through its other name, so it comes first. */
+const WAYS: readonly ((from: string, to: string) => void)[] = [
+  (from, to) => copyFileSync(from, to, constants.COPYFILE_FICLONE_FORCE),
+  linkSync,
+  copyFileSync,
+]
+/** What a file system says that has no such thing, or no more of it. */
+const CANNOT: readonly string[] = [
+  'ENOTSUP',
+  'EOPNOTSUPP',
+  'ENOSYS',
+  'ENOTTY',
+  'EINVAL',
+  'EXDEV',
+  'EPERM',
+  'EMLINK',
+]
+
 export class BlobStore {
   readonly #root: string
+  /** Index into `WAYS` of the first that works here. */
+  #way = 0
 
   constructor(stateDir: string) {
     this.#root = join(stateDir, 'cas', 'sha256')
@@ -137,16 +158,26 @@ export class BlobStore {
     return { digest, files }
   }
 
-  /** Lays a tree out as a directory of read-only hard links (copies where the file system has none). */
+  /** Lays a tree out as a directory: clones that share their blocks, else read-only hard links, else copies. */
   layOut(tree: Tree, dir: string): void {
     mkdirSync(dir, { recursive: true })
     for (const file of tree.files) {
       const target = join(dir, file.path)
       mkdirSync(dirname(target), { recursive: true })
+      this.#lay(this.pathOf(file.digest), target)
+    }
+  }
+
+  /** What the first file can be laid out by, the others can, too; a target on another file system is only copied. */
+  #lay(from: string, to: string): void {
+    for (;;) {
+      const way = WAYS[this.#way] ?? copyFileSync
       try {
-        linkSync(this.pathOf(file.digest), target)
-      } catch {
-        copyFileSync(this.pathOf(file.digest), target)
+        way(from, to)
+        return
+      } catch (error) {
+        if (way === copyFileSync || !CANNOT.includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+        this.#way += 1
       }
     }
   }

@@ -2,6 +2,7 @@
 import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { runFacts } from '../../cli/machine.ts'
 import { FILE, freshProject, launch } from './newcomer.ts'
 import type { Project } from './newcomer.ts'
 
@@ -12,6 +13,13 @@ function withGpus(project: Project, visible: string): NodeJS.ProcessEnv {
   chmodSync(join(project.root, 'bin/nvidia-smi'), 0o755)
   return { PATH: `${join(project.root, 'bin')}:${process.env['PATH'] ?? ''}`, CUDA_VISIBLE_DEVICES: visible }
 }
+
+test('a pull request from the main of a fork is not main', () => {
+  const facts = (environment: NodeJS.ProcessEnv) => runFacts('/', false, environment)['run.branch']
+  expect(facts({ GITHUB_REF_NAME: 'main' })).toBe('main')
+  expect(facts({ GITHUB_HEAD_REF: 'main', GITHUB_REF_NAME: '12/merge' })).toBe('12/merge')
+  expect(facts({ CI_COMMIT_BRANCH: 'main' })).toBe('main')
+})
 
 test.skipIf(process.platform === 'win32')('a stage gets one of the GPUs that the user may use', async () => {
   const project = freshProject()

@@ -3,10 +3,14 @@ import { spawnSync } from 'node:child_process'
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { readConfig } from '../../cli/config.ts'
+import { loadPlugins } from '../../cli/plugins/load.ts'
+import { stageKinds } from '../../stages/catalogue.ts'
 import { emptyProject } from './newcomer.ts'
 
 const EXAMPLES = join(import.meta.dirname, '../../docs/examples/plugins')
-const HOST = join(import.meta.dirname, '../../build/workers/plugin/main.mjs')
+const BUILD = join(import.meta.dirname, '../../build')
+const HOST = join(BUILD, 'workers/plugin/main.mjs')
 const hasPython = spawnSync('python3', ['--version']).status === 0
 if (!hasPython) console.warn('SKIPPED: there is no python3, so the Python worker is not tested')
 
@@ -47,6 +51,19 @@ describe('the examples', () => {
     expect(code).toBe(2)
     expect(stderr).toContain("E321: the plugin 'shortn' cannot be used")
   })
+})
+
+test('a plugin that changes while a process goes on (run --watch) is refused, not run under the key of another', async () => {
+  const project = examples()
+  const builtIn = { kinds: stageKinds, ops: {}, runtimes: {}, workers: {}, slots: {}, threads: {} }
+  const load = async () =>
+    (
+      await loadPlugins({ root: project.root, buildDir: BUILD, builtIn, config: readConfig(project.root) })
+    ).diagnostics.map(({ code }) => code)
+  expect(await load()).toEqual([])
+  expect(await load()).toEqual([])
+  project.write('shorten/notes.txt', 'changed')
+  expect(await load()).toEqual(['E321'])
 })
 
 describe('worker check', () => {

@@ -1,7 +1,8 @@
 /** What people read, drawn from plain values: the live block, a plan, a verdict. */
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { draw } from '../../cli/reports/live.ts'
 import { metricsText } from '../../cli/reports/metrics.ts'
+import { PlainReport } from '../../cli/reports/plain.ts'
 import { planText } from '../../cli/reports/plan.ts'
 import { painter, width } from '../../cli/reports/style.ts'
 import { verdictText } from '../../cli/reports/verdict.ts'
@@ -95,6 +96,25 @@ describe('draw', () => {
     expect(painted.join()).toContain('\u001b[')
     expect(painted.map(bare)).toEqual(draw(training, 60, START + 13_000, plain))
   })
+})
+
+test('outside of a terminal a stage that says nothing is named once a minute, until the run is over', () => {
+  vi.useFakeTimers({ now: START })
+  try {
+    let said = ''
+    const report = new PlainReport((text) => void (said += text), 15_000)
+    const take = (state: RunState, event: RunEvent, seq: number) =>
+      report.take(state, { ...event, seq, t: new Date(START + seq * 1000).toISOString() })
+    began.forEach((event, seq) => take(stateAfter(...began.slice(0, seq + 1)), event, seq))
+    said = ''
+    vi.advanceTimersByTime(179_000)
+    expect(said).toBe('03:06:05 lora-train   runs     for 1m58s\n')
+    report.end()
+    vi.advanceTimersByTime(600_000)
+    expect(said.trim().split('\n')).toHaveLength(1)
+  } finally {
+    vi.useRealTimers()
+  }
 })
 
 describe('planText', () => {

@@ -45,6 +45,13 @@ describe('a sweep', () => {
     expect(again.stdout).toContain('everything cached')
     expect((await project.sluice('plan')).stdout).toMatch(new RegExp(`pick +chooses ${winner}`))
     expect(await project.sluice('why', 'lora-train[r=2,times=1]')).toMatchObject({ code: 0 })
+    for (const verb of ['show', 'logs', 'why']) {
+      const { code, stderr } = await project.sluice(verb, 'lora-train')
+      expect(code).toBe(2)
+      expect(stderr).toContain(
+        "'lora-train' stands for several: lora-train[r=2,times=1] lora-train[r=4,times=1]",
+      )
+    }
     expect(project.read('pipelines/tiny.pipeline.lock')).toContain('lora-train[r=4,times=1]')
   })
 

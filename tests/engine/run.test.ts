@@ -383,9 +383,8 @@ describe('two runs at once', () => {
   })
 })
 
-test('what is shown is read-only and the same file as in the store', async () => {
+test('what is shown is read-only', async () => {
   await go(root, pipelineOf({ a: job('a') }))
   const shown = statSync(join(root, '.sluice/out/toy/a/out/x.txt'))
   expect(shown.mode & 0o222).toBe(0)
-  expect(shown.nlink).toBeGreaterThan(1)
 })
