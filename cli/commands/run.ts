@@ -18,6 +18,7 @@ import { machineFor, runFacts } from '../machine.ts'
 import { eventsOf, notify } from '../notify.ts'
 import { sayPower } from '../power.ts'
 import { remoteOf, useOf } from '../remote.ts'
+import { sharedPlan } from '../remote-plan.ts'
 import { remoteText } from '../reports/remote.ts'
 import { LiveReport } from '../reports/live.ts'
 import { metricsText } from '../reports/metrics.ts'
@@ -45,7 +46,13 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
   const failpoint = process.env['SLUICE_FAILPOINT']
   const wrong = failpoint === undefined ? null : killAt(failpoint)
   if (wrong !== null) throw new Usage(`SLUICE_FAILPOINT: ${wrong}`, true)
-  const planned = planOf(opened, forced)
+  // A rehearsal makes nothing that others could use.
+  const remote = smoke ? null : await remoteOf(opened.root, opened.environment.stateDir, process.env)
+  // What may not run here may still be pulled, as `plan` says; a whole run asks stage by stage.
+  const planned =
+    scope.mayRun === null
+      ? planOf(opened, forced)
+      : (await sharedPlan(opened, forced, remote, new AbortController().signal)).planned
   checkScope(wished, planned)
   if (!smoke) await sayPower(opened, planned, command, readBuild(buildDir).version)
   const reasons = new Map(
@@ -55,8 +62,6 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
   const yardsticks = await yardsticksOf(opened)
   const { stages } = opened.pipeline
   const machine = await machineFor(stages, opened.root, opened.environment.stateDir)
-  // A rehearsal makes nothing that others could use.
-  const remote = smoke ? null : useOf(await remoteOf(opened.root, opened.environment.stateDir, process.env))
   const report = reportFor(command, events !== null)
   const stop = new AbortController()
   const interrupt = () => stopOrKill(stop)
@@ -74,7 +79,7 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
       ...machine,
       lastMs: (stage) => opened.past.lastMs(stage),
       reasonOf: (stage) => reasons.get(stage) ?? '',
-      remote,
+      remote: useOf(remote),
       lockPath: opened.overridden || locked !== null ? null : opened.lockPath,
       listener: report.take,
       signal: stop.signal,
