@@ -48,4 +48,6 @@ export interface FoundSource {
   readonly files: readonly string[]
   readonly splits?: Readonly<Record<string, readonly string[]>>
   readonly fields?: RowFields
+  /** Whether the files are still what the digest was made of. Absent for what nobody can edit. */
+  readonly isUnchanged?: () => Promise<boolean>
 }

@@ -1,5 +1,6 @@
 /** What nobody names any more -> freed. Records go before their bytes, so that a kill leaves bytes without a record at worst. */
-import { existsSync, lstatSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import type { Stats } from 'node:fs'
 import { join } from 'node:path'
 import type { Digest } from '../artifact.ts'
 import type { Stores } from '../environment.ts'
@@ -49,7 +50,7 @@ export function findGarbage({ stateDir, stores, roots, since, now }: Collecting)
   }
   for (const tree of roots.trees) keep(tree)
   const objects: StoredObject[] = []
-  const others = [...notes(stateDir, now), ...checkpoints(stateDir, roots, now)]
+  const others = [...notes(stateDir, now), ...checkpoints(stateDir, now)]
   let keptBytes = 0
   for (const object of stores.blobs.objects()) {
     if (object.digest === null) {
@@ -68,18 +69,34 @@ export function findGarbage({ stateDir, stores, roots, since, now }: Collecting)
  * run that had found it before has said so in its log, and the record comes back with its bytes untouched.
  */
 export function collect(garbage: Garbage, collecting: Collecting, namedNow: () => Roots): void {
-  for (const { path } of garbage.records) if (existsSync(path)) renameSync(path, `${path}.going`)
+  const { stateDir, since } = collecting
+  const isUsed = (path: string): boolean => (statOf(path)?.mtimeMs ?? 0) >= since
+  // Those of a collection that was killed come back first, and are looked at again.
+  for (const path of goingIn(stateDir)) renameSync(path, path.slice(0, -GOING.length))
+  for (const { path } of garbage.records) if (existsSync(path)) renameSync(path, path + GOING)
   const named = namedNow()
   for (const { key, path } of garbage.records)
-    if (named.keys.has(key) && existsSync(`${path}.going`)) renameSync(`${path}.going`, path)
-  const { stateDir } = collecting
+    if (existsSync(path + GOING) && (named.keys.has(key) || isUsed(path + GOING)))
+      renameSync(path + GOING, path)
   const still = findGarbage({ ...collecting, roots: named })
-  for (const { path } of still.records) rmSync(path, { force: true })
-  // Those of a collection that was killed, too.
-  const results = join(stateDir, 'results')
-  for (const name of existsSync(results) ? readdirSync(results) : [])
-    if (name.endsWith('.going')) rmSync(join(results, name), { force: true })
-  for (const { path } of [...still.objects, ...still.others]) rmSync(path, { recursive: true, force: true })
+  for (const path of [...still.records.map((record) => record.path), ...goingIn(stateDir)])
+    rmSync(path, { force: true })
+  // Somebody may have touched one since it was listed.
+  for (const { path } of still.objects)
+    if ((statOf(path)?.ctimeMs ?? since) < since) rmSync(path, { force: true })
+  for (const { path } of still.others) rmSync(path, { recursive: true, force: true })
+}
+
+/** Of a record that is about to be removed. */
+const GOING = '.going'
+
+function goingIn(stateDir: string): readonly string[] {
+  return entriesIn(join(stateDir, 'results')).filter((path) => path.endsWith(GOING))
+}
+
+/** Null if it went meanwhile: runs may be under way. */
+function statOf(path: string): Stats | null {
+  return lstatSync(path, { throwIfNoEntry: false }) ?? null
 }
 
 function kindOf(json: string | undefined): string {
@@ -93,17 +110,19 @@ function kindOf(json: string | undefined): string {
 function notes(stateDir: string, now: number): { path: string; bytes: number }[] {
   return NOTES.flatMap((folder) =>
     entriesIn(join(stateDir, folder)).flatMap((path) => {
-      const { atimeMs, mtimeMs, size } = statSync(path)
-      return Math.max(atimeMs, mtimeMs) < now - NOTES_MS ? [{ path, bytes: size }] : []
+      const stat = statOf(path)
+      if (stat === null) return []
+      // A rename keeps the other two times, so only this one says since when something is put aside.
+      const usedMs = folder.endsWith('quarantine') ? stat.ctimeMs : Math.max(stat.atimeMs, stat.mtimeMs)
+      return usedMs < now - NOTES_MS ? [{ path, bytes: stat.size }] : []
     }),
   )
 }
 
-function checkpoints(stateDir: string, roots: Roots, now: number): { path: string; bytes: number }[] {
+function checkpoints(stateDir: string, now: number): { path: string; bytes: number }[] {
   return entriesIn(join(stateDir, 'checkpoints')).flatMap((path) => {
-    const files = statSync(path).isDirectory()
-      ? readdirSync(path, { recursive: true, encoding: 'utf8' }).map((name) => lstatSync(join(path, name)))
-      : []
+    const names = statOf(path)?.isDirectory() ? readdirSync(path, { recursive: true, encoding: 'utf8' }) : []
+    const files = names.flatMap((name) => statOf(join(path, name)) ?? [])
     const isOld = files.every(({ mtimeMs }) => mtimeMs < now - CHECKPOINTS_MS)
     const bytes = files.reduce((sum, file) => sum + (file.isFile() ? file.size : 0), 0)
     return isOld ? [{ path, bytes }] : []
@@ -115,5 +134,5 @@ function entriesIn(folder: string): readonly string[] {
 }
 
 function sizeOf(path: string): number {
-  return lstatSync(path, { throwIfNoEntry: false })?.size ?? 0
+  return statOf(path)?.size ?? 0
 }

@@ -38,24 +38,24 @@ export function causesAgainst(
 ): readonly Cause[] {
   const byName = new Map(stages.map((stage) => [stage.name, stage]))
   const plans = new Map(planned.map((entry) => [entry.stage.name, entry]))
-  const seen = new Map<string, readonly Cause[]>()
+  const seen = new Map<string, boolean>()
   const found: Cause[] = []
 
-  /** What is different in a stage or before it. */
-  const visit = (stage: Stage): readonly Cause[] => {
+  /** Finds what is different in a stage or before it; false if nothing is. */
+  const visit = (stage: Stage): boolean => {
     const known = seen.get(stage.name)
     if (known !== undefined) return known
     const entry = plans.get(stage.name)
     const facts = before['stages']?.[stage.name]
-    const causes: Cause[] = []
-    seen.set(stage.name, causes)
-    const add = (...some: readonly Cause[]): void => {
-      causes.push(...some)
-      found.push(...some)
+    let differs = false
+    const add = (cause: Cause): void => {
+      differs = true
+      found.push(cause)
     }
     if (facts === undefined || entry === undefined) {
       add({ stage: stage.name, type: 'not-there' })
-      return causes
+      seen.set(stage.name, differs)
+      return differs
     }
     const [old, young] = [beforeOf(facts), manifestNow(entry)]
     for (const port of portsOf(stage, old)) {
@@ -74,9 +74,9 @@ export function causesAgainst(
         })
       else if (reference?.type === 'stage') {
         const upstream = byName.get(reference.stage)
-        const causesBefore = upstream === undefined ? [] : visit(upstream)
-        causes.push(...causesBefore)
-        if (causesBefore.length === 0 && b !== undefined && entry.type !== 'choose')
+        const earlier = upstream !== undefined && visit(upstream)
+        differs ||= earlier
+        if (!earlier && b !== undefined && entry.type !== 'choose')
           add({ stage: stage.name, type: 'other-bytes', port, from: reference.stage })
       }
     }
@@ -90,7 +90,8 @@ export function causesAgainst(
         reason: { type: 'changed', ingredient, before: was, after: is, span },
       })
     }
-    return causes
+    seen.set(stage.name, differs)
+    return differs
   }
 
   const stage = byName.get(name)

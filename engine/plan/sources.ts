@@ -32,8 +32,10 @@ export async function findSource(
   let count = 0
   for (const listing of listings.values()) count += listing.count
   let files: readonly string[] | null = null
+  const digest = await digestOfSource({ source, root, listings, inside: insideDir }, stats)
+  const seal = sealOf(listings)
   return {
-    digest: await digestOfSource({ source, root, listings, inside: insideDir }, stats),
+    digest,
     dir,
     count,
     get files() {
@@ -50,6 +52,14 @@ export async function findSource(
           },
         }),
     ...(schema === undefined ? {} : { fields: fieldsOf(schema) }),
+    isUnchanged: async () => {
+      const now = await listingsOf(source, root)
+      if ('missing' in now) return false
+      if (sealOf(now) === seal) return true
+      // Touched, or written with the same bytes.
+      const again = await findSource(source, root, stats)
+      return 'digest' in again && again.digest === digest
+    },
   }
 }
 

@@ -95,8 +95,8 @@ export class RemoteCache {
       if (record === null) return { type: 'miss' }
       if (Object.keys(record.result.outputs).sort().join() !== [...ports].sort().join())
         throw new RemoteTrouble('wrong', 'a record has other outputs than its stage')
-      staged.open()
       try {
+        staged.open()
         const bytes = await fetchBytes(record, {
           transport: this.#sharing.transport,
           blobs: stores.blobs,
@@ -126,8 +126,8 @@ export class RemoteCache {
     const staged = visitorsPlaceFor(stateDir, result.key)
     return this.#guarded(this.#writing, signal, async (): Promise<Pushed> => {
       if (await this.#isShared(result.key, signal)) return { type: 'there' }
-      staged.open()
       try {
+        staged.open()
         const ask = <T>(request: () => Promise<T>) => this.#writing.ask(request, signal)
         const folder = join(staged.dir, 'pushed')
         const sent = await sendBytes(result, { transport, blobs, folder, ask, rotten: this.#rotten, signal })

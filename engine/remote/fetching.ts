@@ -38,6 +38,9 @@ export function lacking({ large, packs }: RemoteRecord, blobs: BlobStore): reado
 export async function fetchBytes(record: RemoteRecord, fetching: Fetching): Promise<number> {
   const { transport, blobs, folder, ask, signal } = fetching
   mkdirSync(folder, { recursive: true })
+  // What is there already has to be there still when the rest has come.
+  for (const blob of [...record.large, ...record.packs.flatMap(({ pieces }) => pieces)])
+    if (blobs.has(blob)) blobs.touch(blob.digest)
   const wanted = lacking(record, blobs)
   let tried = 0
   await inParallel(wanted, WIDTH, async (blob) => {

@@ -96,6 +96,12 @@ export async function tryStage(
       )
       return { type: 'failed', cause, message, help, log }
     }
+    const changed = await changedSource(attempt)
+    if (changed !== null) {
+      const message = `the source behind ${changed} changed while the stage was running`
+      const help = 'run again; with the old files back, training goes on from its checkpoint'
+      return { type: 'failed', cause: 'input', message, help, log }
+    }
     const taken = takeOutputs(stage, join(staging, 'out'), stores.blobs)
     if (taken.type === 'missing') {
       const message = `nothing was written for the output ${taken.port}`
@@ -116,14 +122,14 @@ export async function tryStage(
         ...(attempt.gpus.length === 0 ? {} : { gpus: attempt.gpus }),
       },
     }
-    // The record is written last: without it the stage has not run, with it every byte is there.
-    stores.results.write(result)
-    reach('record-written')
-    checkpoints.drop()
     writeFileSync(
       join(folder, 'exit.json'),
       `${JSON.stringify({ type: 'done', summary: made.summary }, null, 1)}\n`,
     )
+    // The record is written last: without it the stage has not run, with it every byte is there.
+    stores.results.write(result)
+    reach('record-written')
+    checkpoints.drop()
     return { type: 'done', result }
   } catch (error) {
     return { type: 'failed', ...machineFailure(error, signal, clock), log }
@@ -131,6 +137,13 @@ export async function tryStage(
     clock.stop()
     staged.close()
   }
+}
+
+/** A port whose source is no more what the key says: what the stage read of it, nobody knows. */
+async function changedSource({ inputs }: Attempt): Promise<string | null> {
+  for (const [port, input] of Object.entries(inputs))
+    if (input.type === 'source' && (await input.found.isUnchanged?.()) === false) return port
+  return null
 }
 
 /** Who stopped an attempt: the user, its timeout or its watch. */

@@ -78,14 +78,15 @@ export function fateOf(
     if (failed !== undefined) return skip(`${failed} failed and the matrix does not keep going`)
   }
   if (!needs.every(over)) return { type: 'wait' }
-  if (stage.when !== null) {
-    const holds = holdsNow(stage.when, factsOf(finished, byName, request.facts))
-    if ('missing' in holds) return skip(`when: ${holds.missing} is not known here`)
-    if (!holds.value) return skip(`when: ${stage.when.text}`)
-  }
   if (sweep?.maxParallel != null) {
     const siblings = [...running].filter((name) => byName.get(name)?.sweep?.stage === sweep.stage)
     if (siblings.length >= sweep.maxParallel) return { type: 'wait' }
+  }
+  if (stage.when !== null) {
+    const asked = stage.when.asks.flatMap((name) => byName.get(name) ?? [])
+    const holds = holdsNow(stage.when, factsOf(finished, asked, request.facts))
+    if ('missing' in holds) return skip(`when: ${holds.missing} is not known here`)
+    if (!holds.value) return skip(`when: ${stage.when.text}`)
   }
   return { type: 'go' }
 }
@@ -98,13 +99,9 @@ function reasonToSkip(need: string, finished: Finished): string | null {
 }
 
 /** What a `when:` may ask for at this moment. */
-function factsOf(
-  finished: Finished,
-  byName: ReadonlyMap<string, Stage>,
-  ofRun: ConditionFacts,
-): ConditionFacts {
+function factsOf(finished: Finished, asked: readonly Stage[], ofRun: ConditionFacts): ConditionFacts {
   const facts: Record<string, Json> = { ...ofRun }
-  for (const { name, gate } of byName.values()) {
+  for (const { name, gate } of asked) {
     const verdict = finished.verdicts.get(name)?.verdict
     if (gate !== null) {
       facts[`${name}.passed`] = verdict === 'pass'

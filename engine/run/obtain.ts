@@ -58,9 +58,9 @@ export async function obtain(
       const here = want.forced ? null : madeMeanwhile(first, tools, waitedFor)
       reach('key-taken')
       const found = here ?? (want.forced ? null : await shared(first, tools))
+      // Where there is a result nobody goes on; what is made anew is made from the beginning.
+      if (found !== null || want.forced) dropCheckpoints(tools.environment.stateDir, key)
       if (found !== null) return ended(found)
-      // Made anew is made from the beginning; its own retries go on from what they keep.
-      if (want.forced) dropCheckpoints(tools.environment.stateDir, key)
       const tried = await tryRepeatedly(first, tools, want.reason, signal)
       if (tried.outcome.type === 'done') tools.shares?.push(stage, tried.outcome.result)
       return tried
@@ -76,13 +76,13 @@ export async function obtain(
 /** Asks the store once more; a record without its bytes is put aside, which only who holds the key may do. */
 function madeMeanwhile({ key }: Attempt, { stores }: AttemptTools, waitedFor: string | null): Found | null {
   const lookup = stores.results.find(key)
-  if (lookup.type === 'hit') {
+  if (lookup.type === 'hit' && stores.results.touch(key)) {
     const { result } = lookup
     const { run } = result.provenance
     const maker = waitedFor ?? (typeof run === 'string' ? `run ${run}` : 'another run')
     return { type: 'found', result, from: `made by ${maker}` }
   }
-  if (lookup.lost !== null) stores.results.quarantine(key)
+  if (lookup.type === 'miss' && lookup.lost !== null) stores.results.quarantine(key)
   return null
 }
 

@@ -2,9 +2,11 @@
  * Which runs still live. On this machine their process tells; elsewhere (another host or container on a shared folder,
  * or before the last boot) they live unless their beat has not moved for as long as we have been looking.
  */
+import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { ownerIn, standingOf } from './owner.ts'
 import type { Owner } from './owner.ts'
-import { beatOf, presenceOf } from './presence.ts'
+import { beatOf, presenceOf, VISITOR } from './presence.ts'
 
 /** So long a beat may stand still under our eyes. */
 export const PATIENCE_MS = 15_000
@@ -22,6 +24,8 @@ export class Others {
   readonly #stateDir: string
   readonly #now: () => number
   readonly #seen = new Map<string, Seen>()
+  /** Runs that may be dead; null before the first look. */
+  #unsure: readonly string[] | null = null
 
   constructor(stateDir: string, now: () => number = () => performance.now()) {
     this.#stateDir = stateDir
@@ -37,6 +41,21 @@ export class Others {
   isUnderWay(run: string): boolean {
     const owner = ownerIn(presenceOf(this.#stateDir, run))
     return owner !== null && this.lives(owner)
+  }
+
+  /** Removes what dead runs left to say that they live; true while of some it cannot be told yet. */
+  sweep(): boolean {
+    const folder = join(this.#stateDir, 'runs')
+    this.#unsure ??= existsSync(folder) ? readdirSync(folder) : []
+    this.#unsure = this.#unsure.filter((run) => {
+      const path = presenceOf(this.#stateDir, run)
+      const owner = ownerIn(path)
+      if (owner === null) return false
+      if (this.lives(owner)) return standingOf(owner) === 'elsewhere'
+      rmSync(run.startsWith(VISITOR) ? dirname(path) : path, { recursive: true, force: true })
+      return false
+    })
+    return this.#unsure.length > 0
   }
 
   #look(run: string): Seen {

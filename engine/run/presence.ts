@@ -2,13 +2,15 @@
  * A run as others in the state folder see it: a record that says who it is, and a beat that says that it lives. The
  * beat is the record's time of change, set to a count: whoever watches sees it move, and nobody compares clocks.
  */
-import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { thisProcess } from './owner.ts'
 import type { Owner } from './owner.ts'
 
 const BEAT_MS = 1000
+/** How the ids begin of those who are present without a run. */
+export const VISITOR = 'visitor-'
 
 /** A thread of its own: hashing or a busy loop on the main thread cannot keep it from beating. */
 const PULSE = `
@@ -36,6 +38,8 @@ export class Presence {
   /** From now on there is something that others may wait for. */
   beat(): void {
     if (this.#pulse !== null) return
+    // Without a beat it may have looked dead to somebody elsewhere.
+    if (!existsSync(this.#path)) writeFileSync(this.#path, JSON.stringify(this.owner))
     this.#pulse = new Worker(PULSE, { eval: true, workerData: { path: this.#path, everyMs: BEAT_MS } })
     this.#pulse.unref()
     // Without a beat, others elsewhere may in the end make the same thing again: a pity, no harm.

@@ -121,8 +121,12 @@ export class Rights {
       rmSync(draft, { force: true })
     }
     const release = () => {
-      // Only our own: after a mistaken take-over the path may be another run's.
-      if (holderAt(path)?.id === id) rmSync(path, { force: true })
+      try {
+        // Only our own: after a mistaken take-over the path may be another run's.
+        if (holderAt(path)?.id === id) rmSync(path, { force: true })
+      } catch {
+        // The disk fails: the right falls with this run, and the next one sweeps it.
+      }
     }
     return { type: 'taken', release }
   }

@@ -1,6 +1,6 @@
 /** Runs a pipeline: one loop starts what is ready, takes facts as they come, and alone writes the run's state. */
 import { randomBytes } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ConditionFacts } from '../../dsl/condition-facts.ts'
 import type { Gate, Pipeline, Stage } from '../../dsl/pipeline.ts'
@@ -80,17 +80,32 @@ export interface RunOutcome {
   readonly verdicts: ReadonlyMap<string, Verdict>
 }
 
+/** An id that sorts by time, with a folder of its own: two runs may begin in one second. */
+function newRunId(folder: string): string {
+  mkdirSync(folder, { recursive: true })
+  for (;;) {
+    const time = new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-')
+    const id = `${time}-${randomBytes(2).toString('hex')}`
+    try {
+      mkdirSync(join(folder, id))
+      return id
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !existsSync(join(folder, id))) throw error
+    }
+  }
+}
+
 /** Order in which exit codes win (language.md 4.2). */
 const EXIT_ORDER = [130, 2, 6, 1, 3, 4, 5]
 
 export async function run(request: RunRequest): Promise<RunOutcome> {
   const { environment, pipeline } = request
-  const id = `${new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-')}-${randomBytes(2).toString('hex')}`
   // Not `performance`, which Node loads when it is first named.
   const began = process.uptime()
   const tookMs = () => Math.round((process.uptime() - began) * 1000)
   // By itself, so that an error names this folder and not one below it.
   mkdirSync(environment.stateDir, { recursive: true })
+  const id = newRunId(join(environment.stateDir, 'runs'))
   const log = new RunLog(join(environment.stateDir, 'runs', id, 'run.jsonl'))
   let state = newRun
   const emit = (event: RunEvent) => {
@@ -184,7 +199,7 @@ async function runStages(
     const key = keyOf(manifest)
     const force = forceOf(stage, request.forced)
     const lookup = stores.results.find(key)
-    if (lookup.type === 'hit' && force === null) {
+    if (lookup.type === 'hit' && force === null && stores.results.touch(key)) {
       reuse(stage, lookup.result, null)
       return
     }
@@ -257,41 +272,46 @@ async function runStages(
     emit({ type: 'stage.chosen', stage: stage.name, key: result.key, chosen: label, summary: result.summary })
   }
 
-  for (;;) {
-    if (signal.aborted) agenda.markAll()
-    for (let stage = agenda.next(); stage !== null; stage = agenda.next()) {
-      const fate = fateOf(stage, finished, running, byName, request)
-      if (fate.type === 'wait') continue
-      agenda.take(stage)
-      if (fate.type === 'skip') {
-        finished.skipped.add(stage.name)
-        emit({ type: 'stage.skipped', stage: stage.name, because: fate.because })
-      } else {
-        try {
-          if (stage.gate !== null) judgeNow(stage, stages, finished, request, emit)
-          else if (stage.selection !== null) chooseNow(stage)
-          else start(stage)
-        } catch (error) {
-          settle(stage, { type: 'failed', ...machineFailure(error, signal), log: null })
+  try {
+    for (;;) {
+      if (signal.aborted) agenda.markAll()
+      for (let stage = agenda.next(); stage !== null; stage = agenda.next()) {
+        const fate = fateOf(stage, finished, running, byName, request)
+        if (fate.type === 'wait') continue
+        agenda.take(stage)
+        if (fate.type === 'skip') {
+          finished.skipped.add(stage.name)
+          emit({ type: 'stage.skipped', stage: stage.name, because: fate.because })
+        } else {
+          try {
+            if (stage.gate !== null) judgeNow(stage, stages, finished, request, emit)
+            else if (stage.selection !== null) chooseNow(stage)
+            else start(stage)
+          } catch (error) {
+            settle(stage, { type: 'failed', ...machineFailure(error, signal), log: null })
+          }
         }
+        // A cached, judged or skipped stage may make others ready.
+        if (!running.has(stage.name)) agenda.ended(stage)
       }
-      // A cached, judged or skipped stage may make others ready.
-      if (!running.has(stage.name)) agenda.ended(stage)
+      if (running.size === 0) break
+      const { stage, outcome, release } = await over.next()
+      running.delete(stage.name)
+      try {
+        settle(stage, outcome)
+      } catch (error) {
+        settle(stage, { type: 'failed', ...machineFailure(error, signal), log: null })
+      } finally {
+        // Only now, so that the log says that a stage is done before it says that another took its place.
+        release()
+      }
+      agenda.ended(stage)
     }
-    if (running.size === 0) break
-    const { stage, outcome, release } = await over.next()
-    running.delete(stage.name)
-    try {
-      settle(stage, outcome)
-    } catch (error) {
-      settle(stage, { type: 'failed', ...machineFailure(error, signal), log: null })
-    } finally {
-      // Only now, so that the log says that a stage is done before it says that another took its place.
-      release()
-    }
-    agenda.ended(stage)
+    await shares?.settled()
+  } finally {
+    // If the loop threw (a full disk under the log), what still runs has nobody to report to.
+    halt.abort(new Error('the run is over'))
   }
-  await shares?.settled()
   const { waiting } = agenda
   if (waiting.length > 0)
     throw new Error(`bug: nothing runs and ${waiting.map(({ name }) => name).join(', ')} still wait`)

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Digest } from '../artifact.ts'
 import { reach } from '../failpoint.ts'
 import type { Others } from './others.ts'
-import { Presence, presenceOf } from './presence.ts'
+import { Presence, presenceOf, VISITOR } from './presence.ts'
 
 const LOOK_AGAIN_MS = 1000
 
@@ -38,7 +38,7 @@ export function placeFor(
 
 /** The same outside of any run, for who moves results by hand: it is present for as long as the place is open. */
 export function visitorsPlaceFor(stateDir: string, key: Digest): ReturnType<typeof placeFor> {
-  const visitor = `visitor-${randomUUID().slice(0, 8)}`
+  const visitor = VISITOR + randomUUID().slice(0, 8)
   const place = placeFor(stateDir, key, visitor)
   let presence: Presence | null = null
   return {
@@ -50,7 +50,7 @@ export function visitorsPlaceFor(stateDir: string, key: Digest): ReturnType<type
     },
     close: () => {
       place.close()
-      void presence?.[Symbol.asyncDispose]()
+      presence?.[Symbol.asyncDispose]().catch(() => undefined)
       rmSync(dirname(presenceOf(stateDir, visitor)), { recursive: true, force: true })
     },
   }
@@ -77,13 +77,17 @@ export function sweepStaging(stateDir: string, others: Pick<Others, 'isUnderWay'
 
 /** Sweeps, and goes on until nothing is left: whether a run elsewhere lives shows only after a while. */
 export function sweepOn(stateDir: string, others: Others, signal: AbortSignal): void {
-  if (sweepStaging(stateDir, others)) void sweepLater(stateDir, others, signal)
+  const sweep = (): boolean => {
+    const unsure = others.sweep()
+    return sweepStaging(stateDir, others) || unsure
+  }
+  if (sweep()) void sweepLater(sweep, signal)
 }
 
-async function sweepLater(stateDir: string, others: Others, signal: AbortSignal): Promise<void> {
+async function sweepLater(sweep: () => boolean, signal: AbortSignal): Promise<void> {
   try {
     do await sleep(LOOK_AGAIN_MS, undefined, { signal, ref: false })
-    while (sweepStaging(stateDir, others))
+    while (sweep())
   } catch {
     // The run is over, or the disk fails: the next run sweeps, or says so.
   }

@@ -15,14 +15,13 @@ import {
   renameSync,
   rmSync,
   statSync,
-  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { digestOf, treeOf, treeText } from '../artifact.ts'
 import type { Digest, Tree, TreeFile } from '../artifact.ts'
 import { reach } from '../failpoint.ts'
-import { flushFolder, writeAtomic } from './atomic.ts'
+import { flushFolder, touchFile, writeAtomic } from './atomic.ts'
 import { hashFile } from './digest.ts'
 
 /** One file of the store, whatever it is part of. */
@@ -82,7 +81,7 @@ export class BlobStore {
     this.#flush(files)
     const tree = treeOf(files)
     const list = this.pathOf(tree.digest)
-    if (!holds(list, tree.digest)) writeAtomic(list, treeText(tree.files))
+    if (!holds(list, tree.digest) || !this.touch(tree.digest)) writeAtomic(list, treeText(tree.files))
     reach('tree-listed')
     return tree
   }
@@ -90,12 +89,7 @@ export class BlobStore {
   #take(path: string, digest: Digest): void {
     const target = this.pathOf(digest)
     // Bytes that rotted in the store are replaced, else a stage could never again be a hit.
-    if (holds(target, digest)) {
-      // A collection of what nobody names leaves alone what has just been touched.
-      const now = new Date()
-      utimesSync(target, now, now)
-      return rmSync(path)
-    }
+    if (holds(target, digest) && this.touch(digest)) return rmSync(path)
     const fd = openSync(path, 'r')
     fsyncSync(fd)
     closeSync(fd)
@@ -208,6 +202,11 @@ export class BlobStore {
   /** Whether a file of this digest and size is there; its bytes are not read. */
   has({ digest, size }: { readonly digest: Digest; readonly size: number }): boolean {
     return lstatSync(this.pathOf(digest), { throwIfNoEntry: false })?.size === size
+  }
+
+  /** Says that somebody is about to name it: a collection of what nobody names then leaves it. False if it is gone. */
+  touch(digest: Digest): boolean {
+    return touchFile(this.pathOf(digest))
   }
 
   /** Takes over a file whose digest was computed while it was written. */

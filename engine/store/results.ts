@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { JsonObject } from '../../dsl/stage-signature.ts'
 import type { Artifact, Digest } from '../artifact.ts'
 import type { Manifest } from '../plan/manifest.ts'
-import { writeAtomic } from './atomic.ts'
+import { touchFile, writeAtomic } from './atomic.ts'
 import type { BlobStore } from './blobs.ts'
 
 export interface Result {
@@ -46,6 +46,11 @@ export class ResultStore {
       if (stat !== undefined)
         yield { key: `sha256:${name.slice(0, 64)}` as Digest, path, writtenMs: stat.mtimeMs }
     }
+  }
+
+  /** Says that a run uses it, so that a collection leaves it; false if it is gone meanwhile. */
+  touch(key: Digest): boolean {
+    return touchFile(this.#pathOf(key))
   }
 
   read(key: Digest): Result | null {

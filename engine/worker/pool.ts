@@ -13,6 +13,7 @@ export class WorkerPool {
   /** By worker and GPUs: a process that was started for one GPU cannot change to another. */
   readonly #idle = new Map<string, Seat>()
   readonly #all = new Set<WorkerSession>()
+  #isOver = false
 
   constructor(commands: Readonly<Record<string, WorkerCommand>>) {
     this.#commands = commands
@@ -76,6 +77,11 @@ export class WorkerPool {
     const { WorkerSession } = await import('./session.ts')
     const session = await WorkerSession.start({ ...command, env }, signal)
     this.#all.add(session)
+    // The run may have ended while it started, and then nobody else would end it.
+    if (this.#isOver) {
+      await session.end()
+      throw new Error('the run is over')
+    }
     return session
   }
 
@@ -86,6 +92,7 @@ export class WorkerPool {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isOver = true
     await Promise.all([...this.#all].map((session) => session.end()))
   }
 }
