@@ -3,6 +3,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Digest } from '../engine/artifact.ts'
 import { digestOf } from '../engine/artifact.ts'
+import type { Planned } from '../engine/plan/plan.ts'
 import { sourceChanges } from '../engine/plan/source-changes.ts'
 import type { FileChange } from '../engine/plan/source-changes.ts'
 import { marksOf, printOf, readPrint } from '../engine/plan/source-print.ts'
@@ -52,6 +53,17 @@ export async function sourceHistory(
   if (old === null) return null
   const files = sourceChanges(old, after)
   return { files, rows: shownRows(files, root, old, texts) }
+}
+
+/** The same for a reason to run: what happened to a source that the stage reads; null for any other reason. */
+export async function historyBehind(
+  opened: Opened,
+  { stage }: Planned,
+  { ingredient, before }: { readonly ingredient: string; readonly before: string | null },
+): Promise<SourceHistory | null> {
+  const from = stage.inputs[ingredient.replace(/^input\./, '')]
+  if (!ingredient.startsWith('input.') || from?.type !== 'source' || before === null) return null
+  return await sourceHistory(opened, from.source, JSON.parse(before) as Digest, null)
 }
 
 const pathsOf = ({ files }: SourcePrint) => files.map(({ path }) => path)

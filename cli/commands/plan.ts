@@ -1,12 +1,15 @@
 /** `sluice plan`: what would run, and why; nothing is run or written. */
-import type { Planned } from '../../engine/plan/plan.ts'
+import type { Planned, Reason } from '../../engine/plan/plan.ts'
 import type { Command } from '../options.ts'
 import { sayPower } from '../power.ts'
 import { openPipeline, readBuild } from '../project.ts'
+import type { Opened } from '../project.ts'
 import { remoteOf } from '../remote.ts'
 import { sharedPlan } from '../remote-plan.ts'
 import { planText, reasonText } from '../reports/plan.ts'
 import { painter, useColor } from '../reports/style.ts'
+import { countsText } from '../reports/why.ts'
+import { historyBehind } from '../source-history.ts'
 import { checkScope, wishOf } from '../wish.ts'
 
 /** Exit code of `plan --check` when something would run. */
@@ -25,15 +28,15 @@ export async function planCommand(command: Command, buildDir: string): Promise<n
   checkScope(wished, whole)
   const planned = whole.filter(({ stage }) => wished.takesPart.has(stage.name))
   await sayPower(opened, planned, command, readBuild(buildDir).version)
+  const say = await reasonsInWords(opened, planned)
+  const { name } = opened.pipeline
   if (command.flags['json'] === true) {
-    process.stdout.write(
-      `${JSON.stringify({ pipeline: opened.pipeline.name, stages: planned.map(plannedJson), troubles }, null, 2)}\n`,
-    )
+    const stages = planned.map((entry) => plannedJson(entry, say))
+    process.stdout.write(`${JSON.stringify({ pipeline: name, stages, troubles }, null, 2)}\n`)
   } else {
     const lastMs = (stage: string) => opened.past.lastMs(stage)
-    process.stdout.write(
-      `${planText(opened.pipeline.name, planned, lastMs, painter(useColor(process.stdout, command)))}\n`,
-    )
+    const paint = painter(useColor(process.stdout, command))
+    process.stdout.write(`${planText(name, planned, { lastMs, say, paint })}\n`)
   }
   for (const text of troubles)
     process.stderr.write(
@@ -43,7 +46,27 @@ export async function planCommand(command: Command, buildDir: string): Promise<n
   return command.flags['check'] === true && stale ? STALE : 0
 }
 
-export function plannedJson(entry: Planned): unknown {
+/** Where a source changed and an earlier run kept what it was, its files and rows are counted. */
+async function reasonsInWords(
+  opened: Opened,
+  planned: readonly Planned[],
+): Promise<(reason: Reason) => string> {
+  const counted = new Map<Reason, string>()
+  for (const entry of planned)
+    for (const reason of entry.type === 'run' ? entry.reasons : []) {
+      if (reason.type !== 'changed') continue
+      const history = await historyBehind(opened, entry, reason)
+      const port = reason.ingredient.slice('input.'.length)
+      if (history !== null)
+        counted.set(
+          reason,
+          `the content of ${port} changed   ${countsText(history)}   sluice why ${entry.stage.name}`,
+        )
+    }
+  return (reason) => counted.get(reason) ?? reasonText(reason)
+}
+
+export function plannedJson(entry: Planned, say: (reason: Reason) => string): unknown {
   const base = { stage: entry.stage.name, uses: entry.stage.uses, status: entry.type }
   if (entry.type === 'judge') return base
   if (entry.type === 'choose') return { ...base, chosen: entry.result?.summary['chosen'] ?? null }
@@ -52,6 +75,6 @@ export function plannedJson(entry: Planned): unknown {
   return {
     ...base,
     key: entry.key,
-    reasons: entry.reasons.map((reason) => ({ ...reason, span: undefined, text: reasonText(reason) })),
+    reasons: entry.reasons.map((reason) => ({ ...reason, span: undefined, text: say(reason) })),
   }
 }

@@ -1,6 +1,5 @@
 /** `sluice why`: why a stage runs or ran, and where it parted from another time, down to options, files and rows. */
 import { didYouMean } from '../../dsl/spelling.ts'
-import type { Digest } from '../../engine/artifact.ts'
 import { causesAgainst } from '../../engine/plan/against.ts'
 import type { Cause } from '../../engine/plan/against.ts'
 import type { Planned } from '../../engine/plan/plan.ts'
@@ -14,8 +13,7 @@ import { causeJson, causesText, historyLines } from '../reports/why.ts'
 import type { ToldCause } from '../reports/why.ts'
 import { snapshotOf } from '../snapshot.ts'
 import type { FoundSnapshot } from '../snapshot.ts'
-import { sourceHistory } from '../source-history.ts'
-import type { SourceHistory } from '../source-history.ts'
+import { historyBehind, sourceHistory } from '../source-history.ts'
 import { plannedJson } from './plan.ts'
 
 export async function whyCommand(command: Command, buildDir: string): Promise<number> {
@@ -43,7 +41,7 @@ export async function whyCommand(command: Command, buildDir: string): Promise<nu
   }
   const start = opened.past.lastStart(name)
   if (command.flags['json'] === true)
-    process.stdout.write(`${JSON.stringify({ now: plannedJson(entry), last: start }, null, 2)}\n`)
+    process.stdout.write(`${JSON.stringify({ now: plannedJson(entry, reasonText), last: start }, null, 2)}\n`)
   else {
     const last = start === null ? [] : [`  last:  ran in ${start.run} because: ${start.reason}`]
     process.stdout.write(`${[name, ...(await nowLines(opened, entry)), ...last].join('\n')}\n`)
@@ -76,21 +74,10 @@ async function reasonLines(
   const lines: string[] = []
   for (const [i, reason] of entry.reasons.entries()) {
     lines.push(`  ${i === 0 ? 'now:   will run:' : '                '} ${reasonText(reason)}`)
-    const history = reason.type === 'changed' ? await historyOf(opened, entry, reason) : null
+    const history = reason.type === 'changed' ? await historyBehind(opened, entry, reason) : null
     if (history !== null) lines.push(...historyLines(history).map((line) => `                   ${line}`))
   }
   return lines
-}
-
-/** What happened to a source that the stage reads. */
-async function historyOf(
-  opened: Opened,
-  { stage }: Planned,
-  { ingredient, before }: { readonly ingredient: string; readonly before: string | null },
-): Promise<SourceHistory | null> {
-  const from = stage.inputs[ingredient.replace(/^input\./, '')]
-  if (!ingredient.startsWith('input.') || from?.type !== 'source' || before === null) return null
-  return await sourceHistory(opened, from.source, JSON.parse(before) as Digest, null)
 }
 
 async function tell(opened: Opened, cause: Cause, { commit }: FoundSnapshot): Promise<ToldCause> {

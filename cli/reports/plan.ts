@@ -6,11 +6,18 @@ import { groupsOf } from './crowd.ts'
 import type { Paint } from './style.ts'
 import { bytes, duration, pad } from './style.ts'
 
+export interface PlanWords {
+  /** How long a stage took last time. */
+  readonly lastMs: (stage: string) => number | null
+  /** A reason in words. */
+  readonly say: (reason: Reason) => string
+  readonly paint: Paint
+}
+
 export function planText(
   pipeline: string,
   planned: readonly Planned[],
-  lastMs: (stage: string) => number | null,
-  paint: Paint,
+  { lastMs, say, paint }: PlanWords,
 ): string {
   const running = planned.filter((entry) => entry.type === 'run')
   const jobs = planned.filter(({ type }) => type === 'run' || type === 'cached' || type === 'pull')
@@ -29,7 +36,7 @@ export function planText(
   const lines = groups.map((group) => {
     const [entry] = group
     const name = pad(nameOf(group), wide)
-    if (group.length > 1) return crowdText(group, name, paint)
+    if (group.length > 1) return crowdText(group, name, { say, paint })
     if (entry.type === 'cached' && entry.waitsFor !== null)
       return `  ${paint('yellow', '‖')} ${name}waits for people: ${entry.waitsFor}`
     if (entry.type === 'cached') return `  ${paint('green', '✓')} ${name}${paint('dim', 'cached')}`
@@ -37,14 +44,18 @@ export function planText(
     if (entry.type === 'judge') return `  ${paint('cyan', '◆')} ${name}${paint('dim', 'judged on every run')}`
     if (entry.type === 'choose')
       return `  ${paint('cyan', '◆')} ${name}${paint('dim', chosenText(entry.result))}`
-    const [first, ...others] = entry.reasons.map(reasonText)
+    const [first, ...others] = entry.reasons.map(say)
     const more = others.map((text) => `\n    ${' '.repeat(wide)}     ${text}`)
     return `  ${paint('yellow', '●')} ${name}${paint('bold', 'RUN')}  ${first ?? ''}${more.join('')}`
   })
   return [head, '', ...lines].join('\n')
 }
 
-function crowdText(group: readonly Planned[], name: string, paint: Paint): string {
+function crowdText(
+  group: readonly Planned[],
+  name: string,
+  { say, paint }: Pick<PlanWords, 'say' | 'paint'>,
+): string {
   const running = group.flatMap((entry) => (entry.type === 'run' ? [entry] : []))
   const pulled = group.filter(({ type }) => type === 'pull').length
   const cached = group.length - running.length - pulled
@@ -54,7 +65,7 @@ function crowdText(group: readonly Planned[], name: string, paint: Paint): strin
     ...(cached > 0 ? [`${String(cached)} cached`] : []),
     ...(pulled > 0 ? [`${String(pulled)} in the remote cache`] : []),
   ].join(', ')
-  const reasons = new Set(running.flatMap(({ reasons: [reason] }) => (reason ? [reasonText(reason)] : [])))
+  const reasons = new Set(running.flatMap(({ reasons: [reason] }) => (reason ? [say(reason)] : [])))
   const [first, ...others] = reasons
   const many = `  for ${String(reasons.size)} reasons: sluice plan --json`
   const why = others.length > 0 ? many : first === undefined ? '' : `  ${first}`

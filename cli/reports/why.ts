@@ -47,7 +47,7 @@ function causeText(cause: ToldCause): string {
 }
 
 /** `a.jsonl: 2 rows changed, 31 added` of one file, else how many files. */
-function countsText({ files }: SourceHistory): string {
+export function countsText({ files }: SourceHistory): string {
   const [only, second] = files
   if (only === undefined) return 'the same files, read or split otherwise'
   return second === undefined && only.rows !== null

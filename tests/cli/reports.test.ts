@@ -3,7 +3,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { draw } from '../../cli/reports/live.ts'
 import { metricsText } from '../../cli/reports/metrics.ts'
 import { PlainReport } from '../../cli/reports/plain.ts'
-import { planText } from '../../cli/reports/plan.ts'
+import { planText, reasonText } from '../../cli/reports/plan.ts'
 import { painter, width } from '../../cli/reports/style.ts'
 import { verdictText } from '../../cli/reports/verdict.ts'
 import type { Stage } from '../../dsl/pipeline.ts'
@@ -134,7 +134,11 @@ describe('planText', () => {
       { type: 'judge', stage: stageOf('gate') },
     ] satisfies readonly Planned[]
     expect(
-      planText('tiny', planned, (kind) => (kind === 'train' ? 65_000 : null), plain).split('\n'),
+      planText('tiny', planned, {
+        lastMs: (kind) => (kind === 'train' ? 65_000 : null),
+        say: reasonText,
+        paint: plain,
+      }).split('\n'),
     ).toEqual([
       'tiny   2 of 2 stages will run, about 1m05s (as last time)',
       '',
@@ -145,7 +149,11 @@ describe('planText', () => {
   })
 
   test('says that nothing will run', () => {
-    const text = planText('tiny', [{ type: 'judge', stage: stageOf('gate') }], () => null, plain)
+    const text = planText('tiny', [{ type: 'judge', stage: stageOf('gate') }], {
+      lastMs: () => null,
+      say: reasonText,
+      paint: plain,
+    })
     expect(text).toMatch(/^tiny {3}everything is cached; the gates will be judged\n/)
   })
 })

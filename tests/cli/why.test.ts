@@ -45,6 +45,9 @@ describe('why --against', () => {
         { stage: 'lora-train', type: 'changed', ingredient: 'with.lr', before: '0.001', after: '0.005' },
       ],
     })
+    expect((await project.sluice('plan')).stdout).toMatch(
+      /clean +RUN  the content of data changed   data\/rows\.jsonl: 1 row changed   sluice why clean\n/,
+    )
   })
 
   test('in a clone that never ran, git tells what the rows were', async () => {
