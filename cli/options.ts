@@ -64,7 +64,10 @@ export const VERBS: Readonly<Record<string, Verb>> = {
         type: 'boolean',
         help: 'a rehearsal in seconds: every stage on a tiny model, apart from all real results',
       },
-      watch: { type: 'boolean', help: 'run again whenever the pipeline file or a source changes' },
+      watch: {
+        type: 'boolean',
+        help: 'run again whenever the pipeline file, the configuration or a source changes',
+      },
       locked: {
         type: 'boolean',
         help: 'refuse if the lock does not say what the file says; leave it as it is',
@@ -165,7 +168,7 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   },
   cache: {
     usage: 'cache ls|verify|push|pull',
-    help: 'what lies in the store of this machine, and whether it is whole; share what the lock (or main) names',
+    help: 'what lies in the store of this machine, and whether it is whole; push|pull [main]: share what the lock, or main, names',
     flags: {
       full: { type: 'boolean', help: 'verify: read every byte, not only sizes' },
       json: JSON_FLAG,
@@ -205,7 +208,7 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     },
   },
   report: {
-    usage: 'report',
+    usage: 'report --md',
     help: 'the verdict, what changed against main and which answers got worse, for a pull request',
     flags: { md: { type: 'boolean', help: 'as Markdown on stdout, short enough for a comment' } },
   },
@@ -223,7 +226,7 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   init: {
     usage: 'init [name]',
     help: 'write a pipeline that validates and runs, with sample data and a CI workflow',
-    flags: { yes: { type: 'boolean', help: 'ask nothing' } },
+    flags: { yes: { type: 'boolean', help: 'for scripts; init never asks' } },
   },
   schema: {
     usage: 'schema',
@@ -236,7 +239,7 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     flags: { stdio: { type: 'boolean', help: 'what editors add; there is no other way' } },
   },
   worker: {
-    usage: 'worker check CMD...',
+    usage: 'worker check -- CMD...',
     help: 'does a worker of a plugin keep to the protocol (docs/protocol.md)',
     flags: { json: JSON_FLAG },
   },
@@ -325,9 +328,11 @@ function overview(): string {
     '',
     'Options of every command:',
     ...flagLines(GLOBAL),
+    `  ${'-v, --version'.padEnd(29)}show the version of sluice`,
     '',
     'Exit codes: 0 done and passed, 1 a stage failed, 2 bad file or command, 3 gate failed, 4 gate undecided,',
-    '5 waiting for people, 6 environment (worker lost, disk, Node), 10 plan --check found work, 130 interrupted',
+    '5 waiting for people, 6 environment (worker lost, disk, Node), 130 interrupted,',
+    '10 plan --check, lock --check or fmt --check: something would run or change',
   ].join('\n')
 }
 
