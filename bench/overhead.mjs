@@ -61,4 +61,4 @@ printTable([
   ['stages', 'ms a stage', '95 % interval', 'limit', 'ratio', '', 'CPU of the engine', 'MB'],
   ...rows,
 ])
-process.exitCode = rows.every((row) => row[5] === 'good') ? 0 : 1
+process.exitCode = rows.every((row) => row[5] === 'good') ? 0 : 3

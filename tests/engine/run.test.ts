@@ -72,6 +72,34 @@ describe('reuse', () => {
     expect(out('read/out/all.txt')).toBe('a/data.jsonl=two')
   })
 
+  test('a source that is edited under a running stage fails it; nothing is kept under the key of the old content', async () => {
+    write(root, 'data.jsonl', 'one')
+    const pipeline = pipelineOf(
+      { read: job('read', { slow: 100, copy: true }, { inputs: { a: '@data' } }) },
+      { data: 'data.jsonl' },
+    )
+    const edit = (text: string) => ({
+      onEvent: ({ type }: { readonly type: string }) => {
+        if (type === 'stage.start') write(root, 'data.jsonl', text)
+      },
+    })
+    const ran = await go(root, pipeline, edit('two'))
+    expect(ran.exitCode).toBe(1)
+    expect(ran.state.stages.get('read')?.failure).toMatchObject({
+      cause: 'input',
+      message: 'the source behind a changed while the stage was running',
+    })
+    write(root, 'data.jsonl', 'one')
+    expect((await go(root, pipeline)).status).toEqual({ read: 'done' })
+    expect(out('read/out/all.txt')).toBe('a/data.jsonl=one')
+    // Written again with the same bytes it is the same source.
+    const other = pipelineOf(
+      { read: job('read', { slow: 100, copy: true, again: 1 }, { inputs: { a: '@data' } }) },
+      { data: 'data.jsonl' },
+    )
+    expect((await go(root, other, edit('one'))).status).toEqual({ read: 'done' })
+  })
+
   test('early cut-off: a change that makes the same bytes stops there', async () => {
     const pipeline = (salt: number, text = 'same') =>
       pipelineOf({
