@@ -78,7 +78,8 @@ export async function keepPrints(
 ): Promise<void> {
   for (const [name, source] of Object.entries(sources)) {
     const now = found[name]
-    if (now === undefined || existsSync(pathOf(stateDir, now.digest))) continue
+    // What nobody can edit lies in the store, and is not looked for at the source's place.
+    if (now?.isUnchanged === undefined || existsSync(pathOf(stateDir, now.digest))) continue
     const print = await printOf(source, now, root, stats)
     if (print !== null) writeAtomic(pathOf(stateDir, now.digest), JSON.stringify(print))
   }
