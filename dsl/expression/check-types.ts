@@ -332,7 +332,7 @@ class Typing {
     if (right === 'num') return left
     if (left === 'num' && expression.operator === '*') return right
     if (left === right && expression.operator === '/') return 'num'
-    throw new Mistake(checkProblems.unitMismatch(expression.right.span, DIMENSIONS[left], DIMENSIONS[right]))
+    throw mismatch(left, right, expression.right.span)
   }
 
   private sameDim(
@@ -340,8 +340,7 @@ class Typing {
     right: { readonly dim: Dimension },
     at: Expression,
   ): void {
-    if (left.dim !== right.dim)
-      throw new Mistake(checkProblems.unitMismatch(at.span, DIMENSIONS[left.dim], DIMENSIONS[right.dim]))
+    if (left.dim !== right.dim) throw mismatch(left.dim, right.dim, at.span)
   }
 
   private comparison(expression: Extract<Expression, { type: 'compare' }>, positive: boolean): void {
@@ -570,4 +569,12 @@ function outlook(operator: Comparator, a: Interval, b: Interval): readonly [bool
 
 function textOf(expression: Expression): string {
   return expression.span.source.text.slice(expression.span.start, expression.span.end)
+}
+
+/** How a value of a unit is written. */
+const WRITTEN: Readonly<Record<Dimension, string | null>> = { num: null, s: '2h', B: '20MB' }
+
+function mismatch(left: Dimension, right: Dimension, at: Span): Mistake {
+  const wanted = right === 'num' ? WRITTEN[left] : null
+  return new Mistake(checkProblems.unitMismatch(at, DIMENSIONS[left], DIMENSIONS[right], wanted))
 }

@@ -132,12 +132,14 @@ export function constantCheck(span: Span, value: boolean): Diagnostic {
   )
 }
 
-export function unitMismatch(span: Span, left: Words, right: Words): Diagnostic {
+/** @param wanted how a value of the left side's unit is written; null if the right side has a unit, too */
+export function unitMismatch(span: Span, left: Words, right: Words, wanted: string | null): Diagnostic {
   return problem(
     'E213',
     words(`${left.en} cannot be set against ${right.en}`, `${left.zh}不能和${right.zh}放在一起算`),
     span,
     words(`this is ${right.en}`, `这是${right.zh}`),
+    wanted === null ? {} : { help: [words(`write its unit, as in ${wanted}`, `写上单位，例如 ${wanted}`)] },
   )
 }
 
