@@ -10,6 +10,7 @@ import { planText, reasonText } from '../reports/plan.ts'
 import { painter, useColor } from '../reports/style.ts'
 import { countsText } from '../reports/why.ts'
 import { historyBehind } from '../source-history.ts'
+import type { SourceHistory } from '../source-history.ts'
 import { checkScope, wishOf } from '../wish.ts'
 
 /** Exit code of `plan --check` when something would run. */
@@ -52,16 +53,23 @@ async function reasonsInWords(
   planned: readonly Planned[],
 ): Promise<(reason: Reason) => string> {
   const counted = new Map<Reason, string>()
+  const histories = new Map<string, Promise<SourceHistory | null>>()
   for (const entry of planned)
     for (const reason of entry.type === 'run' ? entry.reasons : []) {
       if (reason.type !== 'changed') continue
-      const history = await historyBehind(opened, entry, reason)
+      const { stage } = entry
       const port = reason.ingredient.slice('input.'.length)
-      if (history !== null)
-        counted.set(
-          reason,
-          `the content of ${port} changed   ${countsText(history)}   sluice why ${entry.stage.name}`,
-        )
+      const from = stage.inputs[port]
+      if (from?.type !== 'source') continue
+      // Many stages may read the source that changed.
+      const change = `${from.source} ${String(reason.before)}`
+      const asked = histories.get(change) ?? historyBehind(opened, entry, reason)
+      histories.set(change, asked)
+      const history = await asked
+      if (history === null) continue
+      // Points of a matrix that run for one reason are counted together, so theirs names none of them.
+      const more = stage.name === stage.base ? `   sluice why ${stage.name}` : ''
+      counted.set(reason, `the content of ${port} changed   ${countsText(history)}${more}`)
     }
   return (reason) => counted.get(reason) ?? reasonText(reason)
 }

@@ -4,6 +4,7 @@ import type { Stats } from 'node:fs'
 import { join } from 'node:path'
 import type { Digest } from '../artifact.ts'
 import type { Stores } from '../environment.ts'
+import { checkpointsIn } from '../run/checkpoints.ts'
 import type { StoredObject } from '../store/blobs.ts'
 import type { Roots } from './roots.ts'
 
@@ -50,7 +51,8 @@ export function findGarbage({ stateDir, stores, roots, since, now }: Collecting)
   }
   for (const tree of roots.trees) keep(tree)
   const objects: StoredObject[] = []
-  const others = [...notes(stateDir, now), ...checkpoints(stateDir, now)]
+  const forgotten = checkpointsIn(stateDir).filter(({ at }) => at < now - CHECKPOINTS_MS)
+  const others = [...notes(stateDir, now), ...forgotten.map(({ path, bytes }) => ({ path, bytes }))]
   let keptBytes = 0
   for (const object of stores.blobs.objects()) {
     if (object.digest === null) {
@@ -66,7 +68,7 @@ export function findGarbage({ stateDir, stores, roots, since, now }: Collecting)
 
 /**
  * Frees it. Runs may be under way: a record is first taken out of their sight, then `namedNow` is asked once more; a
- * run that had found it before has said so in its log, and the record comes back with its bytes untouched.
+ * run that had found it before has touched it, and the record comes back with its bytes untouched.
  */
 export function collect(garbage: Garbage, collecting: Collecting, namedNow: () => Roots): void {
   const { stateDir, since } = collecting
@@ -117,16 +119,6 @@ function notes(stateDir: string, now: number): { path: string; bytes: number }[]
       return usedMs < now - NOTES_MS ? [{ path, bytes: stat.size }] : []
     }),
   )
-}
-
-function checkpoints(stateDir: string, now: number): { path: string; bytes: number }[] {
-  return entriesIn(join(stateDir, 'checkpoints')).flatMap((path) => {
-    const names = statOf(path)?.isDirectory() ? readdirSync(path, { recursive: true, encoding: 'utf8' }) : []
-    const files = names.flatMap((name) => statOf(join(path, name)) ?? [])
-    const isOld = files.every(({ mtimeMs }) => mtimeMs < now - CHECKPOINTS_MS)
-    const bytes = files.reduce((sum, file) => sum + (file.isFile() ? file.size : 0), 0)
-    return isOld ? [{ path, bytes }] : []
-  })
 }
 
 function entriesIn(folder: string): readonly string[] {

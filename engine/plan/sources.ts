@@ -32,8 +32,7 @@ export async function findSource(
   let count = 0
   for (const listing of listings.values()) count += listing.count
   let files: readonly string[] | null = null
-  const digest = await digestOfSource({ source, root, listings, inside: insideDir }, stats)
-  const seal = sealOf(listings)
+  const { digest, seal } = await digestOfSource({ source, root, listings, inside: insideDir }, stats)
   return {
     digest,
     dir,
@@ -99,20 +98,24 @@ interface Listed {
 async function digestOfSource(
   listed: Listed & { readonly inside: (path: string) => string },
   stats: StatCache,
-): Promise<Digest> {
+): Promise<{ readonly digest: Digest; readonly seal: string }> {
   const { source, listings, inside } = listed
   const marks = canonicalJson({ ...source.schema })
   const known = stats.summary(nameOf(source))
-  if (known !== null && known.marks === marks && known.seal === sealOf(listings)) return known.digest
+  if (known?.marks === marks && known.seal !== null) {
+    const seal = sealOf(listings)
+    if (known.seal === seal) return { digest: known.digest, seal }
+  }
   const digested = await digestAll(listed, stats)
   const digest = mergedTreeDigest([
     ...digested.map((each) => treeFiles(each, inside)),
     ...marksOf(listed, inside),
   ])
   // After the hashing, which saw files that changed meanwhile.
-  const seal = digested.every(allSettled) ? sealOf(listings) : null
-  stats.write(nameOf(source), { seal, marks, digest }, digested.map(columnOf))
-  return digest
+  const seal = sealOf(listings)
+  const summary = { seal: digested.every(allSettled) ? seal : null, marks, digest }
+  stats.write(nameOf(source), summary, digested.map(columnOf))
+  return { digest, seal }
 }
 
 async function digestAll({ source, root, listings }: Listed, stats: StatCache): Promise<readonly Digested[]> {

@@ -6,25 +6,13 @@ import type { Artifact, Digest } from '../artifact.ts'
 import type { BlobStore } from '../store/blobs.ts'
 import { checkedTree } from './check-tree.ts'
 import { download } from './download.ts'
+import { WIDTH } from './exchange.ts'
+import type { Exchange } from './exchange.ts'
 import { readPack } from './pack.ts'
 import type { Blob, Pack } from './pack.ts'
 import { inParallel } from './parallel.ts'
 import type { RemoteRecord } from './record.ts'
 import { blobName, RemoteTrouble } from './transport.ts'
-import type { Transport } from './transport.ts'
-
-/** Requests at a time for one result. */
-const WIDTH = 4
-
-export interface Fetching {
-  readonly transport: Transport
-  readonly blobs: BlobStore
-  /** An empty folder for what is not checked yet, on the disk of the store. */
-  readonly folder: string
-  /** Makes one request, with what patience there is. */
-  readonly ask: <T>(request: () => Promise<T>) => Promise<T>
-  readonly signal: AbortSignal
-}
 
 /** What the store lacks of a record, as it has to be asked for. */
 export function lacking({ large, packs }: RemoteRecord, blobs: BlobStore): readonly (Blob | Pack)[] {
@@ -35,7 +23,7 @@ export function lacking({ large, packs }: RemoteRecord, blobs: BlobStore): reado
 }
 
 /** Fetches what the store lacks. Throws unless every output is then there, whole and in a form that we would write. */
-export async function fetchBytes(record: RemoteRecord, fetching: Fetching): Promise<number> {
+export async function fetchBytes(record: RemoteRecord, fetching: Exchange): Promise<number> {
   const { transport, blobs, folder, ask, signal } = fetching
   mkdirSync(folder, { recursive: true })
   // What is there already has to be there still when the rest has come.

@@ -3,23 +3,16 @@ import { mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { BlobStore } from '../store/blobs.ts'
 import type { Result } from '../store/results.ts'
+import { WIDTH } from './exchange.ts'
+import type { Exchange } from './exchange.ts'
 import { divide, writePack } from './pack.ts'
 import type { Blob, Pack } from './pack.ts'
 import { inParallel } from './parallel.ts'
 import { blobName } from './transport.ts'
-import type { Transport } from './transport.ts'
 
-const WIDTH = 4
-
-export interface Sending {
-  readonly transport: Transport
-  readonly blobs: BlobStore
-  /** An empty folder for packs. */
-  readonly folder: string
-  readonly ask: <T>(request: () => Promise<T>) => Promise<T>
+export interface Sending extends Exchange {
   /** Blobs that the remote was seen to give other bytes for: sent even if it has something by their name. */
   readonly rotten: ReadonlySet<string>
-  readonly signal: AbortSignal
 }
 
 export interface Sent {

@@ -68,25 +68,26 @@ export function dropCheckpoints(stateDir: string, key: Digest): void {
 /** What a key's attempts left, for those who clean up. */
 export interface KeptCheckpoints {
   readonly key: Digest
+  readonly path: string
   readonly bytes: number
-  /** When the newest of its files was written, in milliseconds since 1970. */
+  /** When the newest of its files and folders was written, in milliseconds since 1970; 0 of an empty one. */
   readonly at: number
 }
 
-/** The checkpoints of all keys. Those of a key that nobody will try again are removed with `dropCheckpoints`. */
+/** The checkpoints of all keys; workers may write and remove some meanwhile. */
 export function checkpointsIn(stateDir: string): readonly KeptCheckpoints[] {
   const root = join(stateDir, 'checkpoints')
   if (!existsSync(root)) return []
   return readdirSync(root)
     .sort()
     .map((name): KeptCheckpoints => {
-      const files = readdirSync(join(root, name), { recursive: true, withFileTypes: true })
-      const stats = files
-        .filter((entry) => entry.isFile())
-        .flatMap((entry) => statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false }) ?? [])
+      const path = join(root, name)
+      const names = existsSync(path) ? readdirSync(path, { recursive: true, encoding: 'utf8' }) : []
+      const stats = names.flatMap((each) => statSync(join(path, each), { throwIfNoEntry: false }) ?? [])
       return {
         key: `sha256:${name}` as Digest,
-        bytes: stats.reduce((sum, { size }) => sum + size, 0),
+        path,
+        bytes: stats.reduce((sum, stat) => sum + (stat.isFile() ? stat.size : 0), 0),
         at: Math.max(0, ...stats.map(({ mtimeMs }) => mtimeMs)),
       }
     })

@@ -49,12 +49,12 @@ export class WorkerPool {
         .run(job, { ...listener, message }, signal)
         .catch(async (error: unknown) => {
           // It may still write into the folder that is about to be removed.
-          await session.end()
+          await this.#end(session)
           throw error
         })
       // After a cancelled or failed job the process may hold half-done work: do not use it again.
       if (outcome.type === 'done' && !session.isGone) seat.sessions.push(session)
-      else await session.end()
+      else await this.#end(session)
       // A warm worker may end before it hears of the job: nothing began, so a fresh one takes it.
       const unheard = outcome.type === 'failed' && outcome.kind === 'worker-lost' && !heard
       if (warm === null || !unheard || signal.aborted) return outcome
@@ -88,7 +88,14 @@ export class WorkerPool {
   /** An idle worker may still have a model in the memory of a GPU that somebody else holds now. */
   async #clear(gpus: readonly string[]): Promise<void> {
     const others = [...this.#idle.values()].filter((seat) => seat.gpus.some((gpu) => gpus.includes(gpu)))
-    await Promise.all(others.flatMap(({ sessions }) => sessions.splice(0)).map((session) => session.end()))
+    await Promise.all(
+      others.flatMap(({ sessions }) => sessions.splice(0)).map((session) => this.#end(session)),
+    )
+  }
+
+  async #end(session: WorkerSession): Promise<void> {
+    await session.end()
+    this.#all.delete(session)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
