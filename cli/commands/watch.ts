@@ -29,21 +29,23 @@ export async function watchCommand(
   process.on('SIGINT', end)
   process.on('SIGTERM', end)
   const watched = await watchedFiles(command, buildDir)
+  let count = 0
+  let tookMs = 0
+  const look = async () => {
+    const began = performance.now()
+    const files = await watched()
+    count = files.length
+    const stamp = stampOf(files)
+    tookMs = performance.now() - began
+    return stamp
+  }
+  const pause = () => sleep(Math.max(EVERY_MS, tookMs * SHARE), undefined, { signal: stop.signal, ref: true })
   try {
-    for (let before = stampOf(await watched()); ;) {
+    for (let before = await look(); ;) {
       const code = await runCommand(command, buildDir).catch(tell)
       if (stop.signal.aborted) return code
-      const { length } = await watched()
-      process.stderr.write(`\nwatching ${String(length)} files; Ctrl-C ends\n`)
-      let tookMs = 0
-      const look = async () => {
-        const began = performance.now()
-        const stamp = stampOf(await watched())
-        tookMs = performance.now() - began
-        return stamp
-      }
-      const pause = () =>
-        sleep(Math.max(EVERY_MS, tookMs * SHARE), undefined, { signal: stop.signal, ref: true })
+      // As many as the run began with: by now somebody may be in the middle of replacing one.
+      process.stderr.write(`\nwatching ${String(count)} files; Ctrl-C ends\n`)
       before = await nextChange(before, { look, pause })
     }
   } catch (error) {
