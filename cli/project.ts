@@ -189,15 +189,16 @@ export interface Compiled {
   readonly diagnostics: readonly Diagnostic[]
 }
 
-/** Compiles the file and adds the warnings that need the files of its sources. */
+/** Compiles the file and adds what can only be said with the files of its sources at hand. */
 export async function compileFile(project: Project, build: Build, options: FileOptions): Promise<Compiled> {
   const { pipeline, diagnostics } = await compileText(project, build, options)
   if (pipeline === null) return { pipeline, diagnostics }
-  const advice = adviceOn(pipeline, await gatherFacts(pipeline, project.root))
+  const advice = adviceOn(pipeline, await gatherFacts(pipeline, project.root, project.environment.stateDir))
   const claims = await claimsHeld(pipeline, project.root)
   const start = (each: Diagnostic): number => each.primary.span.start
   const all = [...diagnostics, ...advice, ...claims].sort((a, b) => start(a) - start(b))
-  return { pipeline: claims.length > 0 ? null : pipeline, diagnostics: all }
+  const wrong = all.some(({ severity }) => severity === 'error')
+  return { pipeline: wrong ? null : pipeline, diagnostics: all }
 }
 
 /** What the pipeline claims of the user's own resources, held against the project's configuration. */

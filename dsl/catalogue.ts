@@ -479,6 +479,54 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
       '没有空格的句子会被当成一个词，BLEU 要么接近 0 要么正好是 1，没有意义。',
     ),
   ),
+  E207: entry(
+    words(
+      'A required check could not be decided, so neither could the gate.',
+      '有一个必须的检查项无法裁定，质量门也就无法裁定。',
+    ),
+    words(
+      'bleu no worse than main by 2%   (main has no passing run yet)',
+      'bleu no worse than main by 2%   （main 还没有通过的运行）',
+    ),
+    'bleu >= main.bleu ?? 0.30',
+    words(
+      'What is not known never passes: a gate that waves through what it could not measure protects nothing. Exit code 4.',
+      '不知道的一律不算通过：测不出来就放行的质量门等于没有。退出码 4。',
+    ),
+  ),
+  E208: entry(
+    words('A value of a required check is NaN or infinite.', '必须的检查项里有一个值是 NaN 或无穷大。'),
+    words('perplexity <= 12   (perplexity is NaN)', 'perplexity <= 12   （perplexity 是 NaN）'),
+    words(
+      'perplexity <= 12   (all rows have a finite loss)',
+      'perplexity <= 12   （每行的损失都是有限的数）',
+    ),
+    words(
+      'NaN compares false with everything, so `not (perplexity > 12)` would pass a broken model.',
+      'NaN 和任何数比较都是假，于是 `not (perplexity > 12)` 会放过坏掉的模型。',
+    ),
+  ),
+  E301: entry(
+    words(
+      'The test split that you name has prompts of the training split.',
+      '你给的测试集里有训练集的提示词。',
+    ),
+    'data: { train: data/all.jsonl, test: data/some-of-all.jsonl }',
+    'data: data/all.jsonl\nflow: clean -> split -> tokenize',
+    words(
+      'The model would be asked what it has learnt by heart: a high score then says nothing about new questions. Files up to 64 MB together are compared.',
+      '等于考背过的原题，分数再高也说明不了新问题答得怎样。两边合计不超过 64 MB 的文件会做比较。',
+    ),
+  ),
+  E302: entry(
+    words('Memory ran out while a stage computed a batch.', '阶段算一批数据时内存不足。'),
+    'lora-train: { with: { batch_size: 8 } }',
+    'lora-train: { with: { batch_size: 4, grad_accum: 2 } }',
+    words(
+      'Memory grows with the rows of a batch; the gradient of two halves added up is that of the whole. `retry: { on: [oom] }` helps only where others took the memory.',
+      '内存随一批的行数增长；分两半算再相加，梯度和整批一样。只有内存是被别人占用时，`retry: { on: [oom] }` 才有用。',
+    ),
+  ),
   W209: entry(
     words(
       'A statistical check asks for more than the rows of the test split can show.',

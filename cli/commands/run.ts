@@ -7,6 +7,7 @@ import type { Lock } from '../../engine/lock-file.ts'
 import { run } from '../../engine/run/run.ts'
 import type { RunOutcome } from '../../engine/run/run.ts'
 import { metricsPort, readMetrics } from '../../engine/run/gate.ts'
+import { sayMemory, sayUndecided } from '../afterwards.ts'
 import { announce } from '../announce.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
@@ -88,6 +89,10 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
     const program = command.flags['json'] === true || events !== null
     if (smoke && !program) return rehearsed(outcome, command)
     sumUp(opened, outcome, command, events !== null)
+    if (!program) {
+      await sayMemory(opened, outcome.state, command, readBuild(buildDir).version)
+      if (!smoke) sayUndecided(judgedIn(opened, outcome), command)
+    }
     if (smoke) return codeOfRehearsal(outcome)
     if (locked !== null) tellDrift(outcome, locked)
     announce(judgedIn(opened, outcome), {

@@ -373,6 +373,7 @@ const EXIT_OF_CAUSE: Readonly<Record<FailureCause, number>> = {
   bug: 1,
   timeout: 1,
   watch: 1,
+  memory: 6,
   resources: 6,
   'worker-lost': 6,
   cancelled: 130,

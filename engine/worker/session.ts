@@ -6,6 +6,7 @@ import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 import { PROTOCOL } from '../../workers/protocol/messages.ts'
 import type { FailureKind, FromWorker, Job, ToWorker } from '../../workers/protocol/messages.ts'
 import type { JsonObject } from '../../dsl/stage-signature.ts'
+import { memoryDeath, oomKills } from './memory-death.ts'
 
 /** How a worker is started. */
 export interface WorkerCommand {
@@ -53,6 +54,9 @@ export class WorkerSession {
   #giveUp: ((error: unknown) => void) | null = null
   #ready: (() => void) | null = null
   #gone: string | null = null
+  #killedBy: string | null = null
+  /** The kernel's count when the job at hand began. */
+  #kills: number | null = null
   #tail = ''
   #heard = 0
   /** What a listener threw, such as a full disk under the log. */
@@ -83,6 +87,7 @@ export class WorkerSession {
     void this.#process.then((result) => {
       const how = result.signal === undefined ? `exit code ${String(result.exitCode)}` : result.signal
       this.#gone = `the worker ended with ${how}`
+      this.#killedBy = result.signal ?? null
       this.#finish(this.#lost(this.#gone))
       this.#ready?.()
     })
@@ -128,6 +133,7 @@ export class WorkerSession {
       this.#giveUp = reject
     })
     this.#trouble = null
+    this.#kills = oomKills()
     this.#job = job.id
     this.#listener = listener
     const over = new AbortController()
@@ -168,6 +174,10 @@ export class WorkerSession {
   }
 
   #lost(message: string): JobOutcome {
+    const death = { signal: this.#killedBy, tail: this.#tail, killsBefore: this.#kills, killsNow: oomKills() }
+    const memory = memoryDeath(death)
+    if (memory !== null)
+      return { type: 'failed', kind: 'memory', message: memory, help: null, detail: this.#tail }
     const help = 'run again; finished stages are kept. A worker that is killed is often out of memory'
     return { type: 'failed', kind: 'worker-lost', message, help, detail: this.#tail }
   }

@@ -275,6 +275,17 @@ describe('retry', () => {
     ])
   })
 
+  test('for memory that ran out, and not for a full disk', async () => {
+    const told = (kind: string) => ({ fail: { kind, message: 'no' } })
+    const oom = retry({ max: 1, on: ['oom'] })
+    const ran = await go(
+      root,
+      pipelineOf({ a: job('a', told('memory'), oom), b: job('b', told('resources'), oom) }),
+    )
+    expect(ran.exitCode).toBe(6)
+    expect([...lines(mark)].sort()).toEqual(['a', 'a', 'b'])
+  })
+
   test('not for a cause that it does not name', async () => {
     const told = { fail: { kind: 'input', message: 'a bad row' } }
     const ran = await go(root, pipelineOf({ a: job('a', told, retry({})) }))

@@ -42,7 +42,7 @@ export const run: Op = async (context) => {
     const request = await stopped
     if (request !== null) throw request
     if (signal === 'SIGKILL')
-      throw new JobError('resources', `the command was killed${tail.words()}`, 'it is often out of memory')
+      throw new JobError('memory', `the command was killed${tail.words()}`, 'it is often out of memory')
     if (code !== 0) {
       const how = signal === null ? `exit code ${String(code)}` : signal
       throw new JobError('input', `the command ended with ${how}${tail.words()}`)
