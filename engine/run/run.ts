@@ -18,7 +18,7 @@ import type { StageInput } from './attempt.ts'
 import { Devices } from './devices.ts'
 import type { FailureCause, Logged, RunEvent } from './events.ts'
 import { LOG_FORMAT } from './events.ts'
-import { fateOf } from './fate.ts'
+import { fateOf, newlyFinished } from './fate.ts'
 import type { Finished, OnFailure } from './fate.ts'
 import { judgeGate } from './gate.ts'
 import { RunLog } from './log.ts'
@@ -167,14 +167,7 @@ async function runStages(
   const slots = new Slots({ ...environment.slots, ...request.capacity, ...mutexesOf(stages) })
   const devices = new Devices(request.gpus)
   const shares = request.remote === null ? null : new Shares(request.remote, stores, emit, signal)
-  const finished: Finished = {
-    results: new Map(),
-    verdicts: new Map(),
-    failures: new Map(),
-    paused: new Map(),
-    skipped: new Set(),
-    cached: new Set(),
-  }
+  const finished = newlyFinished()
   const agenda = new Agenda(stages)
   const running = new Set<string>()
   const over = new Mailbox<Obtained>()
