@@ -61,7 +61,10 @@ export function needsOf(stage: Stage): readonly string[] {
 }
 
 export type Fate =
-  { readonly type: 'wait' } | { readonly type: 'go' } | { readonly type: 'skip'; readonly because: string }
+  | { readonly type: 'go' }
+  /** For another stage to end: one that it needs, or any of its matrix. */
+  | { readonly type: 'wait'; readonly for: 'needs' | 'turn' }
+  | { readonly type: 'skip'; readonly because: string }
 
 const skip = (because: string): Fate => ({ type: 'skip', because })
 
@@ -93,10 +96,10 @@ export function fateOf(
     )
     if (failed !== undefined) return skip(`${failed} failed and the matrix does not keep going`)
   }
-  if (!needs.every((name) => isOver(name, finished))) return { type: 'wait' }
+  if (!needs.every((name) => isOver(name, finished))) return { type: 'wait', for: 'needs' }
   if (sweep?.maxParallel != null) {
     const siblings = [...running].filter((name) => byName.get(name)?.sweep?.stage === sweep.stage)
-    if (siblings.length >= sweep.maxParallel) return { type: 'wait' }
+    if (siblings.length >= sweep.maxParallel) return { type: 'wait', for: 'turn' }
   }
   if (stage.when !== null) {
     const asked = stage.when.asks.flatMap((name) => byName.get(name) ?? [])

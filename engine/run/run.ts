@@ -270,7 +270,10 @@ async function runStages(
       if (signal.aborted) agenda.markAll()
       for (let stage = agenda.next(); stage !== null; stage = agenda.next()) {
         const fate = fateOf(stage, finished, running, byName, request)
-        if (fate.type === 'wait') continue
+        if (fate.type === 'wait') {
+          if (fate.for === 'turn') agenda.queue(stage)
+          continue
+        }
         agenda.take(stage)
         if (fate.type === 'skip') {
           finished.skipped.add(stage.name)
@@ -285,7 +288,7 @@ async function runStages(
           }
         }
         // A cached, judged or skipped stage may make others ready.
-        if (!running.has(stage.name)) agenda.ended(stage)
+        if (!running.has(stage.name)) agenda.ended(stage, finished.failures.has(stage.name))
       }
       if (running.size === 0) break
       const { stage, outcome, release } = await over.next()
@@ -298,7 +301,7 @@ async function runStages(
         // Only now, so that the log says that a stage is done before it says that another took its place.
         release()
       }
-      agenda.ended(stage)
+      agenda.ended(stage, finished.failures.has(stage.name))
     }
     await shares?.settled()
   } finally {
