@@ -24,6 +24,7 @@ import { judgeGate } from './gate.ts'
 import { RunLog } from './log.ts'
 import { FirstFailure, machineFailure } from './machine-failure.ts'
 import { Mailbox } from './mailbox.ts'
+import { measuredEvent } from './measured.ts'
 import { obtain } from './obtain.ts'
 import type { Obtained } from './obtain.ts'
 import { openBecause, waitsFor } from './paused.ts'
@@ -219,12 +220,18 @@ async function runStages(
     )
   }
 
+  const tellMeasured = (stage: Stage, result: Result) => {
+    const measured = measuredEvent(stage, result, stores.blobs)
+    if (measured !== null) emit(measured)
+  }
+
   const reuse = (stage: Stage, result: Result, from: string | null) => {
     if (paused(stage, result)) return
     finished.results.set(stage.name, result)
     finished.cached.add(stage.name)
     showStage(stage, result, request)
     emit({ type: 'stage.cached', stage: stage.name, key: result.key, summary: result.summary, from })
+    tellMeasured(stage, result)
   }
 
   const settle = (stage: Stage, outcome: Obtained['outcome']) => {
@@ -240,6 +247,7 @@ async function runStages(
         durationMs: result.durationMs,
         summary: result.summary,
       })
+      tellMeasured(stage, result)
       reach('stage-ended')
     } else if (outcome.type === 'found') {
       reuse(stage, outcome.result, outcome.from)
@@ -335,6 +343,8 @@ function judgeNow(
   }
   finished.verdicts.set(stage.name, verdict)
   showVerdict(stage, verdict, request)
+  for (const { text, level, outcome, margin, reason } of verdict.checks)
+    emit({ type: 'gate.check', stage: stage.name, text, level, outcome, margin, reason })
   emit({ type: 'gate.verdict', stage: stage.name, verdict })
 }
 

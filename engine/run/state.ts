@@ -104,6 +104,10 @@ export function fold(state: RunState, event: Logged): RunState {
         exitCode: event.exitCode,
         durationMs: event.durationMs,
       }
+    // For who follows the lines alone; the results and the verdict hold them.
+    case 'metric':
+    case 'gate.check':
+      return state
     case 'remote.trouble':
       return { ...state, troubles: [...state.troubles, event.text] }
     case 'stage.pulled':
@@ -130,7 +134,7 @@ export function fold(state: RunState, event: Logged): RunState {
   }
 }
 
-type StageEvent = Extract<Logged, { stage: string }>
+type StageEvent = Exclude<Extract<Logged, { stage: string }>, { type: 'metric' | 'gate.check' }>
 
 function foldStage(stage: StageState, event: StageEvent): StageState {
   switch (event.type) {

@@ -75,6 +75,22 @@ describe('before the gate can be judged', () => {
   })
 })
 
+test('events tell what was measured and each check, whether the stage ran or was cached', async () => {
+  const project = gatedProject()
+  for (const found of ['stage.done', 'stage.cached']) {
+    const { stdout } = await project.sluice('run', '--events', 'ndjson')
+    const events = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { type: string; stage?: string })
+    const told = events.filter(({ stage }) => stage === 'count' || stage === 'gate').map(({ type }) => type)
+    expect(told.slice(-4)).toEqual([found, 'metric', 'gate.check', 'gate.verdict'])
+    const [metric, check] = ['metric', 'gate.check'].map((type) => events.find((each) => each.type === type))
+    expect(metric).toMatchObject({ stage: 'count', values: { lines: 2 } })
+    expect(check).toMatchObject({ text: 'lines >= 3', level: 'require', outcome: 'fail', margin: -1 })
+  }
+})
+
 describe('when all that it judges is there', () => {
   test('its verdict decides, and --check asks only for what would really run', async () => {
     const project = gatedProject()
