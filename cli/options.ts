@@ -342,7 +342,7 @@ function overview(): string {
     `  ${'-v, --version'.padEnd(29)}show the version of sluice`,
     '',
     'Exit codes: 0 done and passed, 1 a stage failed, 2 bad file or command, 3 gate failed, 4 gate undecided,',
-    '5 waiting for people, 6 environment (worker lost, disk, Node), 130 interrupted,',
+    '5 waiting for people, 6 environment (worker lost, disk, Node), 130 interrupted, 143 terminated,',
     '10 plan --check, lock --check or fmt --check: something would run or change',
   ].join('\n')
 }

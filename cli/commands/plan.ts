@@ -43,7 +43,7 @@ export async function planCommand(command: Command, buildDir: string): Promise<n
   } else {
     const lastMs = (stage: string) => opened.past.lastMs(stage)
     const paint = painter(useColor(process.stdout, command))
-    process.stdout.write(`${planText(name, planned, { outlookOf, lastMs, say, paint })}\n`)
+    process.stdout.write(`${planText(opened.pipeline, planned, { outlookOf, lastMs, say, paint })}\n`)
   }
   for (const text of troubles)
     process.stderr.write(

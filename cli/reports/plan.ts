@@ -1,4 +1,5 @@
 /** A plan in words: which stages will run, and why. */
+import type { Pipeline } from '../../dsl/pipeline.ts'
 import { positionOf } from '../../dsl/source.ts'
 import type { Dependence, Outlook } from '../../engine/plan/outlook.ts'
 import type { Planned, Reason } from '../../engine/plan/plan.ts'
@@ -19,7 +20,7 @@ export interface PlanWords {
 }
 
 export function planText(
-  pipeline: string,
+  { name: pipeline, description }: Pick<Pipeline, 'name' | 'description'>,
   planned: readonly Planned[],
   { outlookOf, lastMs, say, paint }: PlanWords,
 ): string {
@@ -47,7 +48,11 @@ export function planText(
     const more = others.map((text) => `\n    ${' '.repeat(wide)}     ${text}`)
     return `  ${paint('yellow', '●')} ${name}${paint('bold', 'RUN')}  ${first ?? ''}${more.join('')}`
   })
-  return [`${pipeline}   ${headText(planned, outlookOf, lastMs)}`, '', ...lines].join('\n')
+  const about =
+    description === null
+      ? []
+      : [paint('dim', description.replaceAll(/[\s\u0000-\u001f\u007f-\u009f]+/g, ' ').trim())]
+  return [`${pipeline}   ${headText(planned, outlookOf, lastMs)}`, ...about, '', ...lines].join('\n')
 }
 
 function headText(

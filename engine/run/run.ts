@@ -40,6 +40,7 @@ import { Slots } from './slots.ts'
 import { wantedStages } from './scope.ts'
 import { sweepOn } from './staging.ts'
 import { fold, newRun } from './state.ts'
+import { exitCodeOfStop } from './stopped.ts'
 import type { RunState } from './state.ts'
 import { mutexesOf } from './tries.ts'
 
@@ -146,8 +147,9 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
     return { exitCode, state, results: finished.results, verdicts: finished.verdicts }
   } catch (error) {
     if (!request.signal.aborted) throw error
-    emit({ type: 'run.done', exitCode: 130, durationMs: tookMs() })
-    return { exitCode: 130, state, results: new Map(), verdicts: new Map() }
+    const exitCode = exitCodeOfStop(request.signal)
+    emit({ type: 'run.done', exitCode, durationMs: tookMs() })
+    return { exitCode, state, results: new Map(), verdicts: new Map() }
   } finally {
     over.abort()
     log.close()
@@ -329,11 +331,12 @@ function judgeNow(
   request: RunRequest,
   emit: (event: RunEvent) => void,
 ): void {
-  const { environment, stores } = request
+  const { environment, stores, sources } = request
   const yardsticks = stage.gate === null ? {} : request.yardsticks(stage.gate)
   const resultOf = (name: string) => finished.results.get(name) ?? null
   const { paused } = finished
-  const world = { stages, kinds: environment.kinds, resultOf, paused, yardsticks, blobs: stores.blobs }
+  const { kinds } = environment
+  const world = { stages, kinds, resultOf, paused, yardsticks, sources, blobs: stores.blobs }
   const verdict = judgeGate(stage, world)
   const because = openBecause(stage, verdict, paused)
   if (because !== null) {
@@ -385,11 +388,12 @@ const EXIT_OF_CAUSE: Readonly<Record<FailureCause, number>> = {
 }
 
 function exitCodeOf(finished: Finished, { signal, onFailure }: RunRequest): number {
+  // Whatever else went wrong, it was not let finish.
+  if (signal.aborted) return exitCodeOfStop(signal)
   const causes = [...finished.failures.values()]
   // What was stopped because another stage failed says nothing of its own.
   const counted = onFailure === 'stop' ? causes.filter((cause) => cause !== 'cancelled') : causes
   const codes = new Set<number>(counted.map((cause) => EXIT_OF_CAUSE[cause]))
-  if (signal.aborted) codes.add(130)
   for (const { verdict } of finished.verdicts.values()) {
     if (verdict === 'fail') codes.add(3)
     if (verdict === 'undecided') codes.add(4)
