@@ -119,6 +119,10 @@ export function pipelineFiles(root: string): readonly string[] {
   return names.sort().map((name) => `pipelines/${name}`)
 }
 
+export function lockPathOf({ root, file }: Pick<Project, 'root' | 'file'>): string {
+  return join(root, file.replace(/\.yaml$/, '.lock'))
+}
+
 export function gateTestsPath(file: string): string {
   return file.replace(/(\.pipeline)?\.ya?ml$/, '.gate-tests.yaml')
 }
@@ -305,7 +309,7 @@ export async function openPipeline(
   const { pipeline, diagnostics } = await compileFile(project, build, { params, smoke })
   if (pipeline === null) throw new FileProblem(diagnostics, project.root)
   const stores = openStores(project.environment.stateDir)
-  const lockPath = join(project.root, project.file.replace(/\.yaml$/, '.lock'))
+  const lockPath = lockPathOf(project)
   const lock = wanted === 'read' ? readLock(lockPath, relative(project.root, lockPath)) : null
   const sources: Record<string, FoundSource> = {}
   const missing: Diagnostic[] = []
@@ -361,7 +365,7 @@ export function planOf(
 }
 
 /** What a stage of this pipeline had in the newest run that finished it here. */
-export function lastResult(opened: Opened, stage: string): Result | null {
+export function lastResult(opened: Pick<Opened, 'past' | 'stores'>, stage: string): Result | null {
   const key = opened.past.lastKey(stage)
   return key === null ? null : opened.stores.results.read(key)
 }

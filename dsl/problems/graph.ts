@@ -112,6 +112,7 @@ export function unknownOutput(
   makes: readonly (readonly [string, ArtifactType])[],
 ): Diagnostic {
   const made = makes.map(([name, type]) => `${name} (${type})`).join(', ')
+  const adapter = makes.find(([, type]) => type === 'adapter')
   return problem(
     'E112',
     words(`'${stage}' has no output '${port}'`, `'${stage}' 没有输出 '${port}'`),
@@ -119,8 +120,18 @@ export function unknownOutput(
     meant(near === null ? null : `${stage}.${near}`, words('unknown output', '未知的输出')),
     {
       notes: [words(`${kind} makes: ${made || 'nothing'}`, `${kind} 的输出：${made || '无'}`)],
+      help: port === 'model' && adapter !== undefined ? [mergeAfter(`${stage}.${adapter[0]}`)] : [],
       fixes: rename(span, near, false),
     },
+  )
+}
+
+/** How an adapter becomes a model. */
+function mergeAfter(adapter: string): Words {
+  const stage = `merge: { inputs: { adapter: ${adapter} } }`
+  return words(
+    `for a whole model put a merge stage after it:  ${stage}`,
+    `要完整的模型，就在后面加一个 merge 阶段：  ${stage}`,
   )
 }
 

@@ -20,7 +20,7 @@ import type { StageInput } from './attempt.ts'
 import { Devices } from './devices.ts'
 import type { FailureCause, Logged, RunEvent } from './events.ts'
 import { LOG_FORMAT } from './events.ts'
-import { fateOf } from './fate.ts'
+import { fateOf, newlyFinished } from './fate.ts'
 import type { Finished, OnFailure } from './fate.ts'
 import { judgeGate } from './gate.ts'
 import { RunLog } from './log.ts'
@@ -169,14 +169,7 @@ async function runStages(
   const slots = new Slots({ ...environment.slots, ...request.capacity, ...mutexesOf(stages) })
   const devices = new Devices(request.gpus)
   const shares = request.remote === null ? null : new Shares(request.remote, stores, emit, signal)
-  const finished: Finished = {
-    results: new Map(),
-    verdicts: new Map(),
-    failures: new Map(),
-    paused: new Map(),
-    skipped: new Set(),
-    cached: new Set(),
-  }
+  const finished = newlyFinished()
   const agenda = new Agenda(stages)
   const running = new Set<string>()
   const over = new Mailbox<Obtained>()
@@ -279,7 +272,10 @@ async function runStages(
       if (signal.aborted) agenda.markAll()
       for (let stage = agenda.next(); stage !== null; stage = agenda.next()) {
         const fate = fateOf(stage, finished, running, byName, request)
-        if (fate.type === 'wait') continue
+        if (fate.type === 'wait') {
+          if (fate.for === 'turn') agenda.queue(stage)
+          continue
+        }
         agenda.take(stage)
         if (fate.type === 'skip') {
           finished.skipped.add(stage.name)
@@ -294,7 +290,7 @@ async function runStages(
           }
         }
         // A cached, judged or skipped stage may make others ready.
-        if (!running.has(stage.name)) agenda.ended(stage)
+        if (!running.has(stage.name)) agenda.ended(stage, finished.failures.has(stage.name))
       }
       if (running.size === 0) break
       const { stage, outcome, release } = await over.next()
@@ -307,7 +303,7 @@ async function runStages(
         // Only now, so that the log says that a stage is done before it says that another took its place.
         release()
       }
-      agenda.ended(stage)
+      agenda.ended(stage, finished.failures.has(stage.name))
     }
     await shares?.settled()
   } finally {
