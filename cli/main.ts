@@ -100,6 +100,16 @@ async function report(error: unknown, command: Command, buildDir: string): Promi
     process.stderr.write(`${error.message}\n`)
     return 6
   }
+  const { HubTrouble } = await import('../engine/hub/trouble.ts')
+  if (error instanceof HubTrouble) {
+    process.stderr.write(`${error.message}\n  help: ${error.help}\n`)
+    return error.kind === 'request' ? 2 : 6
+  }
+  const { Interrupted } = await import('./interrupted.ts')
+  if (error instanceof Interrupted) {
+    process.stderr.write(`\n${error.message}\n`)
+    return 130
+  }
   const { FileProblem, readBuild, rootAbove } = await import('./project.ts')
   const { LockError } = await import('../engine/lock-file.ts')
   if (error instanceof FileProblem || error instanceof LockError) {

@@ -2,6 +2,7 @@
 import { SURE } from '../../engine/plan/outlook.ts'
 import type { Outlook } from '../../engine/plan/outlook.ts'
 import type { Planned, Reason } from '../../engine/plan/plan.ts'
+import { downloadsOf, downloadText } from '../hub-plan.ts'
 import type { Command } from '../options.ts'
 import { outlooksOf } from '../outlook.ts'
 import { sayPower } from '../power.ts'
@@ -37,13 +38,15 @@ export async function planCommand(command: Command, buildDir: string): Promise<n
   await sayPower(opened, running, command, readBuild(buildDir).version)
   const say = await reasonsInWords(opened, planned)
   const { name } = opened.pipeline
+  const downloads = downloadsOf(opened, planned)
   if (command.flags['json'] === true) {
     const stages = planned.map((entry) => plannedJson(entry, outlookOf(entry), say))
-    process.stdout.write(`${JSON.stringify({ pipeline: name, stages, troubles }, null, 2)}\n`)
+    process.stdout.write(`${JSON.stringify({ pipeline: name, stages, downloads, troubles }, null, 2)}\n`)
   } else {
     const lastMs = (stage: string) => opened.past.lastMs(stage)
     const paint = painter(useColor(process.stdout, command))
     process.stdout.write(`${planText(name, planned, { outlookOf, lastMs, say, paint })}\n`)
+    if (downloads.length > 0) process.stdout.write(`\n${downloads.map(downloadText).join('\n')}\n`)
   }
   for (const text of troubles)
     process.stderr.write(

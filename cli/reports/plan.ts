@@ -144,6 +144,8 @@ export function reasonText(reason: Reason): string {
       return `its result is lost: ${reason.what}`
     case 'upstream':
       return `${reason.port} will be made anew by ${reason.stage}; reused if it comes out the same`
+    case 'unasked':
+      return `${reason.port} is not fetched yet: ${reason.from}`
     case 'changed':
       return changedText(reason)
   }

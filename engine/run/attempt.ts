@@ -175,6 +175,8 @@ async function runSteps(
   const kind = tools.environment.kinds[stage.uses]
   const available: Record<string, InputFiles> = {}
   for (const [port, input] of Object.entries(attempt.inputs)) {
+    // Not here only if somebody else was to have made what reads it.
+    if (input.type === 'source') await input.found.hub?.bring(signal)
     available[`input:${port}`] = layOut(input, join(places.staging, 'in', port), tools.stores)
   }
   reach('inputs-laid-out')

@@ -3,11 +3,13 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ConditionFacts } from '../../dsl/condition-facts.ts'
+import { hubAddress } from '../../dsl/hub-address.ts'
 import type { Gate, Pipeline, Stage } from '../../dsl/pipeline.ts'
 import type { Verdict, Yardstick } from '../../dsl/judge.ts'
 import type { Digest } from '../artifact.ts'
 import type { Environment, FoundSource, Stores } from '../environment.ts'
 import { reach } from '../failpoint.ts'
+import { HubTrouble } from '../hub/trouble.ts'
 import { keyOf } from '../plan/manifest.ts'
 import { forceOf, stageManifest } from '../plan/plan.ts'
 import { keepPrints } from '../plan/source-print.ts'
@@ -188,7 +190,7 @@ async function runStages(
   }
 
   const start = (stage: Stage) => {
-    const inputs = inputsOf(stage, finished.results, request.sources)
+    const inputs = inputsOf(stage, finished.results, request)
     const manifest = stageManifest(stage, digestsOf(inputs), environment)
     const key = keyOf(manifest)
     const force = forceOf(stage, request.forced)
@@ -351,13 +353,15 @@ function judgeNow(
 function inputsOf(
   stage: Stage,
   results: ReadonlyMap<string, Result>,
-  sources: Readonly<Record<string, FoundSource>>,
+  { sources, pipeline }: Pick<RunRequest, 'sources' | 'pipeline'>,
 ): Readonly<Record<string, StageInput>> {
   const inputs: Record<string, StageInput> = {}
   for (const [port, reference] of Object.entries(stage.inputs)) {
     if (reference.type === 'source') {
       const found = sources[reference.source]
       if (found !== undefined) inputs[port] = { type: 'source', found }
+      else if (hubAddress(pipeline.sources[reference.source]?.from) !== null)
+        throw new HubTrouble('request', `${reference.source} is not fetched yet`, 'sluice run fetches it')
     } else {
       const artifact = results.get(reference.stage)?.outputs[reference.port]
       if (artifact === undefined) throw new Error(`bug: ${reference.stage} has no output ${reference.port}`)
