@@ -184,7 +184,7 @@ function plants() {
     setup: (bundler) =>
       bundler.onLoad({ filter: new RegExp(`${file}$`) }, ({ path }) => {
         const text = readFileSync(path, 'utf8')
-        if (!text.includes(before)) throw new Error(`${file} has changed: the fault cannot be planted`)
+        if (!before.test(text)) throw new Error(`${file} has changed: the fault cannot be planted`)
         return { contents: text.replace(before, after), loader: 'ts' }
       }),
   })
@@ -192,19 +192,24 @@ function plants() {
     'written in place': changed(
       'file-drafted',
       'engine/store/atomic.ts',
-      "const temporary = `${path}.${randomUUID().slice(0, 8)}.tmp`\n  const fd = openSync(temporary, 'wx')",
-      "const temporary = path\n  const fd = openSync(temporary, 'w')\n  writeSync(fd, String(text).slice(0, 20))\n  reach('file-drafted')\n  writeSync(fd, \"\", 0)",
+      /return `\$\{path\}\.[^\n]*tmp`([^]*?)const fd = openSync\(path, 'wx'\)/,
+      `return path$1const fd = openSync(path, 'w')
+  writeSync(fd, String(content).slice(0, 20))
+  reach('file-drafted')
+  writeSync(fd, '', 0)`,
     ),
     'copied, not moved': changed(
       'blob-moved',
-      'engine/store/blobs.ts',
-      '    renameSync(path, target)',
-      `    const { writeFileSync } = require('node:fs')
+      'engine/store/intake.ts',
+      /function moveTo\([^\n]*\n/,
+      `$&    const { readFileSync, writeFileSync } = require('node:fs')
+    mkdirSync(dirname(target), { recursive: true })
     const bytes = readFileSync(path)
     writeFileSync(target, bytes.subarray(0, 10))
     reach('blob-moved')
     writeFileSync(target, bytes)
-    rmSync(path)`,
+    rmSync(path)
+    return`,
     ),
   }
 }

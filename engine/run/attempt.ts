@@ -20,7 +20,7 @@ import { Clock, Watcher } from './limits.ts'
 import { machineFailure } from './machine-failure.ts'
 import { takeOutputs } from './outputs.ts'
 import type { Slots } from './slots.ts'
-import { placeFor } from './staging.ts'
+import { Place } from './staging.ts'
 import { inUserWords } from './user-words.ts'
 
 export type StageInput =
@@ -68,8 +68,7 @@ export async function tryStage(
   const { stage, key } = attempt
   const { environment, stores } = tools
   const folder = join(environment.stateDir, 'runs', attempt.run, stage.name, String(attempt.number))
-  const staged = placeFor(environment.stateDir, key, attempt.run)
-  const staging = staged.dir
+  const place = new Place(environment.stateDir, attempt.run)
   const log = relative(environment.root, folder)
   const began = performance.now()
   const clock = new Clock(stage.timeoutMs)
@@ -79,12 +78,12 @@ export async function tryStage(
   const limited = AbortSignal.any([signal, clock.signal, watcher.signal])
   try {
     mkdirSync(folder, { recursive: true })
-    staged.open()
-    const made = await runSteps(attempt, tools, { folder, staging, watcher, checkpoints }, clock, limited)
+    place.open()
+    const made = await runSteps(attempt, tools, { folder, place, watcher, checkpoints }, clock, limited)
     if (made.type === 'failed') {
       // A worker that is stopped may say so, fail or be killed; why it was stopped is what counts.
       const stopped = limited.aborted ? stopCause(signal, clock, watcher) : null
-      const words = (text: string) => inUserWords(text, { ...attempt, staging, root: environment.root })
+      const words = (text: string) => inUserWords(text, { ...attempt, place, root: environment.root })
       const { cause, message, help } = stopped ?? {
         cause: made.kind,
         message: words(made.message),
@@ -102,7 +101,7 @@ export async function tryStage(
       const help = 'run again; with the old files back, training goes on from its checkpoint'
       return { type: 'failed', cause: 'input', message, help, log }
     }
-    const taken = takeOutputs(stage, join(staging, 'out'), stores.blobs)
+    const taken = await takeOutputs(stage, (port) => place.output(port), stores.blobs)
     if (taken.type === 'missing') {
       const message = `nothing was written for the output ${taken.port}`
       return { type: 'failed', cause: 'bug', message, help: null, log }
@@ -127,7 +126,7 @@ export async function tryStage(
       `${JSON.stringify({ type: 'done', summary: made.summary }, null, 1)}\n`,
     )
     // The record is written last: without it the stage has not run, with it every byte is there.
-    stores.results.write(result)
+    await stores.results.write(result, taken.folders)
     reach('record-written')
     checkpoints.drop()
     return { type: 'done', result }
@@ -135,7 +134,7 @@ export async function tryStage(
     return { type: 'failed', ...machineFailure(error, signal, clock), log }
   } finally {
     clock.stop()
-    staged.close()
+    place.close()
   }
 }
 
@@ -159,7 +158,7 @@ function stopCause(
 
 interface Places {
   readonly folder: string
-  readonly staging: string
+  readonly place: Place
   readonly watcher: Watcher
   readonly checkpoints: StageCheckpoints
 }
@@ -177,13 +176,13 @@ async function runSteps(
   for (const [port, input] of Object.entries(attempt.inputs)) {
     // Not here only if somebody else was to have made what reads it.
     if (input.type === 'source') await input.found.hub?.bring(signal)
-    available[`input:${port}`] = layOut(input, join(places.staging, 'in', port), tools.stores)
+    available[`input:${port}`] = layOut(input, places.place.input(port), tools.stores)
   }
   reach('inputs-laid-out')
   const summary: Record<string, JsonObject[string]> = {}
   for (const step of kind?.steps(stage.with) ?? []) {
     const job = {
-      ...jobOf(step, available, places.staging, tools.environment),
+      ...jobOf(step, available, places.place, tools.environment),
       checkpoint: places.checkpoints.placeFor(step.op, (text) =>
         tools.emit({ type: 'note', stage: stage.name, level: 'warning', text }),
       ),
@@ -250,7 +249,7 @@ async function runStep(
 function jobOf(
   step: Step,
   available: Readonly<Record<string, InputFiles>>,
-  staging: string,
+  place: Place,
   environment: Environment,
 ): Job {
   const inputs: Record<string, InputFiles> = {}
@@ -268,7 +267,7 @@ function jobOf(
   }
   const outputs: Record<string, string> = {}
   for (const [output, port] of Object.entries(step.outputs)) {
-    const dir = port === null ? join(staging, 'between', step.op, output) : join(staging, 'out', port)
+    const dir = port === null ? place.between(step.op, output) : place.output(port)
     mkdirSync(dir, { recursive: true })
     outputs[output] = dir
   }
