@@ -11,7 +11,7 @@ import { inParallel } from '../remote/parallel.ts'
 import { Patience } from '../remote/patience.ts'
 import type { Pause } from '../remote/patience.ts'
 import { RemoteTrouble } from '../remote/transport.ts'
-import { flushFolder } from '../store/atomic.ts'
+import { flush } from '../store/flush.ts'
 import { hashFile } from '../store/digest.ts'
 import { hashFiles } from '../store/hash-files.ts'
 import { digestText } from '../store/digest.ts'
@@ -211,11 +211,11 @@ async function gather(
   const names = new Set(tree.files.map(({ path }) => path))
   for (const name of readdirSync(places.fetching))
     if (!names.has(name)) rmSync(join(places.fetching, name), { recursive: true, force: true })
-  flushFolder(places.fetching)
+  await flush([...smallTree(tree).files.map(({ path }) => join(places.fetching, path)), places.fetching])
   // Of an earlier one the bytes are gone: links into a cache that was cleared.
   rmSync(places.whole, { recursive: true, force: true })
   renameSync(places.fetching, places.whole)
-  flushFolder(dirname(places.whole))
+  await flush([dirname(places.whole)])
 }
 
 /** All weights or none: a worker wants them in one real folder. */
