@@ -71,7 +71,7 @@ export async function showCommand(command: Command, buildDir: string): Promise<n
     return 0
   }
   const lines = [
-    `${stage.name}   ${stage.uses}   ${entry?.type === 'judge' ? 'a gate' : result === null ? 'not up to date: sluice plan' : `made in ${duration(result.durationMs)}`}`,
+    `${stage.name}   ${stage.uses}   ${entry?.type === 'judge' ? 'a gate' : entry?.type === 'export' ? 'an export' : result === null ? 'not up to date: sluice plan' : `made in ${duration(result.durationMs)}`}`,
   ]
   for (const { from, port } of edgesOf({ ...opened.pipeline, stages: [stage] }))
     lines.push(`  in    ${port.padEnd(10)} ${from}`)

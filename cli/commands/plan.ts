@@ -77,6 +77,7 @@ async function reasonsInWords(
 export function plannedJson(entry: Planned, say: (reason: Reason) => string): unknown {
   const base = { stage: entry.stage.name, uses: entry.stage.uses, status: entry.type }
   if (entry.type === 'judge') return base
+  if (entry.type === 'export') return { ...base, to: entry.stage.with['to'] ?? null }
   if (entry.type === 'choose') return { ...base, chosen: entry.result?.summary['chosen'] ?? null }
   if (entry.type === 'cached') return { ...base, key: entry.key, waitsFor: entry.waitsFor }
   if (entry.type === 'pull') return { ...base, status: 'cached-remote', key: entry.key, bytes: entry.bytes }

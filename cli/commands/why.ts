@@ -27,8 +27,11 @@ export async function whyCommand(command: Command, buildDir: string): Promise<nu
   if (entry === undefined) throw new Error(`bug: ${name} is not in the plan`)
   const against = stringFlag(command, 'against')
   if (against !== null) {
-    if (entry.type === 'judge')
-      throw new Usage(`${name} is a gate, made from nothing\n  help: sluice diff ${against}`, true)
+    if (entry.type === 'judge' || entry.type === 'export')
+      throw new Usage(
+        `${name} is ${entry.type === 'judge' ? 'a gate' : 'an export'}, made from nothing\n  help: sluice diff ${against}`,
+        true,
+      )
     const snapshot = await snapshotOf(opened, against)
     const causes = causesAgainst(name, opened.pipeline, planned, snapshot.lock)
     const told = await Promise.all(causes.map((cause) => tell(opened, cause, snapshot)))
@@ -53,6 +56,8 @@ async function nowLines(opened: Opened, entry: Planned): Promise<readonly string
   switch (entry.type) {
     case 'judge':
       return ['  a gate is judged on every run; it is never cached']
+    case 'export':
+      return ['  an export is written on every run that comes to it; it is never cached']
     case 'choose':
       return [`  ${chosenText(entry.result)}; a choice is made on every run`]
     case 'cached':

@@ -1,6 +1,8 @@
 /** A plan in words: which stages will run, and why. */
+import type { Stage } from '../../dsl/pipeline.ts'
 import { positionOf } from '../../dsl/source.ts'
 import type { Planned, Reason } from '../../engine/plan/plan.ts'
+import { folderOf } from '../../engine/run/export.ts'
 import type { Result } from '../../engine/store/results.ts'
 import { groupsOf } from './crowd.ts'
 import type { Paint } from './style.ts'
@@ -42,6 +44,8 @@ export function planText(
     if (entry.type === 'cached') return `  ${paint('green', '✓')} ${name}${paint('dim', 'cached')}`
     if (entry.type === 'pull') return `  ${paint('cyan', '↓')} ${name}${pulledText(entry.bytes)}`
     if (entry.type === 'judge') return `  ${paint('cyan', '◆')} ${name}${paint('dim', 'judged on every run')}`
+    if (entry.type === 'export')
+      return `  ${paint('cyan', '○')} ${name}${paint('dim', exportedText(entry.stage, pipeline, planned))}`
     if (entry.type === 'choose')
       return `  ${paint('cyan', '◆')} ${name}${paint('dim', chosenText(entry.result))}`
     const [first, ...others] = entry.reasons.map(say)
@@ -75,6 +79,12 @@ function crowdText(
 /** `in the remote cache, 7.8 MB to pull`. */
 export function pulledText(count: number): string {
   return `in the remote cache${count === 0 ? '' : `, ${bytes(count)} to pull`}`
+}
+
+/** Where an export goes, and on what that depends. */
+function exportedText(stage: Stage, pipeline: string, planned: readonly Planned[]): string {
+  const gated = planned.some((entry) => entry.type === 'judge' && stage.after.includes(entry.stage.name))
+  return `${gated ? 'if the gate passes: ' : ''}written to ${folderOf(stage, pipeline)}`
 }
 
 export function chosenText(result: Result | null): string {
