@@ -62,6 +62,8 @@ async function dispatch(command: Command, buildDir: string): Promise<number> {
         : (await import('./commands/metrics.ts')).metricsCommand(command, buildDir)
     case 'report':
       return (await import('./commands/report.ts')).reportCommand(command, buildDir)
+    case 'export':
+      return (await import('./commands/export.ts')).exportCommand(command, buildDir)
     case 'runs':
       return (await import('./commands/runs.ts')).runsCommand(command, buildDir)
     case 'diff':

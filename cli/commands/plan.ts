@@ -94,6 +94,7 @@ export function plannedJson(entry: Planned, outlook: Outlook, say: (reason: Reas
     return outlook.type === 'sure' && outlook.verdict !== null
       ? { ...base, verdict: outlook.verdict.verdict }
       : base
+  if (entry.type === 'export') return { ...base, to: entry.stage.with['to'] ?? null }
   if (entry.type === 'choose') return { ...base, chosen: entry.result?.summary['chosen'] ?? null }
   if (entry.type === 'cached') return { ...base, key: entry.key, waitsFor: entry.waitsFor }
   if (entry.type === 'pull') return { ...base, status: 'cached-remote', key: entry.key, bytes: entry.bytes }

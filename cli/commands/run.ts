@@ -132,7 +132,7 @@ function rehearsed(outcome: RunOutcome, command: Command): number {
   sayFailures(outcome, painter(useColor(process.stderr, command)))
   const stages = [...outcome.state.stages.values()]
   const worked = stages.filter(({ status }) =>
-    ['done', 'cached', 'chosen', 'judged', 'paused'].includes(status),
+    ['done', 'cached', 'chosen', 'exported', 'judged', 'paused'].includes(status),
   ).length
   const took = duration(outcome.state.durationMs ?? 0)
   process.stdout.write(
