@@ -209,7 +209,8 @@ function plants() {
     reach('blob-moved')
     writeFileSync(target, bytes)
     rmSync(path)
-    return`,
+    return
+  `,
     ),
   }
 }
