@@ -51,15 +51,15 @@ async function dispatch(command: Command, buildDir: string): Promise<number> {
     case 'gc':
       return (await import('./commands/gc.ts')).gcCommand(command)
     case 'graph':
-      return (await import('./commands/look.ts')).graphCommand(command, buildDir)
+      return (await import('./commands/graph.ts')).graphCommand(command, buildDir)
     case 'show':
-      return (await import('./commands/look.ts')).showCommand(command, buildDir)
+      return (await import('./commands/show.ts')).showCommand(command, buildDir)
     case 'logs':
-      return (await import('./commands/look.ts')).logsCommand(command, buildDir)
+      return (await import('./commands/logs.ts')).logsCommand(command, buildDir)
     case 'metrics':
       return command.flags['all'] === true
         ? (await import('./commands/runs.ts')).allMetricsCommand(command, buildDir)
-        : (await import('./commands/look.ts')).metricsCommand(command, buildDir)
+        : (await import('./commands/metrics.ts')).metricsCommand(command, buildDir)
     case 'report':
       return (await import('./commands/report.ts')).reportCommand(command, buildDir)
     case 'runs':
@@ -99,6 +99,16 @@ async function report(error: unknown, command: Command, buildDir: string): Promi
   if (error instanceof MachineProblem) {
     process.stderr.write(`${error.message}\n`)
     return 6
+  }
+  const { HubTrouble } = await import('../engine/hub/trouble.ts')
+  if (error instanceof HubTrouble) {
+    process.stderr.write(`${error.message}\n  help: ${error.help}\n`)
+    return error.kind === 'request' ? 2 : 6
+  }
+  const { Interrupted } = await import('./interrupted.ts')
+  if (error instanceof Interrupted) {
+    process.stderr.write(`\n${error.message}\n`)
+    return 130
   }
   const { FileProblem, readBuild, rootAbove } = await import('./project.ts')
   const { LockError } = await import('../engine/lock-file.ts')

@@ -190,14 +190,25 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   graph: {
     usage: 'graph',
     help: 'the stages and what flows between them',
-    flags: { json: JSON_FLAG, mermaid: { type: 'boolean', help: 'as mermaid text' } },
+    flags: {
+      json: JSON_FLAG,
+      format: { type: 'string', value: 'FORM', help: 'text (a drawing), mermaid or dot' },
+      wiring: { type: 'boolean', help: 'every port with where it reads from' },
+    },
   },
   show: {
-    usage: 'show <stage>',
-    help: 'what a stage was made from, what came out, where it lies',
+    usage: 'show <stage|run|hash>',
+    help: 'what a stage was made from and what came out; how a run went; what a hash is, what made it, what used it',
     flags: { json: JSON_FLAG },
   },
-  logs: { usage: 'logs <stage>', help: "what a stage's workers printed in its last attempt", flags: {} },
+  logs: {
+    usage: 'logs <stage>',
+    help: "what a stage's workers printed in its last attempt",
+    flags: {
+      follow: { type: 'boolean', short: 'F', help: 'of a run that is under way: as it is printed' },
+      grep: { type: 'string', value: 'TEXT', help: 'only lines that hold TEXT, in whatever case' },
+    },
+  },
   metrics: {
     usage: 'metrics',
     help: 'the measured values of all stages that measure, or of all runs',

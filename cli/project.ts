@@ -15,6 +15,7 @@ import { decode, MOST_BYTES } from '../dsl/decode.ts'
 import type { Diagnostic } from '../dsl/diagnostic.ts'
 import { claimProblems, claimsNamed } from '../dsl/claims.ts'
 import { adviceOn } from '../dsl/facts.ts'
+import { hubAddress } from '../dsl/hub-address.ts'
 import type { Pipeline, Stage } from '../dsl/pipeline.ts'
 import * as textProblems from '../dsl/problems/text.ts'
 import * as problems from '../dsl/problems/world.ts'
@@ -116,6 +117,10 @@ export function pipelineFiles(root: string): readonly string[] {
   if (!existsSync(folder)) return []
   const names = readdirSync(folder).filter((name) => name.endsWith('.pipeline.yaml'))
   return names.sort().map((name) => `pipelines/${name}`)
+}
+
+export function lockPathOf({ root, file }: Pick<Project, 'root' | 'file'>): string {
+  return join(root, file.replace(/\.yaml$/, '.lock'))
 }
 
 export function gateTestsPath(file: string): string {
@@ -304,9 +309,17 @@ export async function openPipeline(
   const { pipeline, diagnostics } = await compileFile(project, build, { params, smoke })
   if (pipeline === null) throw new FileProblem(diagnostics, project.root)
   const stores = openStores(project.environment.stateDir)
+  const lockPath = lockPathOf(project)
+  const lock = wanted === 'read' ? readLock(lockPath, relative(project.root, lockPath)) : null
   const sources: Record<string, FoundSource> = {}
   const missing: Diagnostic[] = []
   for (const source of Object.values(pipeline.sources)) {
+    if (hubAddress(source.from) !== null) {
+      const { knownOnHub } = await import('./hub.ts')
+      const known = knownOnHub(source, { ...project, pipeline }, lock?.['sources']?.[source.name], smoke)
+      if (known !== null) sources[source.name] = known
+      continue
+    }
     const found = await findSource(source, project.root, stores.stats)
     if ('missing' in found) missing.push(problems.missingSource(source.span, source.name, found.missing))
     else if (found.count > 0 || !source.optional) sources[source.name] = found
@@ -314,8 +327,6 @@ export async function openPipeline(
   if (missing.length > 0) throw new FileProblem([...diagnostics, ...missing], project.root)
   const { version } = build
   await sayDiagnostics({ diagnostics, root: project.root, version }, command, 'text')
-  const lockPath = join(project.root, project.file.replace(/\.yaml$/, '.lock'))
-  const lock = wanted === 'read' ? readLock(lockPath, relative(project.root, lockPath)) : null
   return {
     ...project,
     pipeline,
@@ -354,7 +365,7 @@ export function planOf(
 }
 
 /** What a stage of this pipeline had in the newest run that finished it here. */
-export function lastResult(opened: Opened, stage: string): Result | null {
+export function lastResult(opened: Pick<Opened, 'past' | 'stores'>, stage: string): Result | null {
   const key = opened.past.lastKey(stage)
   return key === null ? null : opened.stores.results.read(key)
 }

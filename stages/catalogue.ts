@@ -5,6 +5,7 @@ import { evaluate } from './eval.ts'
 import { gate } from './gate.ts'
 import { humanReview } from './human-review.ts'
 import { loraTrain } from './lora-train.ts'
+import { merge } from './merge.ts'
 import { pretrain } from './pretrain.ts'
 import { select } from './select.ts'
 import { shell } from './shell.ts'
@@ -21,6 +22,7 @@ const kinds: readonly StageKind[] = [
   evaluate,
   humanReview,
   select,
+  merge,
   shrink,
   shell,
   gate,

@@ -174,6 +174,8 @@ async function runSteps(
   const kind = tools.environment.kinds[stage.uses]
   const available: Record<string, InputFiles> = {}
   for (const [port, input] of Object.entries(attempt.inputs)) {
+    // Not here only if somebody else was to have made what reads it.
+    if (input.type === 'source') await input.found.hub?.bring(signal)
     available[`input:${port}`] = layOut(input, places.place.input(port), tools.stores)
   }
   reach('inputs-laid-out')

@@ -3,11 +3,13 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ConditionFacts } from '../../dsl/condition-facts.ts'
+import { hubAddress } from '../../dsl/hub-address.ts'
 import type { Gate, Pipeline, Stage } from '../../dsl/pipeline.ts'
 import type { Verdict, Yardstick } from '../../dsl/judge.ts'
 import type { Digest } from '../artifact.ts'
 import type { Environment, FoundSource, Stores } from '../environment.ts'
 import { reach } from '../failpoint.ts'
+import { HubTrouble } from '../hub/trouble.ts'
 import { keyOf } from '../plan/manifest.ts'
 import { forceOf, stageManifest } from '../plan/plan.ts'
 import { keepPrints } from '../plan/source-print.ts'
@@ -18,12 +20,13 @@ import type { StageInput } from './attempt.ts'
 import { Devices } from './devices.ts'
 import type { FailureCause, Logged, RunEvent } from './events.ts'
 import { LOG_FORMAT } from './events.ts'
-import { fateOf } from './fate.ts'
+import { fateOf, newlyFinished } from './fate.ts'
 import type { Finished, OnFailure } from './fate.ts'
 import { judgeGate } from './gate.ts'
 import { RunLog } from './log.ts'
 import { FirstFailure, machineFailure } from './machine-failure.ts'
 import { Mailbox } from './mailbox.ts'
+import { measuredEvent } from './measured.ts'
 import { obtain } from './obtain.ts'
 import type { Obtained } from './obtain.ts'
 import { openBecause, waitsFor } from './paused.ts'
@@ -167,14 +170,7 @@ async function runStages(
   const slots = new Slots({ ...environment.slots, ...request.capacity, ...mutexesOf(stages) })
   const devices = new Devices(request.gpus)
   const shares = request.remote === null ? null : new Shares(request.remote, stores, emit, signal)
-  const finished: Finished = {
-    results: new Map(),
-    verdicts: new Map(),
-    failures: new Map(),
-    paused: new Map(),
-    skipped: new Set(),
-    cached: new Set(),
-  }
+  const finished = newlyFinished()
   const agenda = new Agenda(stages)
   const running = new Set<string>()
   const over = new Mailbox<Obtained>()
@@ -194,7 +190,7 @@ async function runStages(
   }
 
   const start = (stage: Stage) => {
-    const inputs = inputsOf(stage, finished.results, request.sources)
+    const inputs = inputsOf(stage, finished.results, request)
     const manifest = stageManifest(stage, digestsOf(inputs), environment)
     const key = keyOf(manifest)
     const force = forceOf(stage, request.forced)
@@ -226,12 +222,18 @@ async function runStages(
     )
   }
 
+  const tellMeasured = (stage: Stage, result: Result) => {
+    const measured = measuredEvent(stage, result, stores.blobs)
+    if (measured !== null) emit(measured)
+  }
+
   const reuse = (stage: Stage, result: Result, from: string | null) => {
     if (paused(stage, result)) return
     finished.results.set(stage.name, result)
     finished.cached.add(stage.name)
     showStage(stage, result, request)
     emit({ type: 'stage.cached', stage: stage.name, key: result.key, summary: result.summary, from })
+    tellMeasured(stage, result)
   }
 
   const settle = (stage: Stage, outcome: Obtained['outcome']) => {
@@ -247,6 +249,7 @@ async function runStages(
         durationMs: result.durationMs,
         summary: result.summary,
       })
+      tellMeasured(stage, result)
       reach('stage-ended')
     } else if (outcome.type === 'found') {
       reuse(stage, outcome.result, outcome.from)
@@ -277,7 +280,10 @@ async function runStages(
       if (signal.aborted) agenda.markAll()
       for (let stage = agenda.next(); stage !== null; stage = agenda.next()) {
         const fate = fateOf(stage, finished, running, byName, request)
-        if (fate.type === 'wait') continue
+        if (fate.type === 'wait') {
+          if (fate.for === 'turn') agenda.queue(stage)
+          continue
+        }
         agenda.take(stage)
         if (fate.type === 'skip') {
           finished.skipped.add(stage.name)
@@ -292,7 +298,7 @@ async function runStages(
           }
         }
         // A cached, judged or skipped stage may make others ready.
-        if (!running.has(stage.name)) agenda.ended(stage)
+        if (!running.has(stage.name)) agenda.ended(stage, finished.failures.has(stage.name))
       }
       if (running.size === 0) break
       const { stage, outcome, release } = await over.next()
@@ -305,7 +311,7 @@ async function runStages(
         // Only now, so that the log says that a stage is done before it says that another took its place.
         release()
       }
-      agenda.ended(stage)
+      agenda.ended(stage, finished.failures.has(stage.name))
     }
     await shares?.settled()
   } finally {
@@ -339,19 +345,23 @@ function judgeNow(
   }
   finished.verdicts.set(stage.name, verdict)
   showVerdict(stage, verdict, request)
+  for (const { text, level, outcome, margin, reason } of verdict.checks)
+    emit({ type: 'gate.check', stage: stage.name, text, level, outcome, margin, reason })
   emit({ type: 'gate.verdict', stage: stage.name, verdict })
 }
 
 function inputsOf(
   stage: Stage,
   results: ReadonlyMap<string, Result>,
-  sources: Readonly<Record<string, FoundSource>>,
+  { sources, pipeline }: Pick<RunRequest, 'sources' | 'pipeline'>,
 ): Readonly<Record<string, StageInput>> {
   const inputs: Record<string, StageInput> = {}
   for (const [port, reference] of Object.entries(stage.inputs)) {
     if (reference.type === 'source') {
       const found = sources[reference.source]
       if (found !== undefined) inputs[port] = { type: 'source', found }
+      else if (hubAddress(pipeline.sources[reference.source]?.from) !== null)
+        throw new HubTrouble('request', `${reference.source} is not fetched yet`, 'sluice run fetches it')
     } else {
       const artifact = results.get(reference.stage)?.outputs[reference.port]
       if (artifact === undefined) throw new Error(`bug: ${reference.stage} has no output ${reference.port}`)

@@ -9,6 +9,7 @@ import { verdictText } from '../../cli/reports/verdict.ts'
 import type { Stage } from '../../dsl/pipeline.ts'
 import { stageOf as toyStage } from '../support/rig.ts'
 import { digestOf } from '../../engine/artifact.ts'
+import { SURE } from '../../engine/plan/outlook.ts'
 import type { Planned } from '../../engine/plan/plan.ts'
 import type { RunEvent } from '../../engine/run/events.ts'
 import { fold, newRun } from '../../engine/run/state.ts'
@@ -135,6 +136,7 @@ describe('planText', () => {
     ] satisfies readonly Planned[]
     expect(
       planText('tiny', planned, {
+        outlookOf: () => SURE,
         lastMs: (kind) => (kind === 'train' ? 65_000 : null),
         say: reasonText,
         paint: plain,
@@ -150,6 +152,7 @@ describe('planText', () => {
 
   test('says that nothing will run', () => {
     const text = planText('tiny', [{ type: 'judge', stage: stageOf('gate') }], {
+      outlookOf: () => SURE,
       lastMs: () => null,
       say: reasonText,
       paint: plain,

@@ -40,6 +40,7 @@ test('the catalogue has the stage kinds under their own names', () => {
       'gate',
       'human-review',
       'lora-train',
+      'merge',
       'pretrain',
       'select',
       'shell',
