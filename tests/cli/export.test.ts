@@ -20,7 +20,9 @@ const TOKENIZER = ['tokenizer.json', 'tokenizer_config.json']
 test('an export behind its gate: written once, left alone while it is right, written anew when it is not', async () => {
   const project = await exporting()
   const plan = await project.sluice('plan')
-  expect(plan.stdout).toMatch(/gate +judged on every run; as things stand it passes\n.*export +written to dist\/tiny/)
+  expect(plan.stdout).toMatch(
+    /gate +judged on every run; as things stand it passes\n.*export +written to dist\/tiny/,
+  )
   expect((await project.sluice('plan', '--check')).code).toBe(0)
   const first = await project.sluice('run')
   expect(first.code, first.stderr).toBe(0)
