@@ -34,7 +34,7 @@ import type { Obtained } from './obtain.ts'
 import { ownerWords } from './owner.ts'
 import { openBecause, waitsFor } from './paused.ts'
 import { Presence } from './presence.ts'
-import { publish, showStage, showVerdict } from './publish.ts'
+import { publish, rightOf, showStage, showVerdict } from './publish.ts'
 import type { Showroom } from './publish.ts'
 import { ranksOf } from './ranks.ts'
 import { Rights } from './rights.ts'
@@ -42,6 +42,7 @@ import type { Holder } from './rights.ts'
 import { choose } from './select.ts'
 import { Shares } from './shares.ts'
 import type { RemoteUse } from './shares.ts'
+import { ShowingRight } from './showing-right.ts'
 import { Slots } from './slots.ts'
 import { wantedStages } from './scope.ts'
 import { sweepOn } from './staging.ts'
@@ -138,7 +139,8 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
     })
     reach('run-begun')
     await using pool = new WorkerPool(environment.workers)
-    const room = { ...request, rights }
+    using showing = new ShowingRight(rights, rightOf(request))
+    const room = { ...request, rights, showing }
     const finished = await runStages(wanted, id, room, pool, emit)
     const exitCode = exitCodeOf(finished, request)
     const complete = request.targets === null && [0, 3, 4].includes(exitCode) && finished.paused.size === 0
