@@ -77,6 +77,8 @@ async function dispatch(command: Command, buildDir: string): Promise<number> {
         : (await import('./commands/metrics.ts')).metricsCommand(command, buildDir)
     case 'report':
       return (await import('./commands/report.ts')).reportCommand(command, buildDir)
+    case 'export':
+      return (await import('./commands/export.ts')).exportCommand(command, buildDir)
     case 'runs':
       return (await import('./commands/runs.ts')).runsCommand(command, buildDir)
     case 'diff':
@@ -114,6 +116,16 @@ async function report(error: unknown, command: Command, buildDir: string): Promi
   if (error instanceof MachineProblem) {
     process.stderr.write(`${error.message}\n`)
     return 6
+  }
+  const { HubTrouble } = await import('../engine/hub/trouble.ts')
+  if (error instanceof HubTrouble) {
+    process.stderr.write(`${error.message}\n  help: ${error.help}\n`)
+    return error.kind === 'request' ? 2 : 6
+  }
+  const { Interrupted } = await import('./interrupted.ts')
+  if (error instanceof Interrupted) {
+    process.stderr.write(`\n${error.message}\n`)
+    return 130
   }
   const { FileProblem, readBuild, rootAbove } = await import('./project.ts')
   const { LockError } = await import('../engine/lock-file.ts')

@@ -223,6 +223,20 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     help: 'the verdict, what changed against main and which answers got worse, for a pull request',
     flags: { md: { type: 'boolean', help: 'as Markdown on stdout, short enough for a comment' } },
   },
+  export: {
+    usage: 'export [stage]',
+    help: 'write the adapter, the merged model or its card to a folder, if the gate of the newest run passed',
+    flags: {
+      param: PARAM,
+      format: { type: 'string', value: 'WHAT', help: 'adapter, merged or card' },
+      to: {
+        type: 'string',
+        value: 'DIR',
+        help: 'the folder (default: what the export stage says, or out/NAME)',
+      },
+      anyway: { type: 'boolean', help: 'even if the gate did not pass; the card says so' },
+    },
+  },
   runs: { usage: 'runs', help: 'the runs on this machine, newest first', flags: { json: JSON_FLAG } },
   diff: {
     usage: 'diff <a> [b]',

@@ -15,6 +15,7 @@ import { decode, MOST_BYTES } from '../dsl/decode.ts'
 import type { Diagnostic } from '../dsl/diagnostic.ts'
 import { claimProblems, claimsNamed } from '../dsl/claims.ts'
 import { adviceOn } from '../dsl/facts.ts'
+import { hubAddress } from '../dsl/hub-address.ts'
 import type { Pipeline, Stage } from '../dsl/pipeline.ts'
 import * as textProblems from '../dsl/problems/text.ts'
 import * as problems from '../dsl/problems/world.ts'
@@ -306,9 +307,17 @@ export async function openPipeline(
   const { pipeline, diagnostics } = await compileFile(project, build, { params, smoke })
   if (pipeline === null) throw new FileProblem(diagnostics, project.root)
   const stores = openStores(project.environment.stateDir)
+  const lockPath = lockPathOf(project)
+  const lock = wanted === 'read' ? readLock(lockPath, relative(project.root, lockPath)) : null
   const sources: Record<string, FoundSource> = {}
   const missing: Diagnostic[] = []
   for (const source of Object.values(pipeline.sources)) {
+    if (hubAddress(source.from) !== null) {
+      const { knownOnHub } = await import('./hub.ts')
+      const known = knownOnHub(source, { ...project, pipeline }, lock?.['sources']?.[source.name], smoke)
+      if (known !== null) sources[source.name] = known
+      continue
+    }
     const found = await findSource(source, project.root, stores.stats)
     if ('missing' in found) missing.push(problems.missingSource(source.span, source.name, found.missing))
     else if (found.count > 0 || !source.optional) sources[source.name] = found
@@ -316,8 +325,6 @@ export async function openPipeline(
   if (missing.length > 0) throw new FileProblem([...diagnostics, ...missing], project.root)
   const { version } = build
   await sayDiagnostics({ diagnostics, root: project.root, version }, command, 'text')
-  const lockPath = lockPathOf(project)
-  const lock = wanted === 'read' ? readLock(lockPath, relative(project.root, lockPath)) : null
   return {
     ...project,
     pipeline,

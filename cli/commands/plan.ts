@@ -2,6 +2,7 @@
 import { SURE } from '../../engine/plan/outlook.ts'
 import type { Outlook } from '../../engine/plan/outlook.ts'
 import type { Planned, Reason } from '../../engine/plan/plan.ts'
+import { downloadsOf, downloadText } from '../hub-plan.ts'
 import type { Command } from '../options.ts'
 import { outlooksOf } from '../outlook.ts'
 import { sayPower } from '../power.ts'
@@ -37,13 +38,15 @@ export async function planCommand(command: Command, buildDir: string): Promise<n
   await sayPower(opened, running, command, readBuild(buildDir).version)
   const say = await reasonsInWords(opened, planned)
   const { name } = opened.pipeline
+  const downloads = downloadsOf(opened, planned)
   if (command.flags['json'] === true) {
     const stages = planned.map((entry) => plannedJson(entry, outlookOf(entry), say))
-    process.stdout.write(`${JSON.stringify({ pipeline: name, stages, troubles }, null, 2)}\n`)
+    process.stdout.write(`${JSON.stringify({ pipeline: name, stages, downloads, troubles }, null, 2)}\n`)
   } else {
     const lastMs = (stage: string) => opened.past.lastMs(stage)
     const paint = painter(useColor(process.stdout, command))
     process.stdout.write(`${planText(opened.pipeline, planned, { outlookOf, lastMs, say, paint })}\n`)
+    if (downloads.length > 0) process.stdout.write(`\n${downloads.map(downloadText).join('\n')}\n`)
   }
   for (const text of troubles)
     process.stderr.write(
@@ -91,6 +94,7 @@ export function plannedJson(entry: Planned, outlook: Outlook, say: (reason: Reas
     return outlook.type === 'sure' && outlook.verdict !== null
       ? { ...base, verdict: outlook.verdict.verdict }
       : base
+  if (entry.type === 'export') return { ...base, to: entry.stage.with['to'] ?? null }
   if (entry.type === 'choose') return { ...base, chosen: entry.result?.summary['chosen'] ?? null }
   if (entry.type === 'cached') return { ...base, key: entry.key, waitsFor: entry.waitsFor }
   if (entry.type === 'pull') return { ...base, status: 'cached-remote', key: entry.key, bytes: entry.bytes }

@@ -1,5 +1,6 @@
 /** `sluice run`: plan, run what changed, judge, sum up. */
 import { relative } from 'node:path'
+import { hubAddress } from '../../dsl/hub-address.ts'
 import { killAt } from '../../engine/failpoint.ts'
 import { lockedOutput } from '../../engine/lock/facts.ts'
 import { staleness } from '../../engine/lock/stale.ts'
@@ -20,6 +21,7 @@ import { machineFor, runFacts } from '../machine.ts'
 import { eventsOf, notify } from '../notify.ts'
 import { sayPower } from '../power.ts'
 import { remoteOf, useOf } from '../remote.ts'
+import type { Remote } from '../remote.ts'
 import { sharedPlan } from '../remote-plan.ts'
 import { remoteText } from '../reports/remote.ts'
 import { LiveReport } from '../reports/live.ts'
@@ -34,13 +36,14 @@ import type { Paint } from '../reports/style.ts'
 import { verdictText } from '../reports/verdict.ts'
 import { waitingText } from '../reports/waiting.ts'
 import { checkScope, wishOf } from '../wish.ts'
+import type { Wished } from '../wish.ts'
 
 const HEARTBEAT_MS = 15_000
 
 export async function runCommand(command: Command, buildDir: string): Promise<number> {
-  const opened = await openPipeline(command, buildDir)
+  const known = await openPipeline(command, buildDir)
   const smoke = command.flags['smoke'] === true
-  const wished = wishOf(command, opened.pipeline)
+  const wished = wishOf(command, known.pipeline)
   const { scope, forced, onFailure } = wished
   const events = stringFlag(command, 'events')
   if (events !== null && events !== 'ndjson')
@@ -49,7 +52,8 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
   const wrong = failpoint === undefined ? null : killAt(failpoint)
   if (wrong !== null) throw new Usage(`SLUICE_FAILPOINT: ${wrong}`, true)
   // A rehearsal makes nothing that others could use.
-  const remote = smoke ? null : await remoteOf(opened.root, opened.environment.stateDir, process.env)
+  const remote = smoke ? null : await remoteOf(known.root, known.environment.stateDir, process.env)
+  const opened = hasHub(known.pipeline) ? await fetched(known, wished, remote, smoke) : known
   // What may not run here may still be pulled, as `plan` says; a whole run asks stage by stage.
   const planned =
     scope.mayRun === null
@@ -106,6 +110,20 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
   }
 }
 
+function hasHub({ sources }: Opened['pipeline']): boolean {
+  return Object.values(sources).some(({ from }) => hubAddress(from) !== null)
+}
+
+async function fetched(
+  known: Opened,
+  wished: Wished,
+  remote: Remote | null,
+  smoke: boolean,
+): Promise<Opened> {
+  const { fetchModels } = await import('../hub.ts')
+  return fetchModels(known, wished, remote, smoke)
+}
+
 /** What a gate or people think of a model that learned nothing says nothing; that they could be asked does. */
 function codeOfRehearsal({ exitCode }: RunOutcome): number {
   return [3, 4, 5].includes(exitCode) ? 0 : exitCode
@@ -116,7 +134,7 @@ function rehearsed(outcome: RunOutcome, command: Command): number {
   sayFailures(outcome, painter(useColor(process.stderr, command)))
   const stages = [...outcome.state.stages.values()]
   const worked = stages.filter(({ status }) =>
-    ['done', 'cached', 'chosen', 'judged', 'paused'].includes(status),
+    ['done', 'cached', 'chosen', 'exported', 'judged', 'paused'].includes(status),
   ).length
   const took = duration(outcome.state.durationMs ?? 0)
   process.stdout.write(

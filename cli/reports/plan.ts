@@ -1,8 +1,9 @@
 /** A plan in words: which stages will run, and why. */
-import type { Pipeline } from '../../dsl/pipeline.ts'
+import type { Pipeline, Stage } from '../../dsl/pipeline.ts'
 import { positionOf } from '../../dsl/source.ts'
 import type { Dependence, Outlook } from '../../engine/plan/outlook.ts'
 import type { Planned, Reason } from '../../engine/plan/plan.ts'
+import { folderOf } from '../../engine/run/export.ts'
 import { gateCalled } from '../../engine/run/fate.ts'
 import type { Result } from '../../engine/store/results.ts'
 import { groupsOf } from './crowd.ts'
@@ -39,9 +40,14 @@ export function planText(
       return `  ${paint('yellow', '‖')} ${name}waits for people: ${entry.waitsFor}`
     if (entry.type === 'cached') return `  ${paint('green', '✓')} ${name}${paint('dim', 'cached')}`
     if (entry.type === 'pull') return `  ${paint('cyan', '↓')} ${name}${pulledText(entry.bytes)}`
-    if (outlook.type === 'depends') return `  ${open} ${name}${conditionText(outlook.on)}`
+    if (outlook.type === 'depends') {
+      const then = entry.type === 'export' ? `: ${exportedText(entry.stage, pipeline)}` : ''
+      return `  ${open} ${name}${conditionText(outlook.on)}${then}`
+    }
     if (entry.type === 'judge')
       return `  ${paint('cyan', '◆')} ${name}${paint('dim', 'judged on every run')}${verdictText(outlook)}`
+    if (entry.type === 'export')
+      return `  ${paint('cyan', '○')} ${name}${paint('dim', exportedText(entry.stage, pipeline))}`
     if (entry.type === 'choose')
       return `  ${paint('cyan', '◆')} ${name}${paint('dim', chosenText(entry.result))}`
     const [first, ...others] = entry.reasons.map(say)
@@ -133,6 +139,11 @@ export function pulledText(count: number): string {
   return `in the remote cache${count === 0 ? '' : `, ${bytes(count)} to pull`}`
 }
 
+/** Where an export goes. */
+function exportedText(stage: Stage, pipeline: string): string {
+  return `written to ${folderOf(stage, pipeline)}`
+}
+
 export function chosenText(result: Result | null): string {
   const chosen = result?.summary['chosen']
   return typeof chosen === 'string' ? `chooses ${chosen}` : 'chooses when every trial is measured'
@@ -149,6 +160,8 @@ export function reasonText(reason: Reason): string {
       return `its result is lost: ${reason.what}`
     case 'upstream':
       return `${reason.port} will be made anew by ${reason.stage}; reused if it comes out the same`
+    case 'unasked':
+      return `${reason.port} is not fetched yet: ${reason.from}`
     case 'changed':
       return changedText(reason)
   }

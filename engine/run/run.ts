@@ -3,11 +3,13 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ConditionFacts } from '../../dsl/condition-facts.ts'
+import { hubAddress } from '../../dsl/hub-address.ts'
 import type { Gate, Pipeline, Stage } from '../../dsl/pipeline.ts'
 import type { Verdict, Yardstick } from '../../dsl/judge.ts'
 import type { Digest } from '../artifact.ts'
 import type { Environment, FoundSource, Stores } from '../environment.ts'
 import { reach } from '../failpoint.ts'
+import { HubTrouble } from '../hub/trouble.ts'
 import { keyOf } from '../plan/manifest.ts'
 import { forceOf, stageManifest } from '../plan/plan.ts'
 import { keepPrints } from '../plan/source-print.ts'
@@ -20,6 +22,8 @@ import type { FailureCause, Logged, RunEvent } from './events.ts'
 import { LOG_FORMAT } from './events.ts'
 import { fateOf, newlyFinished } from './fate.ts'
 import type { Finished, OnFailure } from './fate.ts'
+import { exportStage } from './export.ts'
+import type { HandedOut } from './export.ts'
 import { judgeGate } from './gate.ts'
 import { RunLog } from './log.ts'
 import { FirstFailure, machineFailure } from './machine-failure.ts'
@@ -27,15 +31,18 @@ import { Mailbox } from './mailbox.ts'
 import { measuredEvent } from './measured.ts'
 import { obtain } from './obtain.ts'
 import type { Obtained } from './obtain.ts'
+import { ownerWords } from './owner.ts'
 import { openBecause, waitsFor } from './paused.ts'
 import { Presence } from './presence.ts'
-import { publish, showStage, showVerdict } from './publish.ts'
+import { publish, rightOf, showStage, showVerdict } from './publish.ts'
 import type { Showroom } from './publish.ts'
 import { ranksOf } from './ranks.ts'
 import { Rights } from './rights.ts'
+import type { Holder } from './rights.ts'
 import { choose } from './select.ts'
 import { Shares } from './shares.ts'
 import type { RemoteUse } from './shares.ts'
+import { ShowingRight } from './showing-right.ts'
 import { Slots } from './slots.ts'
 import { wantedStages } from './scope.ts'
 import { sweepOn } from './staging.ts'
@@ -133,7 +140,8 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
     })
     reach('run-begun')
     await using pool = new WorkerPool(environment.workers)
-    const room = { ...request, rights }
+    using showing = new ShowingRight(rights, rightOf(request))
+    const room = { ...request, rights, showing }
     const finished = await runStages(wanted, id, room, pool, emit)
     const exitCode = exitCodeOf(finished, request)
     const complete = request.targets === null && [0, 3, 4].includes(exitCode) && finished.paused.size === 0
@@ -157,6 +165,9 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
   }
 }
 
+/** A stage that ended, whatever it was. */
+type Over = Omit<Obtained, 'outcome'> & { readonly outcome: Obtained['outcome'] | HandedOut }
+
 async function runStages(
   stages: readonly Stage[],
   id: string,
@@ -173,7 +184,7 @@ async function runStages(
   const finished = newlyFinished()
   const agenda = new Agenda(stages)
   const running = new Set<string>()
-  const over = new Mailbox<Obtained>()
+  const over = new Mailbox<Over>()
   // Reads the logs of earlier runs, so only when something has to be made.
   let ranks: ReadonlyMap<string, number> | null = null
   const rankOf = (stage: string) => (ranks ??= ranksOf(stages, request.lastMs)).get(stage) ?? 0
@@ -190,7 +201,7 @@ async function runStages(
   }
 
   const start = (stage: Stage) => {
-    const inputs = inputsOf(stage, finished.results, request.sources)
+    const inputs = inputsOf(stage, finished.results, request)
     const manifest = stageManifest(stage, digestsOf(inputs), environment)
     const key = keyOf(manifest)
     const force = forceOf(stage, request.forced)
@@ -236,8 +247,13 @@ async function runStages(
     tellMeasured(stage, result)
   }
 
-  const settle = (stage: Stage, outcome: Obtained['outcome']) => {
-    if (outcome.type === 'done') {
+  const settle = (stage: Stage, outcome: Over['outcome']) => {
+    if (outcome.type === 'exported') {
+      const { result, written, note } = outcome
+      finished.results.set(stage.name, result)
+      if (note !== null) emit({ type: 'note', stage: stage.name, level: 'warning', text: note })
+      emit({ type: 'stage.exported', stage: stage.name, key: result.key, written, summary: result.summary })
+    } else if (outcome.type === 'done') {
       const { result } = outcome
       if (paused(stage, result)) return
       finished.results.set(stage.name, result)
@@ -259,6 +275,27 @@ async function runStages(
       emit({ type: 'stage.failed', stage: stage.name, cause, message, help, log })
       if (request.onFailure === 'stop') halt.abort(new FirstFailure(stage.name))
     }
+  }
+
+  const handOut = (stage: Stage) => {
+    const archive = {
+      pipeline: request.pipeline,
+      sources: request.sources,
+      blobs: stores.blobs,
+      resultOf: (name: string) => finished.results.get(name) ?? null,
+      verdictOf: (name: string) => finished.verdicts.get(name) ?? null,
+    }
+    const waiting = (holder: Holder) =>
+      emit({ type: 'stage.waiting', stage: stage.name, holder: ownerWords(holder) })
+    const release = () => undefined
+    running.add(stage.name)
+    void exportStage(stage, archive, { ...request, ...environment }, waiting, signal).then(
+      (outcome) => over.put({ stage, outcome, release }),
+      (error: unknown) => {
+        const outcome = { type: 'failed', ...machineFailure(error, signal), log: null } as const
+        over.put({ stage, outcome, release })
+      },
+    )
   }
 
   const chooseNow = (stage: Stage) => {
@@ -292,6 +329,7 @@ async function runStages(
           try {
             if (stage.gate !== null) judgeNow(stage, stages, finished, request, emit)
             else if (stage.selection !== null) chooseNow(stage)
+            else if (environment.kinds[stage.uses]?.decides === 'export') handOut(stage)
             else start(stage)
           } catch (error) {
             settle(stage, { type: 'failed', ...machineFailure(error, signal), log: null })
@@ -354,13 +392,15 @@ function judgeNow(
 function inputsOf(
   stage: Stage,
   results: ReadonlyMap<string, Result>,
-  sources: Readonly<Record<string, FoundSource>>,
+  { sources, pipeline }: Pick<RunRequest, 'sources' | 'pipeline'>,
 ): Readonly<Record<string, StageInput>> {
   const inputs: Record<string, StageInput> = {}
   for (const [port, reference] of Object.entries(stage.inputs)) {
     if (reference.type === 'source') {
       const found = sources[reference.source]
       if (found !== undefined) inputs[port] = { type: 'source', found }
+      else if (hubAddress(pipeline.sources[reference.source]?.from) !== null)
+        throw new HubTrouble('request', `${reference.source} is not fetched yet`, 'sluice run fetches it')
     } else {
       const artifact = results.get(reference.stage)?.outputs[reference.port]
       if (artifact === undefined) throw new Error(`bug: ${reference.stage} has no output ${reference.port}`)
