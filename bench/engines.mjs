@@ -5,7 +5,7 @@
 // The peers are installed into `.tools/engines` when they are missing, in the versions of `engines/install.mjs`. Pipelines
 // are made up in temporary folders, commands do next to nothing: what is measured is the engine. The usual sizes tell the engines apart
 // in less than 25 minutes; `--large` is a thousand stages, a thousand trials and 100 000 files, for an evening; `--quick` tries the
-// script out. `--show` prints what E6 and E7 judge. Why there is no E9: docs/decisions/014-engines.md.
+// script out. `--show` prints what E6, E7 and E10 judge. Why there is no E9: docs/decisions/014-engines.md.
 import { execFileSync } from 'node:child_process'
 import { cpus, release, totalmem, type } from 'node:os'
 import { parseArgs } from 'node:util'

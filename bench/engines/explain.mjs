@@ -3,7 +3,8 @@
 // How it is judged. Each engine is asked by all of its commands that could know (`asks` of its file), and has its data in the form of which
 // it can tell most (`track`: DVC's own for DVC). All that they print counts as one answer. It names the cause if it holds what `names` of
 // the change looks for, which is the path, or the name under which the stage reads it, or the words that the engine has for such a change. What it says
-// before the change must not hold that, so a listing of everything is no answer. What would run is not judged here. `--show`
+// before the change must not hold that, so a listing of everything is no answer. What would run is not judged here.
+// wireit prints the commands that it runs, and the paths in them count. `--show`
 // prints every answer.
 import { cpSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,8 +1,8 @@
 // E10: a slip in the pipeline file. Is it refused before a command has run, and does the message say where?
 //
 // Each engine gets the same slip in its own words, in the file that it reads. `named`: refused with nothing run, and the message holds
-// the word or the line that is wrong; `refused`: the same without them; `2 ran`: so many commands ran first, or in spite of it. An
-// engine may have no such mistake: then the cell is empty. Slips in conditions are not compared, as none of the peers has any.
+// the word that is wrong; `refused`: the same without it; `2 ran`: so many commands ran first, or in spite of it. Slips
+// in conditions are not compared, as none of the peers has any.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { projectFor } from './bench.mjs'
@@ -21,24 +21,25 @@ const original = {
       reads: { left: { stage: 'first' }, right: { file: 'data/more.txt' } },
       run: 'cat {left} {right} > {out}',
     },
+    { name: 'third', reads: { joined: { stage: 'second' } }, run: 'cat {joined} > {out}' },
   ],
 }
+const [first, ...others] = original.stages
 
-/** By engine: the text that is replaced where it stands last, and by what. */
+/** By engine: the text that is replaced where it stands last, and by what; or how the file changes. */
 const SLIPS = [
   {
     name: 'a misspelt key',
     Sluice: ['inputs: {', 'inptus: {'],
     DVC: ['"deps"', '"dpes"'],
     Snakemake: ['    input:', '    inptu:'],
-    wireit: ['"dependencies"', '"dependecnies"'],
-    names: /inptus|dpes|inptu|dependecnies/,
-    // In all four files the last one that has this key; wireit's last is that of `all`.
+    wireit: ['"files"', '"fiels"'],
+    names: /inptus|dpes|inptu|fiels/,
   },
   {
     name: 'a stage is read that is not there',
     Sluice: ['first.out', 'frist.out'],
-    DVC: ['"made/first.txt"\n', '"made/frist.txt"\n'],
+    DVC: ['"made/first.txt",', '"made/frist.txt",'],
     Snakemake: ['"made/first.txt", ', '"made/frist.txt", '],
     wireit: ['"script": "first"', '"script": "frist"'],
     names: /frist/,
@@ -53,15 +54,15 @@ const SLIPS = [
   },
   {
     name: 'two stages that need each other',
-    stages: [{ ...original.stages[0], reads: { rows: { stage: 'second' } } }, original.stages[1]],
+    stages: [{ ...first, reads: { rows: { stage: 'second' } } }, ...others],
     names: /first[^]*second|second[^]*first/,
   },
   {
     name: 'two stages of one name',
-    Sluice: ['  second:', '  first:'],
-    DVC: ['"second":', '"first":'],
-    Snakemake: ['rule second:', 'rule first:'],
-    wireit: ['"second": {', '"first": {'],
+    Sluice: ['  third:', '  first:'],
+    DVC: ['"third":', '"first":'],
+    Snakemake: ['rule third:', 'rule first:'],
+    wireit: (text) => text.replaceAll('"third"', '"first"'),
     names: /first/,
   },
   {
@@ -91,7 +92,8 @@ async function outcomeOf(engine, slip, show) {
   if (slip.stages === undefined) {
     const path = join(project.dir, engine.file)
     const text = readFileSync(path, 'utf8')
-    const changed = replaceLast(text, ...slip[engine.name])
+    const edit = slip[engine.name]
+    const changed = typeof edit === 'function' ? edit(text) : replaceLast(text, ...edit)
     if (changed === text) throw new Error(`${engine.name}: ${slip.name} cannot be made\n${text}`)
     writeFileSync(path, changed)
   }
