@@ -3,8 +3,8 @@ import { mkdirSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs
 import { copyFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Tree, TreeFile } from '../artifact.ts'
-import { flushFolder } from '../store/atomic.ts'
 import { digestText } from '../store/digest.ts'
+import { flush } from '../store/flush.ts'
 import { hashFiles } from '../store/hash-files.ts'
 import { bringFiles } from './bring-files.ts'
 import { inWords, notShared } from './fetching.ts'
@@ -53,11 +53,11 @@ async function gather(
   const names = new Set(tree.files.map(({ path }) => path))
   for (const name of readdirSync(places.fetching))
     if (!names.has(name)) rmSync(join(places.fetching, name), { recursive: true, force: true })
-  flushFolder(places.fetching)
+  await flush([...smallTree(tree).files.map(({ path }) => join(places.fetching, path)), places.fetching])
   // Of an earlier one the bytes are gone: links into a cache that was cleared.
   rmSync(places.whole, { recursive: true, force: true })
   renameSync(places.fetching, places.whole)
-  flushFolder(dirname(places.whole))
+  await flush([dirname(places.whole)])
 }
 
 /** All weights or none: a worker wants them in one real folder. */

@@ -75,6 +75,49 @@ describe('before the gate can be judged', () => {
   })
 })
 
+test('events tell what was measured and each check, whether the stage ran or was cached', async () => {
+  const project = gatedProject()
+  for (const found of ['stage.done', 'stage.cached']) {
+    const { stdout } = await project.sluice('run', '--events', 'ndjson')
+    const events = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { type: string; stage?: string })
+    const told = events.filter(({ stage }) => stage === 'count' || stage === 'gate').map(({ type }) => type)
+    expect(told.slice(-4)).toEqual([found, 'metric', 'gate.check', 'gate.verdict'])
+    const [metric, check] = ['metric', 'gate.check'].map((type) => events.find((each) => each.type === type))
+    expect(metric).toMatchObject({ stage: 'count', values: { lines: 2 } })
+    expect(check).toMatchObject({ text: 'lines >= 3', level: 'require', outcome: 'fail', margin: -1 })
+  }
+})
+
+test("size(adapter) of an adapter of the user's own is the size of its files", async () => {
+  const project = emptyProject()
+  project.write('mine/a.bin', 'x'.repeat(1500))
+  project.write('mine/b.bin', 'x'.repeat(500))
+  project.write(
+    FILE,
+    `version: 1
+name: s
+sources: { mine: { type: adapter, from: mine/* } }
+stages:
+  score:
+    uses: shell
+    inputs: { adapter: sources.mine }
+    with:
+      run: echo '{"lines":2}' > "$SLUICE_OUTPUT_METRICS/metrics.json"
+      measures: { lines: higher }
+  gate:
+    metrics: score
+    checks: [size(adapter) <= 2KB]
+`,
+  )
+  expect((await project.sluice('run')).code).toBe(0)
+  expect((await project.sluice('gate')).stdout).toMatch(/✓ size\(adapter\) <= 2KB +size\(adapter\) 2000/)
+  project.write('mine/c.bin', 'x')
+  expect((await project.sluice('run')).code).toBe(3)
+})
+
 describe('when all that it judges is there', () => {
   test('its verdict decides, and --check asks only for what would really run', async () => {
     const project = gatedProject()
