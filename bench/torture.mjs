@@ -205,29 +205,33 @@ function plants() {
       }),
   })
   const inPlace = plugin('engine/store/atomic.ts', [
-    ['const temporary = `${path}.${randomUUID().slice(0, 8)}.tmp`', 'const temporary = path'],
-    ["openSync(temporary, 'wx')", "openSync(temporary, 'w')"],
+    ["return `${path}.${randomBytes(4).toString('hex')}.tmp`", 'return path'],
+    ["openSync(path, 'wx')", "openSync(path, 'w')"],
     [
       'for (const bytes of parts) for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)',
       `for (const bytes of parts) {
       writeSync(fd, bytes, 0, bytes.length >> 1)
-      reach('file-drafted')
+      if (!path.endsWith('.tmp')) reach('file-drafted')
       writeSync(fd, bytes, bytes.length >> 1)
     }`,
     ],
-    ["fsyncSync(fd)\n    reach('file-drafted')", 'fsyncSync(fd)'],
+    ["reach('file-drafted')\n  renameSync", 'renameSync'],
   ])
-  const copied = plugin('engine/store/blobs.ts', [
+  const copied = plugin('engine/store/intake.ts', [
     [
-      '    renameSync(path, target)',
-      `    const { writeFileSync } = require('node:fs')
-    const bytes = readFileSync(path)
-    writeFileSync(target, bytes.subarray(0, bytes.length >> 1))
-    reach('blob-moved')
-    writeFileSync(target, bytes)
-    rmSync(path)`,
+      '  try {\n    renameSync(path, target)',
+      `  const { readFileSync, writeFileSync } = require('node:fs')
+  mkdirSync(dirname(target), { recursive: true })
+  const bytes = readFileSync(path)
+  writeFileSync(target, bytes.subarray(0, bytes.length >> 1))
+  reach('blob-moved')
+  writeFileSync(target, bytes)
+  rmSync(path)
+  return
+  try {
+    renameSync(path, target)`,
     ],
-    ["this.#take(path, digest)\n      reach('blob-moved')", 'this.#take(path, digest)'],
+    ["move(content)\n      reach('blob-moved')", 'move(content)'],
   ])
   return {
     'written in place': { shows: 'file-drafted', plugins: [inPlace] },

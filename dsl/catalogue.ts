@@ -390,12 +390,12 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
     ),
   ),
   E123: entry(
-    words('A source is an address instead of files.', '来源写的是地址，不是文件。'),
-    'model: hf:THUDM/chatglm3-6b',
-    'model: models/chatglm3-6b/*',
+    words('A source is an address that is not fetched.', '来源写的是不会去下载的地址。'),
+    'data: https://example.com/rows.jsonl',
+    'data: data/rows.jsonl',
     words(
-      'A name on a hub can mean other bytes tomorrow; files are known by their content.',
-      '模型库里的名字明天可能指向别的内容；文件则按内容认。',
+      'A model may come from a hub, as hf:ORG/NAME: the lock pins its commit, and every file is checked against it. Elsewhere the same address can give other bytes tomorrow.',
+      '模型可以写 hf:组织/名字 从模型库下载：锁文件固定提交，每个文件都会校验。别处的同一地址明天可能给出别的内容。',
     ),
   ),
   E127: entry(
@@ -596,6 +596,15 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
       '读错的锁文件会拿今天的结果和从没存在过的结果比较。',
     ),
   ),
+  W305: entry(
+    words('A model is named by a branch or a tag.', '用分支名或标签指定了模型。'),
+    'model: hf:HuggingFaceTB/SmolLM2-135M@main',
+    'model: hf:HuggingFaceTB/SmolLM2-135M',
+    words(
+      'Such a name moves. The first run pins the commit in the lock file either way; without a name nobody believes that it follows the branch. sluice lock --update takes the newest commit.',
+      '这样的名字会移动。无论写不写，第一次运行都会把提交固定在锁文件里；不写就不会有人以为它跟着分支走。sluice lock --update 取最新的提交。',
+    ),
+  ),
   W306: entry(
     words(
       'A stage is never cached although it would give the same result.',
@@ -730,8 +739,8 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
   ),
   E141: entry(
     words(
-      'A key of running stages stands in a gate or a choice.',
-      'gate 或 select 上写了只有运行的阶段才有的键。',
+      'A key of running stages stands in a gate, a choice or an export.',
+      'gate、select 或 export 上写了只有运行的阶段才有的键。',
     ),
     'gate: { retry: { max: 2 } }',
     'lora-train: { retry: { max: 2 } }',
@@ -772,6 +781,15 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
     'notify: [{ webhook: env:HOOK }]',
     'notify: [{ on: [gate.failed], webhook: env:HOOK }]',
     words('A notification that never comes is noticed too late.', '发不出来的通知，等发现时已经晚了。'),
+  ),
+  E150: entry(
+    words('An export cannot be what it says.', '这个导出做不到它所写的。'),
+    'flow: lora-train -> eval -> gate -> export   export: { with: { format: merged } }',
+    'flow: lora-train -> merge -> eval -> gate -> export   export: { with: { format: merged } }',
+    words(
+      'What leaves the cache is used by others; it has to be the thing that was judged, in a folder of its own.',
+      '导出的东西会被别人使用；它必须就是评判过的那一个，并且独占一个文件夹。',
+    ),
   ),
   E204: entry(
     words(

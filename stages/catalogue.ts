@@ -2,9 +2,11 @@
 import type { StageKind } from '../engine/stage-kind.ts'
 import { clean } from './clean.ts'
 import { evaluate } from './eval.ts'
+import { exporting } from './export.ts'
 import { gate } from './gate.ts'
 import { humanReview } from './human-review.ts'
 import { loraTrain } from './lora-train.ts'
+import { merge } from './merge.ts'
 import { pretrain } from './pretrain.ts'
 import { select } from './select.ts'
 import { shell } from './shell.ts'
@@ -21,9 +23,11 @@ const kinds: readonly StageKind[] = [
   evaluate,
   humanReview,
   select,
+  merge,
   shrink,
   shell,
   gate,
+  exporting,
 ]
 
 export const stageKinds: Readonly<Record<string, StageKind>> = Object.fromEntries(

@@ -112,6 +112,7 @@ export function unknownOutput(
   makes: readonly (readonly [string, ArtifactType])[],
 ): Diagnostic {
   const made = makes.map(([name, type]) => `${name} (${type})`).join(', ')
+  const adapter = makes.find(([, type]) => type === 'adapter')
   return problem(
     'E112',
     words(`'${stage}' has no output '${port}'`, `'${stage}' 没有输出 '${port}'`),
@@ -119,8 +120,18 @@ export function unknownOutput(
     meant(near === null ? null : `${stage}.${near}`, words('unknown output', '未知的输出')),
     {
       notes: [words(`${kind} makes: ${made || 'nothing'}`, `${kind} 的输出：${made || '无'}`)],
+      help: port === 'model' && adapter !== undefined ? [mergeAfter(`${stage}.${adapter[0]}`)] : [],
       fixes: rename(span, near, false),
     },
+  )
+}
+
+/** How an adapter becomes a model. */
+function mergeAfter(adapter: string): Words {
+  const stage = `merge: { inputs: { adapter: ${adapter} } }`
+  return words(
+    `for a whole model put a merge stage after it:  ${stage}`,
+    `要完整的模型，就在后面加一个 merge 阶段：  ${stage}`,
   )
 }
 
@@ -506,36 +517,6 @@ export function sourceWithoutType(span: Span, name: string): Diagnostic {
     span,
     words('type and from are required', 'type 和 from 都要写'),
     { help: [`${name}: { type: dataset, from: data/*.jsonl }`] },
-  )
-}
-
-export function addressAsPath(span: Span, written: string): Diagnostic {
-  const hub = /^hf:([\w.-]+\/([\w.-]+))(?:@([\w.-]+))?$/.exec(written)
-  const file = /^https?:.*\/([\w.-]+)$/.exec(written)?.[1]
-  const [, repository = '', model = '', revision] = hub ?? []
-  const folder = `models/${model.toLowerCase()}`
-  const pinned = revision === undefined ? '' : ` --revision ${revision}`
-  const write = (path: string): Words => words(`and write here: ${path}`, `这里写：${path}`)
-  const help =
-    hub !== null
-      ? [`hf download ${repository}${pinned} --local-dir ${folder}`, write(`${folder}/*`)]
-      : file !== undefined
-        ? [`curl -L -o data/${file} ${written}`, write(`data/${file}`)]
-        : [words('download it once and write the path of its files', '先下载一次，再写文件的路径')]
-  return problem(
-    'E123',
-    words('a source is files of the project', '来源是项目里的文件'),
-    span,
-    words('addresses are not fetched', '不会去下载这个地址'),
-    {
-      notes: [
-        words(
-          'what a run reads has to be there before it starts; the lock file then pins its content',
-          '运行读取的东西要在开始前就在本地；锁文件会按内容固定它',
-        ),
-      ],
-      help,
-    },
   )
 }
 

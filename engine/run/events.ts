@@ -1,5 +1,5 @@
 /** Everything that can happen in a run; what the screen, the log and the tests see. */
-import type { Verdict } from '../../dsl/judge.ts'
+import type { JudgedCheck, Verdict } from '../../dsl/judge.ts'
 import type { JsonObject } from '../../dsl/stage-signature.ts'
 import type { Digest } from '../artifact.ts'
 
@@ -103,6 +103,14 @@ export type RunEvent =
       readonly chosen: string
       readonly summary: JsonObject
     }
+  /** An `export` wrote its folder, or found it as it should be (`written` is false). */
+  | {
+      readonly type: 'stage.exported'
+      readonly stage: string
+      readonly key: Digest
+      readonly written: boolean
+      readonly summary: JsonObject
+    }
   /** Its bytes came from the remote cache; `stage.cached` follows. */
   | { readonly type: 'stage.pulled'; readonly stage: string; readonly key: Digest; readonly bytes: number }
   /** The remote cache has it now; `bytes` is what it did not have before. */
@@ -111,6 +119,20 @@ export type RunEvent =
   | { readonly type: 'remote.trouble'; readonly text: string }
   /** Not started because something before it failed, its `when` does not hold, or the run was stopped. */
   | { readonly type: 'stage.skipped'; readonly stage: string; readonly because: string }
+  /** What a stage has measured, once it is done or cached. */
+  | {
+      readonly type: 'metric'
+      readonly stage: string
+      readonly split: string
+      readonly rows: number
+      readonly ruler: string
+      readonly values: Readonly<Record<string, number | null>>
+    }
+  /** One check of a gate, in the order of the file; the verdict with all that is known of each follows. */
+  | ({ readonly type: 'gate.check'; readonly stage: string } & Pick<
+      JudgedCheck,
+      'text' | 'level' | 'outcome' | 'margin' | 'reason'
+    >)
   | { readonly type: 'gate.verdict'; readonly stage: string; readonly verdict: Verdict }
   | { readonly type: 'run.done'; readonly exitCode: number; readonly durationMs: number }
 

@@ -104,6 +104,10 @@ export function fold(state: RunState, event: Logged): RunState {
         exitCode: event.exitCode,
         durationMs: event.durationMs,
       }
+    // For who follows the lines alone; the results and the verdict hold them.
+    case 'metric':
+    case 'gate.check':
+      return state
     case 'remote.trouble':
       return { ...state, troubles: [...state.troubles, event.text] }
     case 'stage.pulled':
@@ -118,6 +122,7 @@ export function fold(state: RunState, event: Logged): RunState {
     case 'stage.done':
     case 'stage.retry':
     case 'stage.chosen':
+    case 'stage.exported':
     case 'stage.paused':
     case 'stage.failed':
     case 'stage.skipped':
@@ -130,7 +135,7 @@ export function fold(state: RunState, event: Logged): RunState {
   }
 }
 
-type StageEvent = Extract<Logged, { stage: string }>
+type StageEvent = Exclude<Extract<Logged, { stage: string }>, { type: 'metric' | 'gate.check' }>
 
 function foldStage(stage: StageState, event: StageEvent): StageState {
   switch (event.type) {
@@ -161,6 +166,7 @@ function foldStage(stage: StageState, event: StageEvent): StageState {
     case 'stage.pushed':
       return { ...stage, pushedBytes: event.bytes }
     case 'stage.chosen':
+    case 'stage.exported':
       return { ...stage, status: stepStage(stage.status, event.type), key: event.key, summary: event.summary }
     case 'stage.retry':
       return {

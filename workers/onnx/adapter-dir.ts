@@ -117,19 +117,20 @@ export function writeAdapter(dir: string, adapter: Adapter, model: Model, tokeni
 
 /**
  * The float32 weight of a linear with the adapter folded in: `W + alpha/r * B A`. `data` is changed in place.
- * `name` is the weight's name in the model; weights that the adapter does not touch stay as they are.
+ * `name` is the weight's name in the model; a weight that the adapter does not touch stays as it is (false).
  */
 export function mergeInto(
   adapter: Adapter,
   name: string,
   shape: readonly number[],
   data: Float32Array,
-): void {
+): boolean {
   const stem = `base_model.model.${name.replace(/\.weight$/, '')}`
   const a = adapter.tensors.get(`${stem}.lora_A.weight`)?.data
   const b = adapter.tensors.get(`${stem}.lora_B.weight`)?.data
-  if (a === undefined || b === undefined) return
+  if (a === undefined || b === undefined) return false
   addProduct(data, b, a, shape[0]!, adapter.r, shape[1]!, adapter.alpha / adapter.r)
+  return true
 }
 
 /** `w += scale * b a` with b [out, r] and a [r, width]. */

@@ -73,37 +73,63 @@ export function writeSafetensors(
   tensors: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float32Array }>,
   metadata: Readonly<Record<string, string>>,
 ): void {
-  const names = [...tensors.keys()].sort()
-  const header: Record<string, unknown> = {}
-  const metadataKeys = Object.keys(metadata).sort()
-  if (metadataKeys.length > 0) {
-    header['__metadata__'] = Object.fromEntries(metadataKeys.map((key) => [key, metadata[key]]))
-  }
-  let end = 0
-  for (const name of names) {
-    const { shape, data } = tensors.get(name)!
-    if (product(shape) !== data.length) {
-      throw new Error(`tensor ${name} has shape [${shape.join(', ')}] but ${data.length} values`)
-    }
-    header[name] = { dtype: 'F32', shape, data_offsets: [end, end + data.byteLength] }
-    end += data.byteLength
-  }
-  const text = Buffer.from(JSON.stringify(header), 'utf8')
-  // Spaces at the header's end keep the tensor bytes aligned for readers that map the file.
-  const padded = Buffer.alloc(Math.ceil(text.length / 8) * 8, ' ')
-  text.copy(padded)
-  const length = Buffer.alloc(8)
-  length.writeBigUInt64LE(BigInt(padded.length))
-  const file = openSync(path, 'w')
+  const shapes = new Map([...tensors].map(([name, { shape }]) => [name, shape]))
+  const file = new SafetensorsWriter(path, shapes, metadata)
   try {
-    writeAll(file, length)
-    writeAll(file, padded)
-    for (const name of names) {
-      const { data } = tensors.get(name)!
-      writeAll(file, new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
-    }
+    for (const name of file.order) file.write(tensors.get(name)!.data)
   } finally {
-    closeSync(file)
+    file.close()
+  }
+}
+
+/** The same one tensor after the other, for those that do not fit into memory together. */
+export class SafetensorsWriter {
+  /** The names in the order in which `write` takes their values. */
+  readonly order: readonly string[]
+  readonly #shapes: ReadonlyMap<string, readonly number[]>
+  readonly #file: number
+  #written = 0
+
+  constructor(
+    path: string,
+    shapes: ReadonlyMap<string, readonly number[]>,
+    metadata: Readonly<Record<string, string>>,
+  ) {
+    this.order = [...shapes.keys()].sort()
+    this.#shapes = shapes
+    const header: Record<string, unknown> = {}
+    const metadataKeys = Object.keys(metadata).sort()
+    if (metadataKeys.length > 0)
+      header['__metadata__'] = Object.fromEntries(metadataKeys.map((key) => [key, metadata[key]]))
+    let end = 0
+    for (const name of this.order) {
+      const shape = shapes.get(name)!
+      const bytes = product(shape) * BYTES.F32
+      header[name] = { dtype: 'F32', shape, data_offsets: [end, end + bytes] }
+      end += bytes
+    }
+    const text = Buffer.from(JSON.stringify(header), 'utf8')
+    // Spaces at the header's end keep the tensor bytes aligned for readers that map the file.
+    const padded = Buffer.alloc(Math.ceil(text.length / 8) * 8, ' ')
+    text.copy(padded)
+    const length = Buffer.alloc(8)
+    length.writeBigUInt64LE(BigInt(padded.length))
+    this.#file = openSync(path, 'w')
+    writeAll(this.#file, length)
+    writeAll(this.#file, padded)
+  }
+
+  write(data: Float32Array): void {
+    const name = this.order[this.#written] ?? 'too many'
+    const shape = this.#shapes.get(name) ?? []
+    if (product(shape) !== data.length)
+      throw new Error(`tensor ${name} has shape [${shape.join(', ')}] but ${data.length} values`)
+    writeAll(this.#file, new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+    this.#written++
+  }
+
+  close(): void {
+    closeSync(this.#file)
   }
 }
 
