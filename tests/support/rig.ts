@@ -68,6 +68,7 @@ export function pipelineOf(
     ),
     stages: Object.entries(stages).map(([name, toy]) => stageOf(name, toy)),
     notify: [],
+    workers: {},
   }
 }
 
@@ -93,6 +94,7 @@ export function stageOf(name: string, toy: Toy): Stage {
     retry: null,
     resources: {},
     mutex: [],
+    worker: null,
     when: null,
     watch: [],
     span,
