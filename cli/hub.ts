@@ -104,10 +104,11 @@ async function checkModel(
   }
 }
 
-/** Whether a stage computes with the source, and does not only tokenize for it. */
+/** Whether a stage computes with the source in our own worker, and does not only tokenize for it. */
 function isComputed(name: string, { stages }: Pipeline, { kinds }: Environment): boolean {
   return stages.some(
-    ({ inputs, uses, with: options }) =>
+    ({ inputs, uses, worker, with: options }) =>
+      worker === null &&
       Object.values(inputs).some((from) => from.type === 'source' && from.source === name) &&
       kinds[uses]?.steps(options).some(({ on }) => on === 'kernel') === true,
   )
