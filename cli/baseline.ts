@@ -124,7 +124,7 @@ export function scoresIn(
 
 /** `main` and `last` for each gate; `main` costs a look into git, so only if a check names it. */
 export async function yardsticksOf(
-  opened: Opened,
+  opened: Place & Pick<Opened, 'pipeline' | 'lock'>,
 ): Promise<(gate: Gate) => Readonly<Record<string, Yardstick>>> {
   const wanted = opened.pipeline.stages.some(({ gate }) => gate !== null && namesMain(gate))
   const main = wanted ? await findMain(opened) : null

@@ -125,12 +125,17 @@ async function asCommonJs(text, parts, transform) {
     minifySyntax: true,
     minifyWhitespace: true,
   })
+  // Node refuses `import()` in a script that comes with V8's cached data.
+  const ofNode = code.replaceAll(
+    /\bimport\("(node:[\w/]+)"\)/g,
+    'Promise.resolve().then(() => require("$1"))',
+  )
   return parts.reduce((whole, { name }) => {
     const needed = `require("./${cjsName(name)}")`
     return whole
       .replaceAll(`import("./${name}")`, `Promise.resolve().then(() => ${needed})`)
       .replaceAll(`require("./${name}")`, needed)
-  }, code)
+  }, ofNode)
 }
 
 function cjsName(name) {

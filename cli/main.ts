@@ -12,11 +12,26 @@ export async function main(argv: readonly string[], buildDir: string): Promise<n
   // Until it is read, what goes wrong is said as text.
   let command: Command = { verb: '', args: [], flags: {} }
   try {
-    command = parseCommand(argv)
+    command = enter(parseCommand(argv))
     return await dispatch(command, buildDir)
   } catch (error) {
     return report(error, command, buildDir)
   }
+}
+
+/** `-C DIR`: from here on every relative path begins there. */
+function enter(command: Command): Command {
+  const { directory, ...flags } = command.flags
+  if (typeof directory !== 'string') return command
+  try {
+    process.chdir(directory)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const why = code === 'ENOENT' ? 'there is no such folder' : code === 'ENOTDIR' ? 'it is no folder' : null
+    if (why === null) throw error
+    throw new Usage(`-C ${directory}: ${why}`, true)
+  }
+  return { ...command, flags }
 }
 
 async function dispatch(command: Command, buildDir: string): Promise<number> {
@@ -51,15 +66,15 @@ async function dispatch(command: Command, buildDir: string): Promise<number> {
     case 'gc':
       return (await import('./commands/gc.ts')).gcCommand(command)
     case 'graph':
-      return (await import('./commands/look.ts')).graphCommand(command, buildDir)
+      return (await import('./commands/graph.ts')).graphCommand(command, buildDir)
     case 'show':
-      return (await import('./commands/look.ts')).showCommand(command, buildDir)
+      return (await import('./commands/show.ts')).showCommand(command, buildDir)
     case 'logs':
-      return (await import('./commands/look.ts')).logsCommand(command, buildDir)
+      return (await import('./commands/logs.ts')).logsCommand(command, buildDir)
     case 'metrics':
       return command.flags['all'] === true
         ? (await import('./commands/runs.ts')).allMetricsCommand(command, buildDir)
-        : (await import('./commands/look.ts')).metricsCommand(command, buildDir)
+        : (await import('./commands/metrics.ts')).metricsCommand(command, buildDir)
     case 'report':
       return (await import('./commands/report.ts')).reportCommand(command, buildDir)
     case 'export':
@@ -101,6 +116,16 @@ async function report(error: unknown, command: Command, buildDir: string): Promi
   if (error instanceof MachineProblem) {
     process.stderr.write(`${error.message}\n`)
     return 6
+  }
+  const { HubTrouble } = await import('../engine/hub/trouble.ts')
+  if (error instanceof HubTrouble) {
+    process.stderr.write(`${error.message}\n  help: ${error.help}\n`)
+    return error.kind === 'request' ? 2 : 6
+  }
+  const { Interrupted } = await import('./interrupted.ts')
+  if (error instanceof Interrupted) {
+    process.stderr.write(`\n${error.message}\n`)
+    return 130
   }
   const { FileProblem, readBuild, rootAbove } = await import('./project.ts')
   const { LockError } = await import('../engine/lock-file.ts')

@@ -156,12 +156,16 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     },
   },
   lock: {
-    usage: 'lock',
-    help: 'compare the lock with the file, or make one of two versions',
+    usage: 'lock [source...]',
+    help: 'compare the lock with the file, take newer models from a hub, or make one of two versions',
     flags: {
       param: PARAM,
       json: JSON_FLAG,
       check: { type: 'boolean', help: 'exit 10 if the lock does not say what the file says' },
+      update: {
+        type: 'boolean',
+        help: 'pin the newest commit of the models on a hub, or of those that are named',
+      },
       resolve: { type: 'boolean', help: 'settle a conflict: keep what fits the merged file and the cache' },
       merge: { type: 'boolean', help: 'merge driver of git: %O %A %B' },
     },
@@ -190,14 +194,25 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   graph: {
     usage: 'graph',
     help: 'the stages and what flows between them',
-    flags: { json: JSON_FLAG, mermaid: { type: 'boolean', help: 'as mermaid text' } },
+    flags: {
+      json: JSON_FLAG,
+      format: { type: 'string', value: 'FORM', help: 'text (a drawing), mermaid or dot' },
+      wiring: { type: 'boolean', help: 'every port with where it reads from' },
+    },
   },
   show: {
-    usage: 'show <stage>',
-    help: 'what a stage was made from, what came out, where it lies',
+    usage: 'show <stage|run|hash>',
+    help: 'what a stage was made from and what came out; how a run went; what a hash is, what made it, what used it',
     flags: { json: JSON_FLAG },
   },
-  logs: { usage: 'logs <stage>', help: "what a stage's workers printed in its last attempt", flags: {} },
+  logs: {
+    usage: 'logs <stage>',
+    help: "what a stage's workers printed in its last attempt",
+    flags: {
+      follow: { type: 'boolean', short: 'F', help: 'of a run that is under way: as it is printed' },
+      grep: { type: 'string', value: 'TEXT', help: 'only lines that hold TEXT, in whatever case' },
+    },
+  },
   metrics: {
     usage: 'metrics',
     help: 'the measured values of all stages that measure, or of all runs',
@@ -345,7 +360,7 @@ function overview(): string {
     `  ${'-v, --version'.padEnd(29)}show the version of sluice`,
     '',
     'Exit codes: 0 done and passed, 1 a stage failed, 2 bad file or command, 3 gate failed, 4 gate undecided,',
-    '5 waiting for people, 6 environment (worker lost, disk, Node), 130 interrupted,',
+    '5 waiting for people, 6 environment (worker lost, disk, Node), 130 interrupted, 143 terminated,',
     '10 plan --check, lock --check or fmt --check: something would run or change',
   ].join('\n')
 }

@@ -15,6 +15,7 @@ import { decode, MOST_BYTES } from '../dsl/decode.ts'
 import type { Diagnostic } from '../dsl/diagnostic.ts'
 import { claimProblems, claimsNamed } from '../dsl/claims.ts'
 import { adviceOn } from '../dsl/facts.ts'
+import { hubAddress } from '../dsl/hub-address.ts'
 import type { Pipeline, Stage } from '../dsl/pipeline.ts'
 import * as textProblems from '../dsl/problems/text.ts'
 import * as problems from '../dsl/problems/world.ts'
@@ -85,11 +86,9 @@ export function readBuild(buildDir: string): Build {
 
 /** Finds the project, its plugins and the pipeline file. Throws `FileProblem` if a plugin cannot be used. */
 export async function findProject(command: Command, buildDir: string): Promise<Project> {
-  const start = resolve(stringFlag(command, 'directory') ?? '.')
   const named = stringFlag(command, 'file')
-  const near = named === null ? start : dirname(resolve(start, named))
-  const root = rootAbove(near)
-  const file = named === null ? onlyPipeline(root) : relative(root, resolve(start, named))
+  const root = rootAbove(named === null ? process.cwd() : dirname(resolve(named)))
+  const file = named === null ? onlyPipeline(root) : relative(root, resolve(named))
   const typed = ['sluice', ...process.argv.slice(2)].join(' ')
   return { root, file, command: typed, ...(await environmentAt(root, buildDir)) }
 }
@@ -106,8 +105,8 @@ export async function environmentAt(
 }
 
 /** Ours and those of the plugins of the project in which the user stands. */
-export async function kindsAround(command: Command, buildDir: string): Promise<Environment['kinds']> {
-  const root = rootAbove(resolve(stringFlag(command, 'directory') ?? '.'))
+export async function kindsAround(buildDir: string): Promise<Environment['kinds']> {
+  const root = rootAbove(process.cwd())
   return (await environmentAt(root, buildDir)).environment.kinds
 }
 
@@ -116,6 +115,10 @@ export function pipelineFiles(root: string): readonly string[] {
   if (!existsSync(folder)) return []
   const names = readdirSync(folder).filter((name) => name.endsWith('.pipeline.yaml'))
   return names.sort().map((name) => `pipelines/${name}`)
+}
+
+export function lockPathOf({ root, file }: Pick<Project, 'root' | 'file'>): string {
+  return join(root, file.replace(/\.yaml$/, '.lock'))
 }
 
 export function gateTestsPath(file: string): string {
@@ -320,9 +323,17 @@ export async function openPipeline(
   if (pipeline === null) throw new FileProblem(diagnostics, project.root)
   const environment = await environmentWith(pipeline, project)
   const stores = openStores(environment.stateDir)
+  const lockPath = lockPathOf(project)
+  const lock = wanted === 'read' ? readLock(lockPath, relative(project.root, lockPath)) : null
   const sources: Record<string, FoundSource> = {}
   const missing: Diagnostic[] = []
   for (const source of Object.values(pipeline.sources)) {
+    if (hubAddress(source.from) !== null) {
+      const { knownOnHub } = await import('./hub.ts')
+      const known = knownOnHub(source, { ...project, pipeline }, lock?.['sources']?.[source.name], smoke)
+      if (known !== null) sources[source.name] = known
+      continue
+    }
     const found = await findSource(source, project.root, stores.stats)
     if ('missing' in found) missing.push(problems.missingSource(source.span, source.name, found.missing))
     else if (found.count > 0 || !source.optional) sources[source.name] = found
@@ -330,8 +341,6 @@ export async function openPipeline(
   if (missing.length > 0) throw new FileProblem([...diagnostics, ...missing], project.root)
   const { version } = build
   await sayDiagnostics({ diagnostics, root: project.root, version }, command, 'text')
-  const lockPath = join(project.root, project.file.replace(/\.yaml$/, '.lock'))
-  const lock = wanted === 'read' ? readLock(lockPath, relative(project.root, lockPath)) : null
   return {
     ...project,
     environment,
@@ -371,7 +380,7 @@ export function planOf(
 }
 
 /** What a stage of this pipeline had in the newest run that finished it here. */
-export function lastResult(opened: Opened, stage: string): Result | null {
+export function lastResult(opened: Pick<Opened, 'past' | 'stores'>, stage: string): Result | null {
   const key = opened.past.lastKey(stage)
   return key === null ? null : opened.stores.results.read(key)
 }

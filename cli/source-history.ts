@@ -43,7 +43,8 @@ export async function sourceHistory(
   const { root, stores, environment } = opened
   const found = opened.sources[name]
   const source = opened.pipeline.sources[name]
-  if (found === undefined || source === undefined) return null
+  // On a hub a commit says more than any list of files.
+  if (found === undefined || source === undefined || found.hub !== undefined) return null
   const after = await printOf(source, found, root, stores.stats)
   if (after === null) return null
   const kept = readPrint(environment.stateDir, before)

@@ -390,12 +390,12 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
     ),
   ),
   E123: entry(
-    words('A source is an address instead of files.', '来源写的是地址，不是文件。'),
-    'model: hf:THUDM/chatglm3-6b',
-    'model: models/chatglm3-6b/*',
+    words('A source is an address that is not fetched.', '来源写的是不会去下载的地址。'),
+    'data: https://example.com/rows.jsonl',
+    'data: data/rows.jsonl',
     words(
-      'A name on a hub can mean other bytes tomorrow; files are known by their content.',
-      '模型库里的名字明天可能指向别的内容；文件则按内容认。',
+      'A model may come from a hub, as hf:ORG/NAME: the lock pins its commit, and every file is checked against it. Elsewhere the same address can give other bytes tomorrow.',
+      '模型可以写 hf:组织/名字 从模型库下载：锁文件固定提交，每个文件都会校验。别处的同一地址明天可能给出别的内容。',
     ),
   ),
   E127: entry(
@@ -594,6 +594,15 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
     words(
       'A lock that is read wrongly would compare today with a result that never was.',
       '读错的锁文件会拿今天的结果和从没存在过的结果比较。',
+    ),
+  ),
+  W305: entry(
+    words('A model is named by a branch or a tag.', '用分支名或标签指定了模型。'),
+    'model: hf:HuggingFaceTB/SmolLM2-135M@main',
+    'model: hf:HuggingFaceTB/SmolLM2-135M',
+    words(
+      'Such a name moves. The first run pins the commit in the lock file either way; without a name nobody believes that it follows the branch. sluice lock --update takes the newest commit.',
+      '这样的名字会移动。无论写不写，第一次运行都会把提交固定在锁文件里；不写就不会有人以为它跟着分支走。sluice lock --update 取最新的提交。',
     ),
   ),
   W306: entry(

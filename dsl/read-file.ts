@@ -1,9 +1,11 @@
 /** The file's keys as typed declarations; refuses every key that is not of the language. */
 import type { Diagnostic } from './diagnostic.ts'
 import { parseFlow, type Flow } from './expression/parse.ts'
+import { hubAddress, isCommit } from './hub-address.ts'
 import { keyNames } from './keys.ts'
 import * as checkProblems from './problems/checks.ts'
 import * as graphProblems from './problems/graph.ts'
+import * as hubProblems from './problems/hub.ts'
 import * as textProblems from './problems/text.ts'
 import * as valueProblems from './problems/values.ts'
 import { A, kindOf, type Thing } from './problems/nouns.ts'
@@ -201,7 +203,7 @@ function readSources(root: MapNode, out: Diagnostic[]): readonly PipelineSource[
     [data, 'dataset'],
   ] as const) {
     if (entry === undefined) continue
-    const from = readFrom(entry.value, entry.key, out)
+    const from = readFrom(entry.value, entry.key, type, out)
     if (from !== null) sources.push({ name: entry.key, type, from, optional: false, span: entry.keySpan })
   }
   const map = mapOf(entryOf(root, 'sources'), 'sources', out)
@@ -232,8 +234,8 @@ function readSource(entry: MapEntry, map: MapNode, out: Diagnostic[]): PipelineS
     return null
   }
   const typeName = textOf(typeEntry, out)
-  const from = readFrom(fromEntry.value, 'from', out)
   const type = ARTIFACT_TYPES.find((each) => each === typeName)
+  const from = readFrom(fromEntry.value, 'from', type, out)
   if (typeName !== null && type === undefined)
     out.push(
       valueProblems.notOneOf(
@@ -308,17 +310,34 @@ function isPath(text: TextNode, out: Diagnostic[]): boolean {
   const problem =
     text.value.trim() === ''
       ? graphProblems.emptyPath(text.span)
-      : /^[a-z][a-z0-9]*:/i.test(text.value)
-        ? graphProblems.addressAsPath(text.span, text.value)
+      : ADDRESS.test(text.value)
+        ? hubProblems.addressAsPath(text.span, text.value, 'elsewhere')
         : null
   if (problem !== null) out.push(problem)
   return problem === null
 }
 
-function readFrom(node: Node, what: string, out: Diagnostic[]): PipelineSource['from'] | null {
+const ADDRESS = /^[a-z][a-z0-9]*:/i
+
+/** A model may also lie on a hub. */
+function isPlace(text: TextNode, type: PipelineSource['type'] | undefined, out: Diagnostic[]): boolean {
+  if (type !== 'model' || !text.value.startsWith('hf:')) return isPath(text, out)
+  const address = hubAddress(text.value)
+  if (address === null) out.push(hubProblems.addressAsPath(text.span, text.value, 'model'))
+  else if (address.revision !== null && !isCommit(address.revision))
+    out.push(hubProblems.movingRevision(text.span, address, address.revision))
+  return address !== null
+}
+
+function readFrom(
+  node: Node,
+  what: string,
+  type: PipelineSource['type'] | undefined,
+  out: Diagnostic[],
+): PipelineSource['from'] | null {
   if (node.type !== 'map') {
     const text = textNode(node, what, out)
-    return text === null || !isPath(text, out) ? null : text.value
+    return text === null || !isPlace(text, type, out) ? null : text.value
   }
   const splits: [string, string][] = []
   for (const entry of node.entries) {

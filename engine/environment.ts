@@ -1,6 +1,7 @@
 /** What a run needs of the world: where state lies, which kinds, ops and workers there are. */
 import type { RowFields } from '../workers/protocol/messages.ts'
-import type { Digest } from './artifact.ts'
+import type { Digest, Tree } from './artifact.ts'
+import type { Facts } from './lock-file.ts'
 import { BlobStore } from './store/blobs.ts'
 import { ResultStore } from './store/results.ts'
 import { StatCache } from './store/stat-cache.ts'
@@ -39,7 +40,7 @@ export function openStores(stateDir: string): Stores {
   return { blobs, results: new ResultStore(stateDir, blobs), stats: new StatCache(stateDir) }
 }
 
-/** A source of the pipeline as found on disk. */
+/** A source of the pipeline as found on disk, or on a hub. */
 export interface FoundSource {
   readonly digest: Digest
   readonly dir: string
@@ -50,4 +51,18 @@ export interface FoundSource {
   readonly fields?: RowFields
   /** Whether the files are still what the digest was made of. Absent for what nobody can edit. */
   readonly isUnchanged?: () => Promise<boolean>
+  readonly hub?: OnHub
+}
+
+/** Of a source on a hub its content is known before its files are here. */
+export interface OnHub {
+  /** Where it comes from, as the lock says it. */
+  readonly origin: Facts
+  /** Null while only the lock knows its content. */
+  readonly tree: Tree | null
+  /** Of all files; null if nobody here knows. */
+  readonly bytes: number | null
+  readonly isHere: () => boolean
+  /** Brings the files to `dir`. Throws `HubTrouble`. */
+  readonly bring: (signal: AbortSignal) => Promise<void>
 }

@@ -1,8 +1,10 @@
 /** `sluice gate --attest` and `sluice gate verify`: a verdict that travels with the model, and how to trust it. */
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import type { Reference } from '../../dsl/pipeline.ts'
+import { hubAddress } from '../../dsl/hub-address.ts'
+import type { PipelineSource, Reference } from '../../dsl/pipeline.ts'
 import { digestOf } from '../../engine/artifact.ts'
+import type { Tree } from '../../engine/artifact.ts'
 import { open, readPrivateKey, readPublicKey, seal } from '../../engine/attest/dsse.ts'
 import type { Key } from '../../engine/attest/dsse.ts'
 import { differencesTo, PAYLOAD_TYPE, readStatement, statementBytes } from '../../engine/attest/statement.ts'
@@ -73,7 +75,12 @@ async function subjectFrom(from: Reference, opened: Opened, judged: Judged): Pro
   if (from.type === 'source') {
     const source = opened.pipeline.sources[from.source]
     if (source === undefined) throw new Error(`bug: there is no source ${from.source}`)
-    const tree = await sourceTree(source, opened.root, opened.stores.stats)
+    const tree = await treeOfSource(source, opened)
+    if (tree === null)
+      throw new Usage(
+        `${from.source} is not fetched yet, so there is nothing to attest\n  help: sluice run`,
+        true,
+      )
     return { name: `sources.${from.source}`, tree }
   }
   const name = `${from.stage}.${from.port}`
@@ -86,6 +93,12 @@ async function subjectFrom(from: Reference, opened: Opened, judged: Judged): Pro
   const tree = opened.stores.blobs.openTree(artifact.tree)
   if ('lost' in tree) throw new Usage(`${name} cannot be attested: ${tree.lost}\n  help: sluice run`, true)
   return { name, tree }
+}
+
+/** Null for what lies on a hub while nobody has asked what it holds. */
+async function treeOfSource(source: PipelineSource, { root, stores, sources }: Opened): Promise<Tree | null> {
+  if (hubAddress(source.from) !== null) return sources[source.name]?.hub?.tree ?? null
+  return await sourceTree(source, root, stores.stats)
 }
 
 /** 0 if everything fits, 3 if the model must not be used on the strength of this file, 2 if the question was wrong. */

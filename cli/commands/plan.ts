@@ -1,12 +1,16 @@
 /** `sluice plan`: what would run, and why; nothing is run or written. */
+import { SURE } from '../../engine/plan/outlook.ts'
+import type { Outlook } from '../../engine/plan/outlook.ts'
 import type { Planned, Reason } from '../../engine/plan/plan.ts'
+import { downloadsOf, downloadText } from '../hub-plan.ts'
 import type { Command } from '../options.ts'
+import { outlooksOf } from '../outlook.ts'
 import { sayPower } from '../power.ts'
 import { openPipeline, readBuild } from '../project.ts'
 import type { Opened } from '../project.ts'
 import { remoteOf } from '../remote.ts'
 import { sharedPlan } from '../remote-plan.ts'
-import { planText, reasonText } from '../reports/plan.ts'
+import { dependenceText, planText, reasonText } from '../reports/plan.ts'
 import { painter, useColor } from '../reports/style.ts'
 import { countsText } from '../reports/why.ts'
 import { historyBehind } from '../source-history.ts'
@@ -28,22 +32,28 @@ export async function planCommand(command: Command, buildDir: string): Promise<n
   )
   checkScope(wished, whole)
   const planned = whole.filter(({ stage }) => wished.takesPart.has(stage.name))
-  await sayPower(opened, planned, command, readBuild(buildDir).version)
+  const outlooks = await outlooksOf(opened, whole)
+  const outlookOf = ({ stage }: Planned) => outlooks.get(stage.name) ?? SURE
+  const running = planned.filter((entry) => entry.type === 'run' && outlookOf(entry).type === 'sure')
+  await sayPower(opened, running, command, readBuild(buildDir).version)
   const say = await reasonsInWords(opened, planned)
   const { name } = opened.pipeline
+  const downloads = downloadsOf(opened, planned)
   if (command.flags['json'] === true) {
-    const stages = planned.map((entry) => plannedJson(entry, say))
-    process.stdout.write(`${JSON.stringify({ pipeline: name, stages, troubles }, null, 2)}\n`)
+    const stages = planned.map((entry) => plannedJson(entry, outlookOf(entry), say))
+    process.stdout.write(`${JSON.stringify({ pipeline: name, stages, downloads, troubles }, null, 2)}\n`)
   } else {
     const lastMs = (stage: string) => opened.past.lastMs(stage)
     const paint = painter(useColor(process.stdout, command))
-    process.stdout.write(`${planText(name, planned, { lastMs, say, paint })}\n`)
+    process.stdout.write(`${planText(opened.pipeline, planned, { outlookOf, lastMs, say, paint })}\n`)
+    if (downloads.length > 0) process.stdout.write(`\n${downloads.map(downloadText).join('\n')}\n`)
   }
   for (const text of troubles)
     process.stderr.write(
       `warning: remote cache ${text}; what it did not answer is planned as if it had nothing\n`,
     )
-  const stale = planned.some((entry) => entry.type === 'run')
+  // What hangs on a gate that cannot be judged here, as its metrics lie in the remote cache, may run.
+  const stale = planned.some((entry) => entry.type === 'run' && outlookOf(entry).type !== 'left-out')
   return command.flags['check'] === true && stale ? STALE : 0
 }
 
@@ -74,9 +84,16 @@ async function reasonsInWords(
   return (reason) => counted.get(reason) ?? reasonText(reason)
 }
 
-export function plannedJson(entry: Planned, say: (reason: Reason) => string): unknown {
-  const base = { stage: entry.stage.name, uses: entry.stage.uses, status: entry.type }
-  if (entry.type === 'judge') return base
+/** A stage that is left out says only why; `if` names what has to come true before it runs. */
+export function plannedJson(entry: Planned, outlook: Outlook, say: (reason: Reason) => string): unknown {
+  const name = { stage: entry.stage.name, uses: entry.stage.uses }
+  if (outlook.type === 'left-out') return { ...name, status: 'left-out', because: outlook.because }
+  const depends = outlook.type === 'depends' ? { if: outlook.on.map(dependenceText) } : {}
+  const base = { ...name, status: entry.type, ...depends }
+  if (entry.type === 'judge')
+    return outlook.type === 'sure' && outlook.verdict !== null
+      ? { ...base, verdict: outlook.verdict.verdict }
+      : base
   if (entry.type === 'export') return { ...base, to: entry.stage.with['to'] ?? null }
   if (entry.type === 'choose') return { ...base, chosen: entry.result?.summary['chosen'] ?? null }
   if (entry.type === 'cached') return { ...base, key: entry.key, waitsFor: entry.waitsFor }

@@ -1,11 +1,14 @@
 /** `sluice run`: plan, run what changed, judge, sum up. */
 import { relative } from 'node:path'
+import { hubAddress } from '../../dsl/hub-address.ts'
 import { killAt } from '../../engine/failpoint.ts'
 import { lockedOutput } from '../../engine/lock/facts.ts'
 import { staleness } from '../../engine/lock/stale.ts'
 import type { Lock } from '../../engine/lock-file.ts'
 import { run } from '../../engine/run/run.ts'
 import type { RunOutcome } from '../../engine/run/run.ts'
+import { Stopped } from '../../engine/run/stopped.ts'
+import type { StopSignal } from '../../engine/run/stopped.ts'
 import { metricsPort, readMetrics } from '../../engine/run/gate.ts'
 import { announce } from '../announce.ts'
 import type { Command } from '../options.ts'
@@ -18,6 +21,7 @@ import { machineFor, runFacts } from '../machine.ts'
 import { eventsOf, notify } from '../notify.ts'
 import { sayPower } from '../power.ts'
 import { remoteOf, useOf } from '../remote.ts'
+import type { Remote } from '../remote.ts'
 import { sharedPlan } from '../remote-plan.ts'
 import { remoteText } from '../reports/remote.ts'
 import { LiveReport } from '../reports/live.ts'
@@ -32,13 +36,14 @@ import type { Paint } from '../reports/style.ts'
 import { verdictText } from '../reports/verdict.ts'
 import { waitingText } from '../reports/waiting.ts'
 import { checkScope, wishOf } from '../wish.ts'
+import type { Wished } from '../wish.ts'
 
 const HEARTBEAT_MS = 15_000
 
 export async function runCommand(command: Command, buildDir: string): Promise<number> {
-  const opened = await openPipeline(command, buildDir)
+  const known = await openPipeline(command, buildDir)
   const smoke = command.flags['smoke'] === true
-  const wished = wishOf(command, opened.pipeline)
+  const wished = wishOf(command, known.pipeline)
   const { scope, forced, onFailure } = wished
   const events = stringFlag(command, 'events')
   if (events !== null && events !== 'ndjson')
@@ -47,7 +52,8 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
   const wrong = failpoint === undefined ? null : killAt(failpoint)
   if (wrong !== null) throw new Usage(`SLUICE_FAILPOINT: ${wrong}`, true)
   // A rehearsal makes nothing that others could use.
-  const remote = smoke ? null : await remoteOf(opened.root, opened.environment.stateDir, process.env)
+  const remote = smoke ? null : await remoteOf(known.root, known.environment.stateDir, process.env)
+  const opened = hasHub(known.pipeline) ? await fetched(known, wished, remote, smoke) : known
   // What may not run here may still be pulled, as `plan` says; a whole run asks stage by stage.
   const planned =
     scope.mayRun === null
@@ -69,7 +75,7 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
   }
   const report = reportFor(command, events !== null)
   const stop = new AbortController()
-  const interrupt = () => stopOrKill(stop)
+  const interrupt = (signal: StopSignal) => stopOrKill(stop, signal)
   process.on('SIGINT', interrupt)
   process.on('SIGTERM', interrupt)
   try {
@@ -107,6 +113,20 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
     process.off('SIGINT', interrupt)
     process.off('SIGTERM', interrupt)
   }
+}
+
+function hasHub({ sources }: Opened['pipeline']): boolean {
+  return Object.values(sources).some(({ from }) => hubAddress(from) !== null)
+}
+
+async function fetched(
+  known: Opened,
+  wished: Wished,
+  remote: Remote | null,
+  smoke: boolean,
+): Promise<Opened> {
+  const { fetchModels } = await import('../hub.ts')
+  return fetchModels(known, wished, remote, smoke)
 }
 
 /** What a gate or people think of a model that learned nothing says nothing; that they could be asked does. */
@@ -151,10 +171,11 @@ function runReason(reasons: readonly Reason[]): string {
 }
 
 /** The first Ctrl-C asks the stages to stop; a second one does not wait. */
-function stopOrKill(stop: AbortController): void {
-  if (stop.signal.aborted) process.exit(130)
+function stopOrKill(stop: AbortController, signal: StopSignal): void {
+  const stopped = new Stopped(signal)
+  if (stop.signal.aborted) process.exit(stopped.exitCode)
   process.stderr.write('\nstopping; finished stages stay cached (Ctrl-C again: at once)\n')
-  stop.abort(new Error('stopped on request'))
+  stop.abort(stopped)
 }
 
 /** The lock that the run has to follow. Refuses, before anything runs, if it does not say what the file says. */

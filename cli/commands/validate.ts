@@ -24,7 +24,7 @@ import { painter, useColor, type Paint } from '../reports/style.ts'
 import { formatOf, sayDiagnostics } from '../say.ts'
 
 export async function validateCommand(command: Command, buildDir: string): Promise<number> {
-  const root = rootAbove(resolve(stringFlag(command, 'directory') ?? '.'))
+  const root = rootAbove(process.cwd())
   const named = command.args.length > 0 ? command.args : [stringFlag(command, 'file') ?? []].flat()
   const files = named.length > 0 ? named : pipelineFiles(root).map((file) => resolve(root, file))
   if (files.length === 0)
@@ -38,7 +38,8 @@ export async function validateCommand(command: Command, buildDir: string): Promi
     const project = await findProject({ ...command, flags: { ...command.flags, file } }, buildDir)
     const inFile = await compileFile(project, build, { params: paramsOf(command) })
     const inTests = inFile.pipeline === null ? [] : await problemsOfTests(project, inFile.pipeline)
-    const diagnostics = [...inFile.diagnostics, ...inTests]
+    const weak = inFile.pipeline === null ? [] : await weakQuestions(project, inFile.pipeline)
+    const diagnostics = [...inFile.diagnostics, ...weak, ...inTests]
     const compiled = { ...inFile, diagnostics }
     all.push(...diagnostics)
     if (format !== 'text') continue
@@ -54,6 +55,15 @@ export async function validateCommand(command: Command, buildDir: string): Promi
 async function problemsOfTests({ root, file }: Project, pipeline: Pipeline): Promise<readonly Diagnostic[]> {
   if (!existsSync(join(root, gateTestsPath(file)))) return []
   return (await import('./gate-tests.ts')).gateTestProblems(root, file, pipeline)
+}
+
+/** What the rows of the last run cannot answer; nothing is loaded where nobody asks or nothing has run. */
+async function weakQuestions(project: Project, pipeline: Pipeline): Promise<readonly Diagnostic[]> {
+  const asks = pipeline.stages.some(({ gate }) =>
+    gate?.checks.some(({ expression }) => expression.type === 'significance'),
+  )
+  if (!asks || !existsSync(join(project.environment.stateDir, 'runs'))) return []
+  return (await import('../power.ts')).weakQuestionsIn(project, pipeline)
 }
 
 function summary(

@@ -2,12 +2,17 @@
 import { didYouMean } from '../../dsl/spelling.ts'
 import { causesAgainst } from '../../engine/plan/against.ts'
 import type { Cause } from '../../engine/plan/against.ts'
+import { SURE } from '../../engine/plan/outlook.ts'
+import type { Outlook } from '../../engine/plan/outlook.ts'
 import type { Planned } from '../../engine/plan/plan.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
-import { oneStage, openPipeline, planOf, stringFlag } from '../project.ts'
+import { outlooksOf } from '../outlook.ts'
+import { oneStage, openPipeline, stringFlag } from '../project.ts'
 import type { Opened } from '../project.ts'
-import { chosenText, pulledText, reasonText } from '../reports/plan.ts'
+import { remoteOf } from '../remote.ts'
+import { sharedPlan } from '../remote-plan.ts'
+import { chosenText, dependenceText, pulledText, reasonText } from '../reports/plan.ts'
 import { duration } from '../reports/style.ts'
 import { causeJson, causesText, historyLines } from '../reports/why.ts'
 import type { ToldCause } from '../reports/why.ts'
@@ -22,10 +27,12 @@ export async function whyCommand(command: Command, buildDir: string): Promise<nu
     throw new Usage('why wants one stage\n  help: sluice why lora-train', true)
   const opened = await openPipeline(command, buildDir)
   oneStage(name, opened.pipeline, didYouMean)
-  const planned = planOf(opened, new Set())
+  const against = stringFlag(command, 'against')
+  const remote = await remoteOf(opened.root, opened.environment.stateDir, process.env)
+  const { planned, troubles } = await sharedPlan(opened, new Set(), remote, new AbortController().signal)
+  for (const text of troubles) process.stderr.write(`warning: remote cache ${text}\n`)
   const entry = planned.find(({ stage }) => stage.name === name)
   if (entry === undefined) throw new Error(`bug: ${name} is not in the plan`)
-  const against = stringFlag(command, 'against')
   if (against !== null) {
     if (entry.type === 'judge' || entry.type === 'export')
       throw new Usage(
@@ -43,16 +50,20 @@ export async function whyCommand(command: Command, buildDir: string): Promise<nu
     return 0
   }
   const start = opened.past.lastStart(name)
+  const outlook = (await outlooksOf(opened, planned)).get(name) ?? SURE
   if (command.flags['json'] === true)
-    process.stdout.write(`${JSON.stringify({ now: plannedJson(entry, reasonText), last: start }, null, 2)}\n`)
+    process.stdout.write(
+      `${JSON.stringify({ now: plannedJson(entry, outlook, reasonText), last: start }, null, 2)}\n`,
+    )
   else {
     const last = start === null ? [] : [`  last:  ran in ${start.run} because: ${start.reason}`]
-    process.stdout.write(`${[name, ...(await nowLines(opened, entry)), ...last].join('\n')}\n`)
+    process.stdout.write(`${[name, ...(await nowLines(opened, entry, outlook)), ...last].join('\n')}\n`)
   }
   return 0
 }
 
-async function nowLines(opened: Opened, entry: Planned): Promise<readonly string[]> {
+async function nowLines(opened: Opened, entry: Planned, outlook: Outlook): Promise<readonly string[]> {
+  if (outlook.type === 'left-out') return [`  now:   left out: ${outlook.because}`]
   switch (entry.type) {
     case 'judge':
       return ['  a gate is judged on every run; it is never cached']
@@ -68,7 +79,12 @@ async function nowLines(opened: Opened, entry: Planned): Promise<readonly string
     case 'pull':
       return [`  now:   ${pulledText(entry.bytes)}, key ${entry.key.slice(7, 19)}`]
     case 'run':
-      return await reasonLines(opened, entry)
+      return [
+        ...(await reasonLines(opened, entry)),
+        ...(outlook.type === 'depends'
+          ? [`         if ${outlook.on.map(dependenceText).join(' and ')}`]
+          : []),
+      ]
   }
 }
 

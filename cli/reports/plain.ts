@@ -89,6 +89,8 @@ export class PlainReport {
       case 'remote.trouble':
         return `remote cache ${event.text}`
       case 'stage.pulled':
+      case 'metric':
+      case 'gate.check':
       case 'run.done':
         return null
     }

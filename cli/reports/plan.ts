@@ -1,14 +1,18 @@
 /** A plan in words: which stages will run, and why. */
-import type { Stage } from '../../dsl/pipeline.ts'
+import type { Pipeline, Stage } from '../../dsl/pipeline.ts'
 import { positionOf } from '../../dsl/source.ts'
+import type { Dependence, Outlook } from '../../engine/plan/outlook.ts'
 import type { Planned, Reason } from '../../engine/plan/plan.ts'
 import { folderOf } from '../../engine/run/export.ts'
+import { gateCalled } from '../../engine/run/fate.ts'
 import type { Result } from '../../engine/store/results.ts'
 import { groupsOf } from './crowd.ts'
 import type { Paint } from './style.ts'
 import { bytes, duration, pad } from './style.ts'
 
 export interface PlanWords {
+  /** What would become of a stage. */
+  readonly outlookOf: (entry: Planned) => Outlook
   /** How long a stage took last time. */
   readonly lastMs: (stage: string) => number | null
   /** A reason in words. */
@@ -17,20 +21,10 @@ export interface PlanWords {
 }
 
 export function planText(
-  pipeline: string,
+  { name: pipeline, description }: Pick<Pipeline, 'name' | 'description'>,
   planned: readonly Planned[],
-  { lastMs, say, paint }: PlanWords,
+  { outlookOf, lastMs, say, paint }: PlanWords,
 ): string {
-  const running = planned.filter((entry) => entry.type === 'run')
-  const jobs = planned.filter(({ type }) => type === 'run' || type === 'cached' || type === 'pull')
-  const known = running.map(({ stage }) => lastMs(stage.name)).filter((ms) => ms !== null)
-  const about =
-    known.length > 0 ? `, about ${duration(known.reduce((sum, ms) => sum + ms, 0))} (as last time)` : ''
-  const shared = planned.some(({ type }) => type === 'pull') ? ', here or in the remote cache' : ''
-  const head =
-    running.length === 0
-      ? `${pipeline}   everything is cached${shared}; the gates will be judged`
-      : `${pipeline}   ${String(running.length)} of ${String(jobs.length)} stages will run${about}`
   const groups = groupsOf(planned, ({ stage }) => stage.base)
   const nameOf = ([{ stage }, ...others]: (typeof groups)[number]) =>
     others.length > 0 ? stage.base : stage.name
@@ -38,36 +32,100 @@ export function planText(
   const lines = groups.map((group) => {
     const [entry] = group
     const name = pad(nameOf(group), wide)
-    if (group.length > 1) return crowdText(group, name, { say, paint })
+    if (group.length > 1) return crowdText(group, name, { outlookOf, say, paint })
+    const outlook = outlookOf(entry)
+    const open = paint('dim', '○')
+    if (outlook.type === 'left-out') return `  ${open} ${name}${paint('dim', `left out: ${outlook.because}`)}`
     if (entry.type === 'cached' && entry.waitsFor !== null)
       return `  ${paint('yellow', '‖')} ${name}waits for people: ${entry.waitsFor}`
     if (entry.type === 'cached') return `  ${paint('green', '✓')} ${name}${paint('dim', 'cached')}`
     if (entry.type === 'pull') return `  ${paint('cyan', '↓')} ${name}${pulledText(entry.bytes)}`
-    if (entry.type === 'judge') return `  ${paint('cyan', '◆')} ${name}${paint('dim', 'judged on every run')}`
+    if (outlook.type === 'depends') {
+      const then = entry.type === 'export' ? `: ${exportedText(entry.stage, pipeline)}` : ''
+      return `  ${open} ${name}${conditionText(outlook.on)}${then}`
+    }
+    if (entry.type === 'judge')
+      return `  ${paint('cyan', '◆')} ${name}${paint('dim', 'judged on every run')}${verdictText(outlook)}`
     if (entry.type === 'export')
-      return `  ${paint('cyan', '○')} ${name}${paint('dim', exportedText(entry.stage, pipeline, planned))}`
+      return `  ${paint('cyan', '○')} ${name}${paint('dim', exportedText(entry.stage, pipeline))}`
     if (entry.type === 'choose')
       return `  ${paint('cyan', '◆')} ${name}${paint('dim', chosenText(entry.result))}`
     const [first, ...others] = entry.reasons.map(say)
     const more = others.map((text) => `\n    ${' '.repeat(wide)}     ${text}`)
     return `  ${paint('yellow', '●')} ${name}${paint('bold', 'RUN')}  ${first ?? ''}${more.join('')}`
   })
-  return [head, '', ...lines].join('\n')
+  const about =
+    description === null
+      ? []
+      : [paint('dim', description.replaceAll(/[\s\u0000-\u001f\u007f-\u009f]+/g, ' ').trim())]
+  return [`${pipeline}   ${headText(planned, outlookOf, lastMs)}`, ...about, '', ...lines].join('\n')
+}
+
+function headText(
+  planned: readonly Planned[],
+  outlookOf: PlanWords['outlookOf'],
+  lastMs: PlanWords['lastMs'],
+): string {
+  const jobs = planned.filter(({ type }) => type === 'run' || type === 'cached' || type === 'pull')
+  const runs = planned.filter(({ type }) => type === 'run')
+  const withOutlook = (type: Outlook['type']) => runs.filter((entry) => outlookOf(entry).type === type)
+  const [running, open] = [withOutlook('sure'), withOutlook('depends')]
+  const may = open.length === 0 ? '' : `${String(open.length)} ${running.length === 0 ? '' : 'more '}may`
+  if (running.length > 0) {
+    const known = running.map(({ stage }) => lastMs(stage.name)).filter((ms) => ms !== null)
+    const sum = known.reduce((total, ms) => total + ms, 0)
+    const about = known.length > 0 ? `, about ${duration(sum)} (as last time)` : ''
+    const more = may === '' ? '' : `, ${may}`
+    return `${String(running.length)} of ${String(jobs.length)} stages will run${more}${about}`
+  }
+  const shared = planned.some(({ type }) => type === 'pull') ? ', here or in the remote cache' : ''
+  const all = runs.length === 0 ? 'everything is cached' : 'everything that has to run is cached'
+  return `${all}${shared}; ${may === '' ? '' : `${may} run; `}the gates will be judged`
+}
+
+/** `if the gate passes and run.branch == "main"`. */
+function conditionText(on: readonly Dependence[]): string {
+  return `if ${on.map(dependenceText).join(' and ')}`
+}
+
+export function dependenceText(on: Dependence): string {
+  return on.type === 'gate' ? `${gateCalled(on.gate)} passes` : on.text
+}
+
+const VERDICTS = { pass: 'passes', fail: 'fails', undecided: 'is undecided' } as const
+
+function verdictText(outlook: Outlook): string {
+  return outlook.type === 'sure' && outlook.verdict !== null
+    ? `; as things stand it ${VERDICTS[outlook.verdict.verdict]}`
+    : ''
 }
 
 function crowdText(
   group: readonly Planned[],
   name: string,
-  { say, paint }: Pick<PlanWords, 'say' | 'paint'>,
+  { outlookOf, say, paint }: Pick<PlanWords, 'outlookOf' | 'say' | 'paint'>,
 ): string {
-  const running = group.flatMap((entry) => (entry.type === 'run' ? [entry] : []))
-  const pulled = group.filter(({ type }) => type === 'pull').length
-  const cached = group.length - running.length - pulled
-  const mark = running.length === 0 ? paint('green', '✓') : paint('yellow', '●')
+  const left = group.filter((entry) => outlookOf(entry).type === 'left-out')
+  const there = group.filter((entry) => !left.includes(entry))
+  const runs = there.flatMap((entry) => (entry.type === 'run' ? [entry] : []))
+  const running = runs.filter((entry) => outlookOf(entry).type === 'sure')
+  const open = runs.filter((entry) => !running.includes(entry))
+  const pulled = there.filter(({ type }) => type === 'pull').length
+  const cached = there.length - runs.length - pulled
+  const conditions = new Set(
+    open.flatMap((entry) => {
+      const outlook = outlookOf(entry)
+      return outlook.type === 'depends' ? [conditionText(outlook.on)] : []
+    }),
+  )
+  const mark =
+    running.length > 0 ? paint('yellow', '●') : cached + pulled > 0 ? paint('green', '✓') : paint('dim', '○')
   const counts = [
     ...(running.length > 0 ? [`${String(running.length)} of ${String(group.length)} instances RUN`] : []),
     ...(cached > 0 ? [`${String(cached)} cached`] : []),
     ...(pulled > 0 ? [`${String(pulled)} in the remote cache`] : []),
+    ...(open.length > 0 ? [`${String(open.length)} ${[...conditions].join(' or ')}`] : []),
+    ...(left.length > 0 ? [`${String(left.length)} left out`] : []),
   ].join(', ')
   const reasons = new Set(running.flatMap(({ reasons: [reason] }) => (reason ? [say(reason)] : [])))
   const [first, ...others] = reasons
@@ -81,10 +139,9 @@ export function pulledText(count: number): string {
   return `in the remote cache${count === 0 ? '' : `, ${bytes(count)} to pull`}`
 }
 
-/** Where an export goes, and on what that depends. */
-function exportedText(stage: Stage, pipeline: string, planned: readonly Planned[]): string {
-  const gated = planned.some((entry) => entry.type === 'judge' && stage.after.includes(entry.stage.name))
-  return `${gated ? 'if the gate passes: ' : ''}written to ${folderOf(stage, pipeline)}`
+/** Where an export goes. */
+function exportedText(stage: Stage, pipeline: string): string {
+  return `written to ${folderOf(stage, pipeline)}`
 }
 
 export function chosenText(result: Result | null): string {
@@ -103,6 +160,8 @@ export function reasonText(reason: Reason): string {
       return `its result is lost: ${reason.what}`
     case 'upstream':
       return `${reason.port} will be made anew by ${reason.stage}; reused if it comes out the same`
+    case 'unasked':
+      return `${reason.port} is not fetched yet: ${reason.from}`
     case 'changed':
       return changedText(reason)
   }

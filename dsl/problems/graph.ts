@@ -520,36 +520,6 @@ export function sourceWithoutType(span: Span, name: string): Diagnostic {
   )
 }
 
-export function addressAsPath(span: Span, written: string): Diagnostic {
-  const hub = /^hf:([\w.-]+\/([\w.-]+))(?:@([\w.-]+))?$/.exec(written)
-  const file = /^https?:.*\/([\w.-]+)$/.exec(written)?.[1]
-  const [, repository = '', model = '', revision] = hub ?? []
-  const folder = `models/${model.toLowerCase()}`
-  const pinned = revision === undefined ? '' : ` --revision ${revision}`
-  const write = (path: string): Words => words(`and write here: ${path}`, `这里写：${path}`)
-  const help =
-    hub !== null
-      ? [`hf download ${repository}${pinned} --local-dir ${folder}`, write(`${folder}/*`)]
-      : file !== undefined
-        ? [`curl -L -o data/${file} ${written}`, write(`data/${file}`)]
-        : [words('download it once and write the path of its files', '先下载一次，再写文件的路径')]
-  return problem(
-    'E123',
-    words('a source is files of the project', '来源是项目里的文件'),
-    span,
-    words('addresses are not fetched', '不会去下载这个地址'),
-    {
-      notes: [
-        words(
-          'what a run reads has to be there before it starts; the lock file then pins its content',
-          '运行读取的东西要在开始前就在本地；锁文件会按内容固定它',
-        ),
-      ],
-      help,
-    },
-  )
-}
-
 export function emptyPath(span: Span): Diagnostic {
   return problem(
     'E126',

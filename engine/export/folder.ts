@@ -25,7 +25,7 @@ import type { JsonObject } from '../../dsl/stage-signature.ts'
 import { digestOf } from '../artifact.ts'
 import type { Digest } from '../artifact.ts'
 import { reach } from '../failpoint.ts'
-import { flushFolder } from '../store/atomic.ts'
+import { flush } from '../store/flush.ts'
 import { hashFile } from '../store/digest.ts'
 
 /** A file to write: its text, or a file of the store to copy. */
@@ -85,7 +85,7 @@ export async function placeFolder(
     mkdirSync(draft, { recursive: true })
     for (const content of contents) await write(draft, content)
     await write(draft, { path: RECORD, text })
-    for (const folder of foldersIn(draft)) flushFolder(folder)
+    await flush(foldersIn(draft))
     reach('export-drafted')
   } catch (error) {
     rmSync(draft, { recursive: true, force: true })
@@ -96,7 +96,7 @@ export async function placeFolder(
     reach('export-set-aside')
   }
   renameSync(draft, to)
-  flushFolder(dirname(to))
+  await flush([dirname(to)])
   reach('export-placed')
   const left = there.type === 'ours' ? removeOwn(besides(to, 'old'), to) : null
   return { type: 'written', ...counts, note: left ?? kept }

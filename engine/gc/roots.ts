@@ -10,13 +10,17 @@ export interface Roots {
   readonly keys: Set<Digest>
   /** Outputs named by content: `main` is read so where its record is another machine's. */
   readonly trees: Set<Digest>
+  /** Of models on a hub. */
+  readonly commits: Set<string>
 }
 
 export function noRoots(): Roots {
-  return { keys: new Set(), trees: new Set() }
+  return { keys: new Set(), trees: new Set(), commits: new Set() }
 }
 
 export function addLock(roots: Roots, lock: Lock): void {
+  for (const { commit } of Object.values(lock['sources'] ?? {}))
+    if (typeof commit === 'string') roots.commits.add(commit)
   for (const facts of Object.values(lock['stages'] ?? {}))
     for (const [fact, value] of Object.entries(facts)) {
       if (typeof value !== 'string') continue

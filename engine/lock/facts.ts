@@ -57,7 +57,7 @@ export function wiringFacts(stage: Stage): Readonly<Record<string, string>> {
 }
 
 export function sourceFacts(found: FoundSource): Facts {
-  return { digest: found.digest, files: found.count }
+  return { digest: found.digest, files: found.count, ...found.hub?.origin }
 }
 
 /** The content of an output as the lock has it, or null. */

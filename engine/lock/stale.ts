@@ -1,4 +1,5 @@
 /** Pipeline file + locked outputs -> in what the lock does not say what the file says; nothing has to run for that. */
+import { hubAddress } from '../../dsl/hub-address.ts'
 import type { Pipeline, Stage } from '../../dsl/pipeline.ts'
 import { canonicalJson } from '../artifact.ts'
 import type { Digest } from '../artifact.ts'
@@ -118,12 +119,19 @@ export type LockedInputs =
   | { readonly missing: { readonly port: string; readonly from: string } }
 
 /** Content of a stage's inputs: sources as they are here, all else as the lock's stages have it. */
-export function lockedInputs(stage: Stage, now: Pick<Compared, 'sources'>, stages: Section): LockedInputs {
+export function lockedInputs(
+  stage: Stage,
+  now: Pick<Compared, 'sources' | 'pipeline'>,
+  stages: Section,
+): LockedInputs {
   const digests: Record<string, Digest> = {}
   for (const [port, from] of Object.entries(stage.inputs)) {
     if (from.type === 'source') {
       const found = now.sources[from.source]
       if (found !== undefined) digests[port] = found.digest
+      // What nobody has asked the hub for yet is not the same as an optional source that is empty.
+      else if (hubAddress(now.pipeline.sources[from.source]?.from) !== null)
+        return { missing: { port, from: `sources.${from.source}` } }
       continue
     }
     const made = lockedOutput(stages[from.stage], from.port)

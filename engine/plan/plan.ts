@@ -1,4 +1,5 @@
 /** Pipeline + kinds + source digests + what is in the store -> which stages will run, and why. */
+import { hubAddress } from '../../dsl/hub-address.ts'
 import type { Pipeline, Stage } from '../../dsl/pipeline.ts'
 import type { Span } from '../../dsl/source.ts'
 import type { Digest } from '../artifact.ts'
@@ -27,6 +28,8 @@ export type Reason =
     }
   /** An input is made by a stage that will run; if it comes out the same, this one is reused. */
   | { readonly type: 'upstream'; readonly port: string; readonly stage: string }
+  /** An input lies on a hub that nobody has asked yet what it holds. */
+  | { readonly type: 'unasked'; readonly port: string; readonly from: string }
 
 export type Planned =
   | {
@@ -96,17 +99,22 @@ function planStage(stage: Stage, planned: ReadonlyMap<string, Planned>, inputs: 
     return { type: 'choose', stage, result: open ? null : inputs.choose(stage, resultOf) }
   }
   const digests: Record<string, Digest> = {}
-  const upstream: Reason[] = []
+  const unasked: Reason[] = []
+  const made: Reason[] = []
   for (const [port, reference] of Object.entries(stage.inputs)) {
     if (reference.type === 'source') {
       const found = inputs.sources[reference.source]
+      const from = inputs.pipeline.sources[reference.source]?.from
       if (found !== undefined) digests[port] = found.digest
+      else if (typeof from === 'string' && hubAddress(from) !== null)
+        unasked.push({ type: 'unasked', port, from })
       continue
     }
-    const made = resultIn(planned.get(reference.stage))?.outputs[reference.port]?.tree
-    if (made !== undefined) digests[port] = made
-    else upstream.push({ type: 'upstream', port, stage: reference.stage })
+    const tree = resultIn(planned.get(reference.stage))?.outputs[reference.port]?.tree
+    if (tree !== undefined) digests[port] = tree
+    else made.push({ type: 'upstream', port, stage: reference.stage })
   }
+  const upstream = [...unasked, ...made]
   const known = stageManifest(stage, digests, inputs.environment)
   const force = forceOf(stage, inputs.forced)
   if (upstream.length > 0) {
@@ -200,6 +208,6 @@ function manifestBefore(stage: Stage, inputs: PlanInputs): Manifest | null {
 function isUpstream(reason: Reason, upstream: readonly Reason[]): boolean {
   return (
     reason.type === 'changed' &&
-    upstream.some((other) => other.type === 'upstream' && reason.ingredient === `input.${other.port}`)
+    upstream.some((other) => 'port' in other && reason.ingredient === `input.${other.port}`)
   )
 }

@@ -89,7 +89,7 @@ export class RemoteCache {
    * @param ports the outputs that it has to have, no more and no fewer
    */
   async pull(key: Digest, ports: readonly string[], stores: Stores, signal: AbortSignal): Promise<Pulled> {
-    const staged = visitorsPlaceFor(this.#sharing.stateDir, key)
+    const staged = visitorsPlaceFor(this.#sharing.stateDir)
     return this.#guarded(this.#reading, signal, async (): Promise<Pulled> => {
       const record = await this.#record(key, signal)
       if (record === null) return { type: 'miss' }
@@ -97,7 +97,7 @@ export class RemoteCache {
         throw new RemoteTrouble('wrong', 'a record has other outputs than its stage')
       try {
         staged.open()
-        const bytes = await fetchBytes(record, {
+        const { bytes, folders } = await fetchBytes(record, {
           transport: this.#sharing.transport,
           blobs: stores.blobs,
           folder: join(staged.dir, 'pulled'),
@@ -106,7 +106,7 @@ export class RemoteCache {
         })
         const { builder, scope, result } = record
         const shared = { ...result, provenance: { ...result.provenance, pulled: { builder, scope } } }
-        stores.results.write(shared)
+        await stores.results.write(shared, folders)
         return { type: 'pulled', result: shared, bytes, builder }
       } catch (error) {
         if (error instanceof RemoteTrouble && error.kind === 'wrong') {
@@ -123,7 +123,7 @@ export class RemoteCache {
   /** Shares a result of the store. Bytes first, record last: a reader never sees a record without its bytes. */
   async push(result: Result, { blobs }: Stores, signal: AbortSignal): Promise<Pushed> {
     const { transport, writeScope: scope, key, builder, stateDir } = this.#sharing
-    const staged = visitorsPlaceFor(stateDir, result.key)
+    const staged = visitorsPlaceFor(stateDir)
     return this.#guarded(this.#writing, signal, async (): Promise<Pushed> => {
       if (await this.#isShared(result.key, signal)) return { type: 'there' }
       try {

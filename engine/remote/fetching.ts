@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { digestOf } from '../artifact.ts'
 import type { Artifact, Digest } from '../artifact.ts'
 import type { BlobStore } from '../store/blobs.ts'
+import { takeVerified } from '../store/intake.ts'
+import type { Arrival } from '../store/intake.ts'
 import { checkedTree } from './check-tree.ts'
 import { download } from './download.ts'
 import { WIDTH } from './exchange.ts'
@@ -22,14 +24,21 @@ export function lacking({ large, packs }: RemoteRecord, blobs: BlobStore): reado
   ]
 }
 
+export interface Fetched {
+  readonly bytes: number
+  /** To be flushed before a record names what was fetched. */
+  readonly folders: ReadonlySet<string>
+}
+
 /** Fetches what the store lacks. Throws unless every output is then there, whole and in a form that we would write. */
-export async function fetchBytes(record: RemoteRecord, fetching: Exchange): Promise<number> {
+export async function fetchBytes(record: RemoteRecord, fetching: Exchange): Promise<Fetched> {
   const { transport, blobs, folder, ask, signal } = fetching
   mkdirSync(folder, { recursive: true })
   // What is there already has to be there still when the rest has come.
   for (const blob of [...record.large, ...record.packs.flatMap(({ pieces }) => pieces)])
     if (blobs.has(blob)) blobs.touch(blob.digest)
   const wanted = lacking(record, blobs)
+  const folders = new Set<string>()
   let tried = 0
   await inParallel(wanted, WIDTH, async (blob) => {
     const place = () => join(folder, String(tried++))
@@ -38,21 +47,24 @@ export async function fetchBytes(record: RemoteRecord, fetching: Exchange): Prom
       await download(transport, blobName(blob.digest), blob, target, signal)
       return target
     })
-    if ('pieces' in blob) await unpack(blob, path, blobs)
-    else blobs.takeVerified(path, blob.digest)
+    const arrivals = 'pieces' in blob ? await unpack(blob, path) : [{ path, digest: blob.digest }]
+    for (const touched of await takeVerified(arrivals, blobs)) folders.add(touched)
   })
   for (const artifact of Object.values(record.result.outputs)) checkOutput(artifact, blobs)
-  return wanted.reduce((sum, { size }) => sum + size, 0)
+  return { bytes: wanted.reduce((sum, { size }) => sum + size, 0), folders }
 }
 
-async function unpack(pack: Pack, path: string, blobs: BlobStore): Promise<void> {
-  for await (const [piece, bytes] of readPack(pack, path)) {
-    if (digestOf(bytes) !== piece.digest)
+/** A file for each piece, beside the pack. */
+async function unpack(pack: Pack, path: string): Promise<readonly Arrival[]> {
+  const pieces: Arrival[] = []
+  for await (const [{ digest }, bytes] of readPack(pack, path)) {
+    if (digestOf(bytes) !== digest)
       throw new RemoteTrouble('wrong', 'a pack holds other files than its record says')
-    const single = `${path}.piece`
+    const single = `${path}.${String(pieces.length)}`
     writeFileSync(single, bytes)
-    blobs.takeVerified(single, piece.digest)
+    pieces.push({ path: single, digest })
   }
+  return pieces
 }
 
 function checkOutput({ tree, bytes }: Artifact, blobs: BlobStore): void {

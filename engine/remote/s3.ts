@@ -1,7 +1,8 @@
 /** An S3 bucket as an HTTP remote: where its objects lie, and a signature for each request. */
 import { amzDate, authorizationOf } from './aws-signature.ts'
 import type { Credentials } from './aws-signature.ts'
-import type { HttpLimits, HttpRemote } from './http.ts'
+import type { HttpRemote } from './http.ts'
+import type { HttpLimits } from './request.ts'
 
 export interface Bucket {
   readonly bucket: string

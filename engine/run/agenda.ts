@@ -8,8 +8,10 @@ export class Agenda {
   readonly #places: ReadonlyMap<string, number>
   /** Stage -> places of those that wait for it. */
   readonly #followers = new Map<string, number[]>()
-  /** Matrix -> places of its instances, where these hold each other up. */
+  /** Matrix -> places of its instances, where the failure of one ends the others. */
   readonly #siblings = new Map<string, number[]>()
+  /** Matrix -> places of those that could start if fewer of its instances ran, first come first. */
+  readonly #queues = new Map<string, Set<number>>()
   readonly #waiting: Set<number>
   readonly #marked: boolean[]
   /** No marked place is before it. */
@@ -22,7 +24,7 @@ export class Agenda {
     this.#marked = stages.map(() => true)
     for (const [place, stage] of stages.entries()) {
       for (const need of needsOf(stage)) listIn(this.#followers, need).push(place)
-      if (stage.sweep !== null) listIn(this.#siblings, stage.sweep.stage).push(place)
+      if (stage.sweep?.keepGoing === false) listIn(this.#siblings, stage.sweep.stage).push(place)
     }
   }
 
@@ -43,15 +45,27 @@ export class Agenda {
   }
 
   /** A stage started, or never will: it need not be looked at again. */
-  take({ name }: Stage): void {
-    this.#waiting.delete(this.#places.get(name) ?? -1)
+  take({ name, sweep }: Stage): void {
+    const place = this.#places.get(name) ?? -1
+    this.#waiting.delete(place)
+    if (sweep !== null) this.#queues.get(sweep.stage)?.delete(place)
   }
 
-  /** A stage has come to its end: those behind it, and others of its matrix, may have another fate now. */
-  ended({ name, sweep }: Stage): void {
+  /** A stage could start, if not as many of its matrix ran as may. */
+  queue({ name, sweep }: Stage): void {
+    const place = this.#places.get(name)
+    if (sweep === null || place === undefined) return
+    const queue = this.#queues.get(sweep.stage) ?? new Set()
+    this.#queues.set(sweep.stage, queue.add(place))
+  }
+
+  /** A stage has come to its end: those behind it may have another fate now, and of its matrix whose turn it is. */
+  ended({ name, sweep }: Stage, failed: boolean): void {
     for (const place of this.#followers.get(name) ?? []) this.#mark(place)
-    if (sweep !== null && (sweep.maxParallel !== null || !sweep.keepGoing))
-      for (const place of this.#siblings.get(sweep.stage) ?? []) this.#mark(place)
+    if (sweep === null) return
+    if (failed) for (const place of this.#siblings.get(sweep.stage) ?? []) this.#mark(place)
+    // One has left, so one can start. If it will not, it ends in its turn.
+    for (const place of this.#queues.get(sweep.stage) ?? []) return this.#mark(place)
   }
 
   /** Something happened that is every stage's business. */

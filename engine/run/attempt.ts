@@ -1,5 +1,5 @@
 /** One try at one stage: lay out its inputs, run its steps in workers, commit what came out. */
-import { appendFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync } from 'node:fs'
 import { randomUUID } from 'node:crypto'
 import { join, relative } from 'node:path'
 import type { Stage } from '../../dsl/pipeline.ts'
@@ -14,6 +14,7 @@ import { stepsOf } from '../steps.ts'
 import type { Result } from '../store/results.ts'
 import type { JobOutcome } from '../worker/session.ts'
 import type { WorkerPool } from '../worker/pool.ts'
+import { AttemptLog } from './attempt-log.ts'
 import { CHECKPOINT_EVERY_MS, StageCheckpoints } from './checkpoints.ts'
 import type { FailureCause, RunEvent } from './events.ts'
 import type { Devices } from './devices.ts'
@@ -21,7 +22,7 @@ import { Clock, Watcher } from './limits.ts'
 import { machineFailure } from './machine-failure.ts'
 import { takeOutputs } from './outputs.ts'
 import type { Slots } from './slots.ts'
-import { placeFor } from './staging.ts'
+import { Place } from './staging.ts'
 import { inUserWords } from './user-words.ts'
 
 export type StageInput =
@@ -69,44 +70,41 @@ export async function tryStage(
   const { stage, key } = attempt
   const { environment, stores } = tools
   const folder = join(environment.stateDir, 'runs', attempt.run, stage.name, String(attempt.number))
-  const staged = placeFor(environment.stateDir, key, attempt.run)
-  const staging = staged.dir
-  const log = relative(environment.root, folder)
+  const place = new Place(environment.stateDir, attempt.run)
+  const shownLog = relative(environment.root, folder)
   const began = performance.now()
   const clock = new Clock(stage.timeoutMs)
   const watcher = new Watcher(stage)
   const everyMs = environment.checkpointEveryMs ?? CHECKPOINT_EVERY_MS
   const checkpoints = new StageCheckpoints(environment.stateDir, key, everyMs)
   const limited = AbortSignal.any([signal, clock.signal, watcher.signal])
+  let log: AttemptLog | null = null
   try {
-    mkdirSync(folder, { recursive: true })
-    staged.open()
-    const made = await runSteps(attempt, tools, { folder, staging, watcher, checkpoints }, clock, limited)
+    log = new AttemptLog(folder)
+    place.open()
+    const made = await runSteps(attempt, tools, { log, place, watcher, checkpoints }, clock, limited)
     if (made.type === 'failed') {
       // A worker that is stopped may say so, fail or be killed; why it was stopped is what counts.
       const stopped = limited.aborted ? stopCause(signal, clock, watcher) : null
-      const words = (text: string) => inUserWords(text, { ...attempt, staging, root: environment.root })
+      const words = (text: string) => inUserWords(text, { ...attempt, place, root: environment.root })
       const { cause, message, help } = stopped ?? {
         cause: made.kind,
         message: words(made.message),
         help: made.help === null ? null : words(made.help),
       }
-      writeFileSync(
-        join(folder, 'exit.json'),
-        `${JSON.stringify({ ...made, cause, message, help }, null, 1)}\n`,
-      )
-      return { type: 'failed', cause, message, help, log }
+      log.event({ type: 'exit', outcome: { ...made, cause, message, help } })
+      return { type: 'failed', cause, message, help, log: shownLog }
     }
     const changed = await changedSource(attempt)
     if (changed !== null) {
       const message = `the source behind ${changed} changed while the stage was running`
       const help = 'run again; with the old files back, training goes on from its checkpoint'
-      return { type: 'failed', cause: 'input', message, help, log }
+      return { type: 'failed', cause: 'input', message, help, log: shownLog }
     }
-    const taken = takeOutputs(stage, join(staging, 'out'), stores.blobs)
+    const taken = await takeOutputs(stage, (port) => place.output(port), stores.blobs)
     if (taken.type === 'missing') {
       const message = `nothing was written for the output ${taken.port}`
-      return { type: 'failed', cause: 'bug', message, help: null, log }
+      return { type: 'failed', cause: 'bug', message, help: null, log: shownLog }
     }
     const result: Result = {
       format: 1,
@@ -124,20 +122,18 @@ export async function tryStage(
         ...(attempt.gpus.length === 0 ? {} : { gpus: attempt.gpus }),
       },
     }
-    writeFileSync(
-      join(folder, 'exit.json'),
-      `${JSON.stringify({ type: 'done', summary: made.summary }, null, 1)}\n`,
-    )
+    log.event({ type: 'exit', outcome: { type: 'done', summary: made.summary } })
     // The record is written last: without it the stage has not run, with it every byte is there.
-    stores.results.write(result)
+    await stores.results.write(result, taken.folders)
     reach('record-written')
     checkpoints.drop()
     return { type: 'done', result }
   } catch (error) {
-    return { type: 'failed', ...machineFailure(error, signal, clock), log }
+    return { type: 'failed', ...machineFailure(error, signal, clock), log: shownLog }
   } finally {
     clock.stop()
-    staged.close()
+    log?.close()
+    place.close()
   }
 }
 
@@ -160,8 +156,8 @@ function stopCause(
 }
 
 interface Places {
-  readonly folder: string
-  readonly staging: string
+  readonly log: AttemptLog
+  readonly place: Place
   readonly watcher: Watcher
   readonly checkpoints: StageCheckpoints
 }
@@ -176,18 +172,20 @@ async function runSteps(
   const { stage } = attempt
   const available: Record<string, InputFiles> = {}
   for (const [port, input] of Object.entries(attempt.inputs)) {
-    available[`input:${port}`] = layOut(input, join(places.staging, 'in', port), tools.stores)
+    // Not here only if somebody else was to have made what reads it.
+    if (input.type === 'source') await input.found.hub?.bring(signal)
+    available[`input:${port}`] = layOut(input, places.place.input(port), tools.stores)
   }
   reach('inputs-laid-out')
   const summary: Record<string, JsonObject[string]> = {}
   for (const step of stepsOf(stage, tools.environment)) {
     const job = {
-      ...jobOf(step, available, places.staging, tools.environment),
+      ...jobOf(step, available, places.place, tools.environment),
       checkpoint: places.checkpoints.placeFor(step.op, (text) =>
         tools.emit({ type: 'note', stage: stage.name, level: 'warning', text }),
       ),
     }
-    writeFileSync(join(places.folder, `request.${step.op}.json`), `${JSON.stringify(job, null, 1)}\n`)
+    places.log.event(job)
     const outcome = await runStep(step, job, attempt, tools, places, clock, signal)
     if (outcome.type === 'failed') return outcome
     reach('job-done')
@@ -203,7 +201,7 @@ async function runStep(
   job: Job,
   attempt: Attempt,
   tools: AttemptTools,
-  { folder, watcher, checkpoints }: Places,
+  { log, watcher, checkpoints }: Places,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<JobOutcome> {
@@ -212,15 +210,14 @@ async function runStep(
   const give = seated ? () => undefined : await tools.slots.take(step.on, attempt.rank, signal)
   clock.start()
   const stage = attempt.stage.name
-  const text = (name: string, line: string) => appendFileSync(join(folder, name), line)
   try {
     return await tools.pool.run(
       step.on,
       job,
       {
-        output: (printed) => text('log', printed),
+        output: (printed) => log.print(printed),
         message: (message) => {
-          text('events.jsonl', `${JSON.stringify(message)}\n`)
+          log.event(message)
           if (message.type === 'progress') {
             const { done, total, unit, values } = message
             tools.emit({ type: 'progress', stage, op: step.op, done, total, unit, values })
@@ -234,7 +231,7 @@ async function runStep(
             checkpoints.resumed(message.step)
             tools.emit({ type: 'stage.resumed', stage, step: message.step })
           } else if (message.type === 'failed' && message.detail !== null) {
-            text('log', `${message.detail}\n`)
+            log.print(`${message.detail}\n`)
           }
         },
       },
@@ -249,7 +246,7 @@ async function runStep(
 function jobOf(
   step: Step,
   available: Readonly<Record<string, InputFiles>>,
-  staging: string,
+  place: Place,
   environment: Environment,
 ): Job {
   const inputs: Record<string, InputFiles> = {}
@@ -267,7 +264,7 @@ function jobOf(
   }
   const outputs: Record<string, string> = {}
   for (const [output, port] of Object.entries(step.outputs)) {
-    const dir = port === null ? join(staging, 'between', step.op, output) : join(staging, 'out', port)
+    const dir = port === null ? place.between(step.op, output) : place.output(port)
     mkdirSync(dir, { recursive: true })
     outputs[output] = dir
   }

@@ -1,5 +1,5 @@
 /** Everything that can happen in a run; what the screen, the log and the tests see. */
-import type { Verdict } from '../../dsl/judge.ts'
+import type { JudgedCheck, Verdict } from '../../dsl/judge.ts'
 import type { JsonObject } from '../../dsl/stage-signature.ts'
 import type { Digest } from '../artifact.ts'
 
@@ -119,6 +119,20 @@ export type RunEvent =
   | { readonly type: 'remote.trouble'; readonly text: string }
   /** Not started because something before it failed, its `when` does not hold, or the run was stopped. */
   | { readonly type: 'stage.skipped'; readonly stage: string; readonly because: string }
+  /** What a stage has measured, once it is done or cached. */
+  | {
+      readonly type: 'metric'
+      readonly stage: string
+      readonly split: string
+      readonly rows: number
+      readonly ruler: string
+      readonly values: Readonly<Record<string, number | null>>
+    }
+  /** One check of a gate, in the order of the file; the verdict with all that is known of each follows. */
+  | ({ readonly type: 'gate.check'; readonly stage: string } & Pick<
+      JudgedCheck,
+      'text' | 'level' | 'outcome' | 'margin' | 'reason'
+    >)
   | { readonly type: 'gate.verdict'; readonly stage: string; readonly verdict: Verdict }
   | { readonly type: 'run.done'; readonly exitCode: number; readonly durationMs: number }
 

@@ -18,6 +18,28 @@ export interface Finished {
   readonly cached: Set<string>
 }
 
+export function newlyFinished(): Finished {
+  return {
+    results: new Map(),
+    verdicts: new Map(),
+    failures: new Map(),
+    paused: new Map(),
+    skipped: new Set(),
+    cached: new Set(),
+  }
+}
+
+/** Whether it is known what became of a stage. */
+export function isOver(name: string, finished: Finished): boolean {
+  return (
+    finished.results.has(name) ||
+    finished.verdicts.has(name) ||
+    finished.failures.has(name) ||
+    finished.paused.has(name) ||
+    finished.skipped.has(name)
+  )
+}
+
 /**
  * What a failed stage means for the others. What needs it never runs; all else goes on, except that
  * - `as-written`: the other points of its matrix do not, unless the file says `keep_going`;
@@ -39,7 +61,10 @@ export function needsOf(stage: Stage): readonly string[] {
 }
 
 export type Fate =
-  { readonly type: 'wait' } | { readonly type: 'go' } | { readonly type: 'skip'; readonly because: string }
+  | { readonly type: 'go' }
+  /** For another stage to end: one that it needs, or any of its matrix. */
+  | { readonly type: 'wait'; readonly for: 'needs' | 'turn' }
+  | { readonly type: 'skip'; readonly because: string }
 
 const skip = (because: string): Fate => ({ type: 'skip', because })
 
@@ -54,12 +79,6 @@ export function fateOf(
   const [failure] = finished.failures.keys()
   if (failure !== undefined && request.onFailure === 'stop')
     return skip(`${failure} failed, and the run stops at the first failure`)
-  const over = (name: string) =>
-    finished.results.has(name) ||
-    finished.verdicts.has(name) ||
-    finished.failures.has(name) ||
-    finished.paused.has(name) ||
-    finished.skipped.has(name)
   const needs = needsOf(stage)
   // A choice is made among those trials that came through, and a condition may ask for a failure.
   const soft = stage.selection !== null ? needs : (stage.when?.asks ?? [])
@@ -77,10 +96,10 @@ export function fateOf(
     )
     if (failed !== undefined) return skip(`${failed} failed and the matrix does not keep going`)
   }
-  if (!needs.every(over)) return { type: 'wait' }
+  if (!needs.every((name) => isOver(name, finished))) return { type: 'wait', for: 'needs' }
   if (sweep?.maxParallel != null) {
     const siblings = [...running].filter((name) => byName.get(name)?.sweep?.stage === sweep.stage)
-    if (siblings.length >= sweep.maxParallel) return { type: 'wait' }
+    if (siblings.length >= sweep.maxParallel) return { type: 'wait', for: 'turn' }
   }
   if (stage.when !== null) {
     const asked = stage.when.asks.flatMap((name) => byName.get(name) ?? [])
@@ -95,11 +114,18 @@ function reasonToSkip(need: string, finished: Finished): string | null {
   if (finished.failures.has(need)) return `${need} failed`
   if (finished.paused.has(need)) return `${need} waits for people`
   if (finished.skipped.has(need)) return `${need} was not run`
-  return (finished.verdicts.get(need)?.verdict ?? 'pass') === 'pass' ? null : `the gate ${need} did not pass`
+  return (finished.verdicts.get(need)?.verdict ?? 'pass') === 'pass'
+    ? null
+    : `${gateCalled(need)} did not pass`
+}
+
+/** `the gate`, or `the gate quality` if it has a name of its own. */
+export function gateCalled(name: string): string {
+  return name === 'gate' ? 'the gate' : `the gate ${name}`
 }
 
 /** What a `when:` may ask for at this moment. */
-function factsOf(finished: Finished, asked: readonly Stage[], ofRun: ConditionFacts): ConditionFacts {
+export function factsOf(finished: Finished, asked: readonly Stage[], ofRun: ConditionFacts): ConditionFacts {
   const facts: Record<string, Json> = { ...ofRun }
   for (const { name, gate } of asked) {
     const verdict = finished.verdicts.get(name)?.verdict

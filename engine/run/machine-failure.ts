@@ -1,4 +1,5 @@
 /** What the machine did to us, or that we were stopped, in words. */
+import { HubTrouble } from '../hub/trouble.ts'
 import type { FailureCause } from './events.ts'
 
 /** Why a run stops what is running when it stops at the first failure. */
@@ -19,6 +20,7 @@ export function machineFailure(
     return { cause: 'cancelled', message, help: null }
   }
   if (clock?.signal.aborted) return { cause: 'timeout', message: clock.words, help: null }
+  if (error instanceof HubTrouble) return { cause: 'resources', message: error.message, help: error.help }
   const { code, path, message, stack } = error as NodeJS.ErrnoException
   const where = path === undefined ? '' : ` (${path})`
   if (code === 'ENOSPC' || code === 'EDQUOT') {

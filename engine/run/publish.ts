@@ -20,6 +20,7 @@ import type { Finished } from './fate.ts'
 import { metricsPort, readMetrics } from './gate.ts'
 import { ownerWords } from './owner.ts'
 import type { Holder, Rights } from './rights.ts'
+import type { ShowingRight } from './showing-right.ts'
 
 /** Where and for what is shown. */
 export interface Showroom {
@@ -27,6 +28,7 @@ export interface Showroom {
   readonly environment: Environment
   readonly stores: Stores
   readonly rights: Rights
+  readonly showing: ShowingRight
 }
 
 type Place = Pick<Showroom, 'environment' | 'pipeline'>
@@ -34,13 +36,9 @@ type Place = Pick<Showroom, 'environment' | 'pipeline'>
 /** Shows the outputs of a stage, unless another run is showing its own at this moment: `publish` will. */
 export function showStage(stage: Stage, result: Result, room: Showroom): void {
   if (hiddenPorts(stage, result, room).length === 0) return
-  const taking = room.rights.tryTake(rightOf(room), 'showing')
-  if (taking.type === 'held') return
-  try {
+  room.showing.use(() => {
     showPorts(stage, result, room)
-  } finally {
-    taking.release()
-  }
+  })
 }
 
 export function showVerdict(stage: Stage, verdict: Verdict, place: Place): void {
@@ -60,6 +58,7 @@ export interface Publication extends Showroom {
 }
 
 export async function publish(publication: Publication): Promise<void> {
+  publication.showing.end()
   // Where all is as it should be, nothing is taken and nothing is written.
   if (isPublished(publication)) return
   const { lockPath, stages, finished, waiting, signal } = publication
@@ -119,7 +118,7 @@ function folderOf({ name }: Stage, port: string, { environment, pipeline }: Plac
   return join(environment.stateDir, 'out', pipeline.name, name, port)
 }
 
-function rightOf({ pipeline }: Showroom): string {
+export function rightOf({ pipeline }: Pick<Showroom, 'pipeline'>): string {
   return `out-${pipeline.name}`
 }
 

@@ -3,11 +3,13 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ConditionFacts } from '../../dsl/condition-facts.ts'
+import { hubAddress } from '../../dsl/hub-address.ts'
 import type { Gate, Pipeline, Stage } from '../../dsl/pipeline.ts'
 import type { Verdict, Yardstick } from '../../dsl/judge.ts'
 import type { Digest } from '../artifact.ts'
 import type { Environment, FoundSource, Stores } from '../environment.ts'
 import { reach } from '../failpoint.ts'
+import { HubTrouble } from '../hub/trouble.ts'
 import { keyOf } from '../plan/manifest.ts'
 import { forceOf, stageManifest } from '../plan/plan.ts'
 import { keepPrints } from '../plan/source-print.ts'
@@ -18,7 +20,7 @@ import type { StageInput } from './attempt.ts'
 import { Devices } from './devices.ts'
 import type { FailureCause, Logged, RunEvent } from './events.ts'
 import { LOG_FORMAT } from './events.ts'
-import { fateOf } from './fate.ts'
+import { fateOf, newlyFinished } from './fate.ts'
 import type { Finished, OnFailure } from './fate.ts'
 import { exportStage } from './export.ts'
 import type { HandedOut } from './export.ts'
@@ -26,12 +28,13 @@ import { judgeGate } from './gate.ts'
 import { RunLog } from './log.ts'
 import { FirstFailure, machineFailure } from './machine-failure.ts'
 import { Mailbox } from './mailbox.ts'
+import { measuredEvent } from './measured.ts'
 import { obtain } from './obtain.ts'
 import type { Obtained } from './obtain.ts'
 import { ownerWords } from './owner.ts'
 import { openBecause, waitsFor } from './paused.ts'
 import { Presence } from './presence.ts'
-import { publish, showStage, showVerdict } from './publish.ts'
+import { publish, rightOf, showStage, showVerdict } from './publish.ts'
 import type { Showroom } from './publish.ts'
 import { ranksOf } from './ranks.ts'
 import { Rights } from './rights.ts'
@@ -39,10 +42,12 @@ import type { Holder } from './rights.ts'
 import { choose } from './select.ts'
 import { Shares } from './shares.ts'
 import type { RemoteUse } from './shares.ts'
+import { ShowingRight } from './showing-right.ts'
 import { Slots } from './slots.ts'
 import { wantedStages } from './scope.ts'
 import { sweepOn } from './staging.ts'
 import { fold, newRun } from './state.ts'
+import { exitCodeOfStop } from './stopped.ts'
 import type { RunState } from './state.ts'
 import { mutexesOf } from './tries.ts'
 
@@ -135,7 +140,8 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
     })
     reach('run-begun')
     await using pool = new WorkerPool(environment.workers)
-    const room = { ...request, rights }
+    using showing = new ShowingRight(rights, rightOf(request))
+    const room = { ...request, rights, showing }
     const finished = await runStages(wanted, id, room, pool, emit)
     const exitCode = exitCodeOf(finished, request)
     const complete = request.targets === null && [0, 3, 4].includes(exitCode) && finished.paused.size === 0
@@ -149,8 +155,9 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
     return { exitCode, state, results: finished.results, verdicts: finished.verdicts }
   } catch (error) {
     if (!request.signal.aborted) throw error
-    emit({ type: 'run.done', exitCode: 130, durationMs: tookMs() })
-    return { exitCode: 130, state, results: new Map(), verdicts: new Map() }
+    const exitCode = exitCodeOfStop(request.signal)
+    emit({ type: 'run.done', exitCode, durationMs: tookMs() })
+    return { exitCode, state, results: new Map(), verdicts: new Map() }
   } finally {
     over.abort()
     log.close()
@@ -174,14 +181,7 @@ async function runStages(
   const slots = new Slots({ ...environment.slots, ...request.capacity, ...mutexesOf(stages) })
   const devices = new Devices(request.gpus)
   const shares = request.remote === null ? null : new Shares(request.remote, stores, emit, signal)
-  const finished: Finished = {
-    results: new Map(),
-    verdicts: new Map(),
-    failures: new Map(),
-    paused: new Map(),
-    skipped: new Set(),
-    cached: new Set(),
-  }
+  const finished = newlyFinished()
   const agenda = new Agenda(stages)
   const running = new Set<string>()
   const over = new Mailbox<Over>()
@@ -201,7 +201,7 @@ async function runStages(
   }
 
   const start = (stage: Stage) => {
-    const inputs = inputsOf(stage, finished.results, request.sources)
+    const inputs = inputsOf(stage, finished.results, request)
     const manifest = stageManifest(stage, digestsOf(inputs), environment)
     const key = keyOf(manifest)
     const force = forceOf(stage, request.forced)
@@ -233,12 +233,18 @@ async function runStages(
     )
   }
 
+  const tellMeasured = (stage: Stage, result: Result) => {
+    const measured = measuredEvent(stage, result, stores.blobs)
+    if (measured !== null) emit(measured)
+  }
+
   const reuse = (stage: Stage, result: Result, from: string | null) => {
     if (paused(stage, result)) return
     finished.results.set(stage.name, result)
     finished.cached.add(stage.name)
     showStage(stage, result, request)
     emit({ type: 'stage.cached', stage: stage.name, key: result.key, summary: result.summary, from })
+    tellMeasured(stage, result)
   }
 
   const settle = (stage: Stage, outcome: Over['outcome']) => {
@@ -259,6 +265,7 @@ async function runStages(
         durationMs: result.durationMs,
         summary: result.summary,
       })
+      tellMeasured(stage, result)
       reach('stage-ended')
     } else if (outcome.type === 'found') {
       reuse(stage, outcome.result, outcome.from)
@@ -310,7 +317,10 @@ async function runStages(
       if (signal.aborted) agenda.markAll()
       for (let stage = agenda.next(); stage !== null; stage = agenda.next()) {
         const fate = fateOf(stage, finished, running, byName, request)
-        if (fate.type === 'wait') continue
+        if (fate.type === 'wait') {
+          if (fate.for === 'turn') agenda.queue(stage)
+          continue
+        }
         agenda.take(stage)
         if (fate.type === 'skip') {
           finished.skipped.add(stage.name)
@@ -326,7 +336,7 @@ async function runStages(
           }
         }
         // A cached, judged or skipped stage may make others ready.
-        if (!running.has(stage.name)) agenda.ended(stage)
+        if (!running.has(stage.name)) agenda.ended(stage, finished.failures.has(stage.name))
       }
       if (running.size === 0) break
       const { stage, outcome, release } = await over.next()
@@ -339,7 +349,7 @@ async function runStages(
         // Only now, so that the log says that a stage is done before it says that another took its place.
         release()
       }
-      agenda.ended(stage)
+      agenda.ended(stage, finished.failures.has(stage.name))
     }
     await shares?.settled()
   } finally {
@@ -359,11 +369,12 @@ function judgeNow(
   request: RunRequest,
   emit: (event: RunEvent) => void,
 ): void {
-  const { environment, stores } = request
+  const { environment, stores, sources } = request
   const yardsticks = stage.gate === null ? {} : request.yardsticks(stage.gate)
   const resultOf = (name: string) => finished.results.get(name) ?? null
   const { paused } = finished
-  const world = { stages, kinds: environment.kinds, resultOf, paused, yardsticks, blobs: stores.blobs }
+  const { kinds } = environment
+  const world = { stages, kinds, resultOf, paused, yardsticks, sources, blobs: stores.blobs }
   const verdict = judgeGate(stage, world)
   const because = openBecause(stage, verdict, paused)
   if (because !== null) {
@@ -373,19 +384,23 @@ function judgeNow(
   }
   finished.verdicts.set(stage.name, verdict)
   showVerdict(stage, verdict, request)
+  for (const { text, level, outcome, margin, reason } of verdict.checks)
+    emit({ type: 'gate.check', stage: stage.name, text, level, outcome, margin, reason })
   emit({ type: 'gate.verdict', stage: stage.name, verdict })
 }
 
 function inputsOf(
   stage: Stage,
   results: ReadonlyMap<string, Result>,
-  sources: Readonly<Record<string, FoundSource>>,
+  { sources, pipeline }: Pick<RunRequest, 'sources' | 'pipeline'>,
 ): Readonly<Record<string, StageInput>> {
   const inputs: Record<string, StageInput> = {}
   for (const [port, reference] of Object.entries(stage.inputs)) {
     if (reference.type === 'source') {
       const found = sources[reference.source]
       if (found !== undefined) inputs[port] = { type: 'source', found }
+      else if (hubAddress(pipeline.sources[reference.source]?.from) !== null)
+        throw new HubTrouble('request', `${reference.source} is not fetched yet`, 'sluice run fetches it')
     } else {
       const artifact = results.get(reference.stage)?.outputs[reference.port]
       if (artifact === undefined) throw new Error(`bug: ${reference.stage} has no output ${reference.port}`)
@@ -413,11 +428,12 @@ const EXIT_OF_CAUSE: Readonly<Record<FailureCause, number>> = {
 }
 
 function exitCodeOf(finished: Finished, { signal, onFailure }: RunRequest): number {
+  // Whatever else went wrong, it was not let finish.
+  if (signal.aborted) return exitCodeOfStop(signal)
   const causes = [...finished.failures.values()]
   // What was stopped because another stage failed says nothing of its own.
   const counted = onFailure === 'stop' ? causes.filter((cause) => cause !== 'cancelled') : causes
   const codes = new Set<number>(counted.map((cause) => EXIT_OF_CAUSE[cause]))
-  if (signal.aborted) codes.add(130)
   for (const { verdict } of finished.verdicts.values()) {
     if (verdict === 'fail') codes.add(3)
     if (verdict === 'undecided') codes.add(4)

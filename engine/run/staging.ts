@@ -1,45 +1,66 @@
 /** Folders in which attempts work, each named for its run, so that what the dead left can be swept. */
 import { randomUUID } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmdirSync, rmSync, statSync, unlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Digest } from '../artifact.ts'
 import { reach } from '../failpoint.ts'
 import type { Others } from './others.ts'
 import { Presence, presenceOf, VISITOR } from './presence.ts'
 
 const LOOK_AGAIN_MS = 1000
 
-/** A folder of its own for one attempt at a key: `staging/<key>/<run>.<id>/`. */
-export function placeFor(
-  stateDir: string,
-  key: Digest,
-  run: string,
-): { readonly dir: string; readonly open: () => void; readonly close: () => void } {
-  const id = randomUUID().slice(0, 8)
-  const dir = join(stateDir, 'staging', key.slice('sha256:'.length), `${run}.${id}`)
-  return {
-    dir,
-    open: () => {
-      mkdirSync(dir, { recursive: true })
-      reach('staged')
-    },
-    close: () => {
-      try {
-        rmSync(dir, { recursive: true, force: true })
-        rmdirSync(dirname(dir))
-      } catch {
-        // Another attempt at the key is under way, or the disk is read-only: the next start sweeps what stays.
-      }
-      reach('staging-removed')
-    },
+/** A folder of its own for one attempt: `staging/<run>.<id>/`, and below it one for each port, made when it is needed. */
+export class Place {
+  readonly dir: string
+
+  constructor(stateDir: string, run: string) {
+    this.dir = join(stateDir, 'staging', `${run}.${randomUUID().slice(0, 8)}`)
+  }
+
+  /** Where the input of a port is laid out. */
+  input(port: string): string {
+    return join(this.dir, `in.${port}`)
+  }
+
+  /** Where a job writes the output of a port. */
+  output(port: string): string {
+    return join(this.dir, `out.${port}`)
+  }
+
+  /** Where a step leaves what only later steps read. */
+  between(op: string, output: string): string {
+    return join(this.dir, `step.${op}.${output}`)
+  }
+
+  open(): void {
+    mkdirSync(this.dir, { recursive: true })
+    reach('staged')
+  }
+
+  close(): void {
+    try {
+      removeFolder(this.dir)
+    } catch {
+      // The disk is read-only, or something in it is: the next start sweeps what stays.
+    }
+    reach('staging-removed')
   }
 }
 
+/** As `rmSync` with half the calls. */
+function removeFolder(dir: string): void {
+  for (const entry of readdirSync(dir, { withFileTypes: true })) {
+    const path = join(dir, entry.name)
+    if (entry.isDirectory()) removeFolder(path)
+    else unlinkSync(path)
+  }
+  rmdirSync(dir)
+}
+
 /** The same outside of any run, for who moves results by hand: it is present for as long as the place is open. */
-export function visitorsPlaceFor(stateDir: string, key: Digest): ReturnType<typeof placeFor> {
+export function visitorsPlaceFor(stateDir: string): Pick<Place, 'dir' | 'open' | 'close'> {
   const visitor = VISITOR + randomUUID().slice(0, 8)
-  const place = placeFor(stateDir, key, visitor)
+  const place = new Place(stateDir, visitor)
   let presence: Presence | null = null
   return {
     dir: place.dir,
@@ -60,17 +81,10 @@ export function visitorsPlaceFor(stateDir: string, key: Digest): ReturnType<type
 export function sweepStaging(stateDir: string, others: Pick<Others, 'isUnderWay'>): boolean {
   const root = join(stateDir, 'staging')
   let left = false
-  for (const key of foldersIn(root)) {
-    for (const attempt of namesIn(join(root, key))) {
-      const run = attempt.slice(0, attempt.lastIndexOf('.'))
-      if (others.isUnderWay(run)) left = true
-      else rmSync(join(root, key, attempt), { recursive: true, force: true })
-    }
-    try {
-      rmdirSync(join(root, key))
-    } catch {
-      // A living run has something in it.
-    }
+  for (const attempt of foldersIn(root)) {
+    const run = attempt.slice(0, attempt.lastIndexOf('.'))
+    if (others.isUnderWay(run)) left = true
+    else rmSync(join(root, attempt), { recursive: true, force: true })
   }
   return left
 }
@@ -97,9 +111,4 @@ function foldersIn(folder: string): readonly string[] {
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return []
   const entries = readdirSync(folder, { withFileTypes: true })
   return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name)
-}
-
-/** Another sweep may be quicker. */
-function namesIn(folder: string): readonly string[] {
-  return existsSync(folder) ? readdirSync(folder) : []
 }

@@ -5,6 +5,7 @@ import type { Digest } from '../artifact.ts'
 import type { FailureCause, Logged } from './events.ts'
 import { stepRun, stepStage } from './stage-life.ts'
 import type { RunStatus, StageStatus } from './stage-life.ts'
+import { StageTable } from './stage-table.ts'
 
 export interface StageState {
   readonly name: string
@@ -60,7 +61,7 @@ export interface RunState {
   readonly status: RunStatus
   readonly startedAt: number | null
   readonly holder: string | null
-  readonly stages: ReadonlyMap<string, StageState>
+  readonly stages: StageTable<StageState>
   /** What went wrong with the remote cache, each once. */
   readonly troubles: readonly string[]
   readonly exitCode: number | null
@@ -75,7 +76,7 @@ export const newRun: RunState = {
   status: 'starting',
   startedAt: null,
   holder: null,
-  stages: new Map(),
+  stages: StageTable.of<StageState>([]),
   troubles: [],
   exitCode: null,
   durationMs: null,
@@ -93,7 +94,7 @@ export function fold(state: RunState, event: Logged): RunState {
         pipeline: event.pipeline,
         startedAt: Date.parse(event.t),
         holder: null,
-        stages: new Map(event.stages.map((name) => [name, waiting(name)])),
+        stages: StageTable.of(event.stages.map(waiting)),
       }
     case 'run.done':
       return {
@@ -103,6 +104,10 @@ export function fold(state: RunState, event: Logged): RunState {
         exitCode: event.exitCode,
         durationMs: event.durationMs,
       }
+    // For who follows the lines alone; the results and the verdict hold them.
+    case 'metric':
+    case 'gate.check':
+      return state
     case 'remote.trouble':
       return { ...state, troubles: [...state.troubles, event.text] }
     case 'stage.pulled':
@@ -125,12 +130,12 @@ export function fold(state: RunState, event: Logged): RunState {
       const before = state.stages.get(event.stage)
       if (before === undefined)
         throw new Error(`bug: ${event.type} for ${event.stage}, which is not in this run`)
-      return { ...state, stages: new Map(state.stages).set(event.stage, foldStage(before, event)) }
+      return { ...state, stages: state.stages.with(foldStage(before, event)) }
     }
   }
 }
 
-type StageEvent = Extract<Logged, { stage: string }>
+type StageEvent = Exclude<Extract<Logged, { stage: string }>, { type: 'metric' | 'gate.check' }>
 
 function foldStage(stage: StageState, event: StageEvent): StageState {
   switch (event.type) {

@@ -2,27 +2,28 @@
 import { join, relative } from 'node:path'
 import type { Stage } from '../../dsl/pipeline.ts'
 import type { StageInput } from './attempt.ts'
+import type { Place } from './staging.ts'
 
 export interface Surroundings {
   readonly stage: Stage
   readonly inputs: Readonly<Record<string, StageInput>>
-  /** The attempt's staging folder, absolute. */
-  readonly staging: string
+  /** Where the attempt works; its paths are absolute. */
+  readonly place: Place
   /** The project's root, absolute. */
   readonly root: string
 }
 
 /**
- * `<staging>/in/model/config.json` becomes `pretrain.model/config.json`, as a file would name it; the `rows.jsonl` of
+ * `<staging>/in.model/config.json` becomes `pretrain.model/config.json`, as a file would name it; the `rows.jsonl` of
  * a source becomes `data/rows.jsonl`; absolute paths below the root lose the root.
  */
-export function inUserWords(text: string, { stage, inputs, staging, root }: Surroundings): string {
+export function inUserWords(text: string, { stage, inputs, place, root }: Surroundings): string {
   let words = text
   for (const [port, reference] of Object.entries(stage.inputs)) {
     if (reference.type === 'stage')
-      words = words.replaceAll(join(staging, 'in', port), `${reference.stage}.${reference.port}`)
+      words = words.replaceAll(place.input(port), `${reference.stage}.${reference.port}`)
   }
-  words = words.replaceAll(staging, 'its working folder').replaceAll(`${root}/`, '')
+  words = words.replaceAll(place.dir, 'its working folder').replaceAll(`${root}/`, '')
   for (const input of Object.values(inputs)) {
     if (input.type !== 'source') continue
     for (const file of input.found.files) {

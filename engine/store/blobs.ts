@@ -1,28 +1,22 @@
-/** Content-addressed bytes on disk: trees of files in, read-only links out. */
+/** Content-addressed bytes on disk, and trees of them as read-only links; how they come in is told in `intake.ts`. */
 import {
-  chmodSync,
-  closeSync,
   constants,
   copyFileSync,
   existsSync,
-  fsyncSync,
   linkSync,
   lstatSync,
   mkdirSync,
-  openSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
-import { digestOf, treeOf, treeText } from '../artifact.ts'
+import { digestOf } from '../artifact.ts'
 import type { Digest, Tree, TreeFile } from '../artifact.ts'
 import { reach } from '../failpoint.ts'
-import { flushFolder, touchFile, writeAtomic } from './atomic.ts'
-import { hashFile } from './digest.ts'
+import { touchFile } from './atomic.ts'
 
 /** One file of the store, whatever it is part of. */
 export interface StoredObject {
@@ -69,33 +63,9 @@ export class BlobStore {
     return join(this.#root, hex.slice(0, 2), hex.slice(2))
   }
 
-  /** Takes over a finished directory of plain files: every file moves into the store. */
-  takeTree(dir: string): Tree {
-    const files: TreeFile[] = []
-    for (const path of plainFiles(dir)) {
-      const digest = hashFile(path)
-      files.push({ path: relative(dir, path).replaceAll('\\', '/'), size: statSync(path).size, digest })
-      this.#take(path, digest)
-      reach('blob-moved')
-    }
-    this.#flush(files)
-    const tree = treeOf(files)
-    const list = this.pathOf(tree.digest)
-    if (!holds(list, tree.digest) || !this.touch(tree.digest)) writeAtomic(list, treeText(tree.files))
-    reach('tree-listed')
-    return tree
-  }
-
-  #take(path: string, digest: Digest): void {
-    const target = this.pathOf(digest)
-    // Bytes that rotted in the store are replaced, else a stage could never again be a hit.
-    if (holds(target, digest) && this.touch(digest)) return rmSync(path)
-    const fd = openSync(path, 'r')
-    fsyncSync(fd)
-    closeSync(fd)
-    chmodSync(path, 0o444)
-    mkdirSync(dirname(target), { recursive: true })
-    renameSync(path, target)
+  /** For what is on its way into the store. */
+  get draftFolder(): string {
+    return join(this.#root, 'new')
   }
 
   /** Everything that lies in the store, and what a killed process left half written (`digest` is null). */
@@ -128,13 +98,6 @@ export class BlobStore {
     if (!existsSync(path)) return null
     const text = readFileSync(path, 'utf8')
     return digestOf(text) === digest ? (JSON.parse(text) as TreeFile[]) : null
-  }
-
-  /** A file that has moved is there after a loss of power only when its folder is flushed, too. */
-  #flush(files: readonly TreeFile[]): void {
-    const folders = new Set(files.map(({ digest }) => dirname(this.pathOf(digest))))
-    for (const folder of folders) flushFolder(folder)
-    if (folders.size > 0) flushFolder(this.#root)
   }
 
   /** The tree, or why it cannot be had: a record without its bytes is not a hit. */
@@ -209,11 +172,6 @@ export class BlobStore {
     return touchFile(this.pathOf(digest))
   }
 
-  /** Takes over a file whose digest was computed while it was written. */
-  takeVerified(path: string, digest: Digest): void {
-    this.#take(path, digest)
-  }
-
   readFile(tree: Tree, path: string): string | null {
     const file = tree.files.find((candidate) => candidate.path === path)
     return file === undefined ? null : readFileSync(this.pathOf(file.digest), 'utf8')
@@ -234,8 +192,4 @@ export function plainFiles(dir: string): readonly string[] {
 /** Says which tree a shown directory holds. */
 function markerOf(dir: string): string {
   return `${dir}.tree`
-}
-
-function holds(path: string, digest: Digest): boolean {
-  return existsSync(path) && hashFile(path) === digest
 }

@@ -8,6 +8,8 @@ import { STAMP_FIELDS } from './stamps.ts'
 export interface FileToHash {
   readonly path: string
   readonly size: number
+  /** A new file that gets the bytes as they are hashed. */
+  readonly copy?: string | null
 }
 
 /** Gets every file's digest, in no order; `index` counts the files as they were given. */
@@ -26,13 +28,13 @@ export async function hashFiles(files: Iterable<FileToHash>, take: TakeHash): Pr
   if (first.done === true) return
   const second = batches.next()
   if (second.done === true && first.value.bytes <= BATCH_BYTES) {
-    for (const [i, path] of first.value.paths.entries()) take(i, hashAt(path))
+    for (const [i, { path, copy }] of first.value.files.entries()) take(i, hashAt(path, copy))
     return
   }
   const waiting = [first.value, ...(second.done === true ? [] : [second.value])]
   const nextBatch = (): Batch | null => {
     const next = waiting.shift() ?? batches.next()
-    return 'paths' in next ? next : next.done === true ? null : next.value
+    return 'files' in next ? next : next.done === true ? null : next.value
   }
   const threads = Math.min(MOST_THREADS, Math.max(2, availableParallelism()))
   const ended = new AbortController()
@@ -48,24 +50,24 @@ export async function hashFiles(files: Iterable<FileToHash>, take: TakeHash): Pr
 
 interface Batch {
   readonly first: number
-  readonly paths: readonly string[]
+  readonly files: readonly FileToHash[]
   readonly bytes: number
 }
 
 function* batchesOf(files: Iterable<FileToHash>): Generator<Batch, undefined> {
   let first = 0
-  let paths: string[] = []
+  let batch: FileToHash[] = []
   let bytes = 0
-  for (const { path, size } of files) {
-    paths.push(path)
-    bytes += size
-    if (paths.length < BATCH_FILES && bytes < BATCH_BYTES) continue
-    yield { first, paths, bytes }
-    first += paths.length
-    paths = []
+  for (const file of files) {
+    batch.push(file)
+    bytes += file.size
+    if (batch.length < BATCH_FILES && bytes < BATCH_BYTES) continue
+    yield { first, files: batch, bytes }
+    first += batch.length
+    batch = []
     bytes = 0
   }
-  if (paths.length > 0) yield { first, paths, bytes }
+  if (batch.length > 0) yield { first, files: batch, bytes }
 }
 
 /** One thread: takes batches until there are none. */
@@ -75,10 +77,10 @@ async function workThrough(next: () => Batch | null, take: TakeHash, signal: Abo
   const thread = new Worker(THREAD, { eval: true })
   try {
     for (; batch !== null && !signal.aborted; batch = next()) {
-      const answer = await ask(thread, batch.paths)
+      const answer = await ask(thread, batch.files)
       if ('problem' in answer) throw Object.assign(new Error(answer.problem.message), answer.problem)
       const { digests, stamps, settled } = answer
-      for (let i = 0; i < batch.paths.length; i++)
+      for (let i = 0; i < batch.files.length; i++)
         take(batch.first + i, {
           digest: digests.subarray(i * DIGEST_BYTES, (i + 1) * DIGEST_BYTES),
           stamp: stamps.subarray(i * STAMP_FIELDS, (i + 1) * STAMP_FIELDS),
@@ -94,7 +96,7 @@ type Answer =
   | { readonly digests: Uint8Array; readonly stamps: BigInt64Array; readonly settled: Uint8Array }
   | { readonly problem: { readonly message: string; readonly code?: string; readonly path?: string } }
 
-function ask(thread: Worker, paths: readonly string[]): Promise<Answer> {
+function ask(thread: Worker, files: readonly FileToHash[]): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const settle = (): void => {
       thread.off('message', onMessage).off('error', onError)
@@ -108,7 +110,8 @@ function ask(thread: Worker, paths: readonly string[]): Promise<Answer> {
       reject(error)
     }
     thread.on('message', onMessage).on('error', onError)
-    thread.postMessage(paths)
+    // Only what the thread uses, and cheap to send for many files.
+    thread.postMessage(files.map(({ path, copy }) => (copy == null ? path : [path, copy])))
   })
 }
 
@@ -116,13 +119,13 @@ function ask(thread: Worker, paths: readonly string[]): Promise<Answer> {
 const THREAD = `
 const { parentPort } = require('node:worker_threads')
 const hash = (${makeHasher.toString()})(require('node:fs'), require('node:crypto'))
-parentPort.on('message', (paths) => {
-  const digests = new Uint8Array(paths.length * ${String(DIGEST_BYTES)})
-  const stamps = new BigInt64Array(paths.length * ${String(STAMP_FIELDS)})
-  const settled = new Uint8Array(paths.length)
+parentPort.on('message', (files) => {
+  const digests = new Uint8Array(files.length * ${String(DIGEST_BYTES)})
+  const stamps = new BigInt64Array(files.length * ${String(STAMP_FIELDS)})
+  const settled = new Uint8Array(files.length)
   try {
-    paths.forEach((path, i) => {
-      const { digest, stamp, isSettled } = hash(path)
+    files.forEach((file, i) => {
+      const { digest, stamp, isSettled } = typeof file === 'string' ? hash(file) : hash(...file)
       digests.set(digest, i * ${String(DIGEST_BYTES)})
       stamps.set(stamp, i * ${String(STAMP_FIELDS)})
       settled[i] = isSettled ? 1 : 0

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { JsonObject } from '../../dsl/stage-signature.ts'
 import type { Artifact, Digest } from '../artifact.ts'
 import type { Manifest } from '../plan/manifest.ts'
-import { touchFile, writeAtomic } from './atomic.ts'
+import { replaceAtomic, touchFile } from './atomic.ts'
 import type { BlobStore } from './blobs.ts'
 
 export interface Result {
@@ -82,7 +82,8 @@ export class ResultStore {
     if (existsSync(this.#pathOf(key))) renameSync(this.#pathOf(key), join(aside, `${key.slice(7)}.json`))
   }
 
-  write(result: Result): void {
-    writeAtomic(this.#pathOf(result.key), `${JSON.stringify(result, null, 1)}\n`)
+  /** Puts a result on record, durably. `folders` are those that `BlobStore` took its outputs into. */
+  async write(result: Result, folders: Iterable<string>): Promise<void> {
+    await replaceAtomic(this.#pathOf(result.key), `${JSON.stringify(result, null, 1)}\n`, folders)
   }
 }

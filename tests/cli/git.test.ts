@@ -15,7 +15,7 @@ import type { Lock } from '../../engine/lock-file.ts'
 import { blessingText, identityOf } from '../../engine/lock/blessing.ts'
 import { BlobStore } from '../../engine/store/blobs.ts'
 import { gateWith } from '../dsl/gate-fixture.ts'
-import { newRoot } from '../support/rig.ts'
+import { newRoot, takeTree } from '../support/rig.ts'
 
 const LOCK = 'pipelines/t.pipeline.lock'
 const DAY: NodeJS.ProcessEnv = {
@@ -308,16 +308,16 @@ describe('the past judged again', () => {
     expect(again('bleu >= 0.9', 2).rejudged).toHaveLength(2)
   })
 
-  test('significance needs the rows of that day: found in the store, else undecided', () => {
+  test('significance needs the rows of that day: found in the store, else undecided', async () => {
     const blobs = new BlobStore(newRoot())
-    const measured = (hits: number) => {
+    const measured = async (hits: number) => {
       const dir = newRoot()
       const rows = Array.from({ length: 40 }, (_, i) => ({
         id: String(i),
         statistics: { exact_match: [i < hits ? 1 : 0] },
       }))
       writeFileSync(join(dir, 'rows.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
-      return blobs.takeTree(dir).digest
+      return (await takeTree(blobs, dir)).digest
     }
     const past = (commit: string, hits: number, tree: string): PastLock => ({
       commit,
@@ -329,7 +329,7 @@ describe('the past judged again', () => {
         stages: { eval: { 'out.metrics': tree } },
       },
     })
-    const [low, high] = [measured(10), measured(30)]
+    const [low, high] = [await measured(10), await measured(30)]
     const gate = gateWith(['exact_match > main.exact_match with p < 0.05'])
     const ask = (newest: string) => {
       const runs = [past('new', 30, newest), past('old', 10, low)]

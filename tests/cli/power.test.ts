@@ -16,7 +16,7 @@ interface Judged {
   >
 }
 
-test('plan says how many rows it would take, and the gate alone does not', async () => {
+test('plan says how many rows it would take, so does validate, and the gate alone does not', async () => {
   const project = await trainedProject()
   project.edit('gate:\n    checks:\n', 'gate:\n    baseline: untuned\n    checks:\n')
   const asking = (by: string) => `- perplexity better than baseline by ${by} with p < 0.05`
@@ -30,6 +30,9 @@ test('plan says how many rows it would take, and the gate alone does not', async
   // What is left of the difference is half of what six rows can show.
   project.edit(asking('0'), asking(String(margin - detectable / 2)))
   expect((await project.sluice('plan')).stderr).toBe('')
+  // To look at the file alone is to look before a run.
+  const valid = await project.sluice('validate')
+  expect([valid.code, valid.stderr]).toEqual([0, expect.stringContaining('warning W209')])
   project.edit('epochs: 1', 'epochs: 2')
   const { stderr, code } = await project.sluice('plan')
   expect(code).toBe(0)

@@ -26,6 +26,8 @@ test('what CI made a laptop plans, pulls, and runs nothing of; gone, the remote 
   expect(plan.stdout).toMatch(/↓ lora-train +in the remote cache, .* to pull/)
   const json = JSON.parse((await laptop.sluice('plan', '--json')).stdout) as { stages: { status: string }[] }
   expect(json.stages.filter(({ status }) => status === 'cached-remote')).toHaveLength(6)
+  const why = await laptop.sluice('why', 'lora-train')
+  expect(why.stdout).toMatch(/now: {3}in the remote cache, .* to pull, key /)
   const pulled = await laptop.sluice('run')
   expect(pulled.code, pulled.stderr).toBe(0)
   expect(pulled.stdout).toMatch(/everything cached, 6 pulled \(/)

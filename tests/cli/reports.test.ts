@@ -9,6 +9,7 @@ import { verdictText } from '../../cli/reports/verdict.ts'
 import type { Stage } from '../../dsl/pipeline.ts'
 import { stageOf as toyStage } from '../support/rig.ts'
 import { digestOf } from '../../engine/artifact.ts'
+import { SURE } from '../../engine/plan/outlook.ts'
 import type { Planned } from '../../engine/plan/plan.ts'
 import type { RunEvent } from '../../engine/run/events.ts'
 import { fold, newRun } from '../../engine/run/state.ts'
@@ -134,13 +135,15 @@ describe('planText', () => {
       { type: 'judge', stage: stageOf('gate') },
     ] satisfies readonly Planned[]
     expect(
-      planText('tiny', planned, {
+      planText({ name: 'tiny', description: 'Answers\nquestions' }, planned, {
+        outlookOf: () => SURE,
         lastMs: (kind) => (kind === 'train' ? 65_000 : null),
         say: reasonText,
         paint: plain,
       }).split('\n'),
     ).toEqual([
       'tiny   2 of 2 stages will run, about 1m05s (as last time)',
+      'Answers questions',
       '',
       '  ● train  RUN  with.lr  0.1 → 0.2   a.pipeline.yaml:2',
       '  ● eval   RUN  adapter will be made anew by train; reused if it comes out the same',
@@ -149,7 +152,8 @@ describe('planText', () => {
   })
 
   test('says that nothing will run', () => {
-    const text = planText('tiny', [{ type: 'judge', stage: stageOf('gate') }], {
+    const text = planText({ name: 'tiny', description: null }, [{ type: 'judge', stage: stageOf('gate') }], {
+      outlookOf: () => SURE,
       lastMs: () => null,
       say: reasonText,
       paint: plain,

@@ -1,5 +1,6 @@
 /** The loop at scale: only stages for which something changed are looked at again. */
 import { describe, expect, test } from 'vitest'
+import type { Stage } from '../../dsl/pipeline.ts'
 import { Agenda } from '../../engine/run/agenda.ts'
 import { Mailbox } from '../../engine/run/mailbox.ts'
 import { go, newRoot, pipelineOf, stageOf } from '../support/rig.ts'
@@ -24,7 +25,7 @@ describe('the agenda', () => {
     expect(looks(agenda)).toBe('a b c d')
     expect(looks(agenda)).toBe('')
     agenda.take(stageOf('a', {}))
-    agenda.ended(stageOf('a', {}))
+    agenda.ended(stageOf('a', {}), false)
     expect(looks(agenda)).toBe('b c')
     agenda.markAll()
     expect(looks(agenda)).toBe('b c d')
@@ -32,17 +33,37 @@ describe('the agenda', () => {
   })
 
   test.each([
-    [{ maxParallel: 2, keepGoing: true }, 't2 t3'],
-    [{ maxParallel: null, keepGoing: false }, 't2 t3'],
-    [{ maxParallel: null, keepGoing: true }, ''],
-  ])('of a matrix with %j, the end of one makes worth a look: %s', (limits, others) => {
+    [{ maxParallel: null, keepGoing: false }, true, 't2 t3'],
+    [{ maxParallel: null, keepGoing: false }, false, ''],
+    [{ maxParallel: null, keepGoing: true }, true, ''],
+  ])('of a matrix with %j, the end of one (failed: %j) makes worth a look: %s', (limits, failed, others) => {
     const point: Toy = { more: { sweep: { stage: 't', ...limits } } }
     const { stages } = pipelineOf({ t1: point, t2: point, t3: point, z: {} })
     const agenda = new Agenda(stages)
     looks(agenda)
     agenda.take(stageOf('t1', point))
-    agenda.ended(stageOf('t1', point))
+    agenda.ended(stageOf('t1', point), failed)
     expect(looks(agenda)).toBe(others)
+  })
+
+  test('of those that wait for their turn, one is looked at for each that ends, first come first', () => {
+    const point: Toy = { more: { sweep: { stage: 't', maxParallel: 1, keepGoing: true } } }
+    const { stages } = pipelineOf({ t1: point, t2: point, t3: point, t4: point })
+    const [one, two, three, four] = ['t1', 't2', 't3', 't4'].map((name) => stageOf(name, point))
+    const agenda = new Agenda(stages)
+    looks(agenda)
+    agenda.take(one as Stage)
+    // t2 waits for what it needs, which is another matter.
+    agenda.queue(four as Stage)
+    agenda.queue(three as Stage)
+    agenda.ended(one as Stage, false)
+    expect(looks(agenda)).toBe('t4')
+    // Not taken: it stays the first.
+    agenda.ended(two as Stage, false)
+    expect(looks(agenda)).toBe('t4')
+    agenda.take(four as Stage)
+    agenda.ended(four as Stage, false)
+    expect(looks(agenda)).toBe('t3')
   })
 })
 

@@ -1,7 +1,7 @@
 /** Signatures as the documentation of S3 works them out by example (Authenticating Requests, "Examples: Signature Calculations"). */
 import { expect, test } from 'vitest'
 import { amzDate, authorizationOf, sha256 } from '../../engine/remote/aws-signature.ts'
-import { HTTP_LIMITS } from '../../engine/remote/http.ts'
+import { HTTP_LIMITS } from '../../engine/remote/request.ts'
 import { s3Remote } from '../../engine/remote/s3.ts'
 
 const credentials = {

@@ -14,7 +14,7 @@ import type { Roots } from '../../engine/gc/roots.ts'
 import { readLock } from '../../engine/lock-file.ts'
 import { thisProcess } from '../../engine/run/owner.ts'
 import { underWaySince } from '../../engine/run/under-way.ts'
-import { go, newRoot, pipelineOf } from '../support/rig.ts'
+import { go, newRoot, pipelineOf, takeTree } from '../support/rig.ts'
 
 let root = ''
 let stateDir = ''
@@ -107,7 +107,7 @@ describe('gc', () => {
     const dir = join(root, 'made')
     mkdirSync(dir)
     writeFileSync(join(dir, 'x'), 'no record yet')
-    stores.blobs.takeTree(dir)
+    await takeTree(stores.blobs, dir)
     const garbage = free(noRoots(), { since: Date.now() - DAY_MS })
     expect([garbage.records, garbage.objects]).toEqual([[], []])
     expect(isHit(old)).toBe(true)
@@ -121,7 +121,7 @@ describe('gc', () => {
     const dir = join(root, 'made')
     mkdirSync(dir)
     writeFileSync(join(dir, 'x'), 'old')
-    stores.blobs.takeTree(dir)
+    await takeTree(stores.blobs, dir)
     free(noRoots(), { since })
     expect(existsSync(stores.blobs.pathOf(digestOf('old')))).toBe(true)
     expect(existsSync(stores.blobs.pathOf(digestOf('shared')))).toBe(false)

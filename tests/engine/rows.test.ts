@@ -6,22 +6,22 @@ import { seenRows } from '../../engine/lock/seen-rows.ts'
 import { chanceOf, compareRows } from '../../engine/run/rows.ts'
 import type { Measurement } from '../../engine/run/rows.ts'
 import { BlobStore } from '../../engine/store/blobs.ts'
-import { newRoot, write } from '../support/rig.ts'
+import { newRoot, write, takeTree } from '../support/rig.ts'
 
 const root = newRoot()
 const blobs = new BlobStore(root)
 let count = 0
 
-function kept(files: Readonly<Record<string, string>>): Digest {
+async function kept(files: Readonly<Record<string, string>>): Promise<Digest> {
   const dir = join('staged', String(count++))
   for (const [path, text] of Object.entries(files)) write(root, join(dir, path), text)
-  return blobs.takeTree(join(root, dir)).digest
+  return (await takeTree(blobs, join(root, dir))).digest
 }
 
 const jsonl = (rows: readonly unknown[]) => rows.map((row) => `${JSON.stringify(row)}\n`).join('')
 
 /** Row id -> ROUGE-L; perplexity gets worse as ROUGE-L gets better, so that they can be told apart. */
-function measured(rouge: Readonly<Record<string, number>>): Measurement {
+async function measured(rouge: Readonly<Record<string, number>>): Promise<Measurement> {
   const ids = Object.keys(rouge)
   const statistics = ids.map((id) => ({
     id,
@@ -34,13 +34,13 @@ function measured(rouge: Readonly<Record<string, number>>): Measurement {
     output: `${id} ${String(rouge[id])}`,
   }))
   return {
-    metrics: kept({ 'metrics.json': '{}', 'rows.jsonl': jsonl(statistics) }),
-    samples: kept({ 'samples.jsonl': jsonl(answers) }),
+    metrics: await kept({ 'metrics.json': '{}', 'rows.jsonl': jsonl(statistics) }),
+    samples: await kept({ 'samples.jsonl': jsonl(answers) }),
   }
 }
 
-const before = measured({ a: 0.6, b: 0.2, c: 0.5, d: 0.4 })
-const after = measured({ b: 0.9, c: 0.5, a: 0.1, e: 1 })
+const before = await measured({ a: 0.6, b: 0.2, c: 0.5, d: 0.4 })
+const after = await measured({ b: 0.9, c: 0.5, a: 0.1, e: 1 })
 
 describe('compareRows', () => {
   test('pairs by id and names both answers', () => {
@@ -70,9 +70,9 @@ describe('compareRows', () => {
     ])
   })
 
-  test('takes another metric where no row moved by the first', () => {
+  test('takes another metric where no row moved by the first', async () => {
     const still = {
-      metrics: kept({
+      metrics: await kept({
         'rows.jsonl': jsonl([{ id: 'a', statistics: { rouge_l: [0.6], perplexity: [9, 5] } }]),
       }),
       samples: null,
@@ -98,13 +98,13 @@ describe('chanceOf', () => {
   const many = (value: (i: number) => number) =>
     measured(Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`r${String(i)}`, value(i)])))
 
-  test('is small for a change in every row, and not for noise', () => {
-    const old = many((i) => (i % 7) / 10)
-    const clear = chanceOf('rouge_l', old.metrics, many((i) => (i % 7) / 10 + 0.1).metrics, blobs)
+  test('is small for a change in every row, and not for noise', async () => {
+    const old = await many((i) => (i % 7) / 10)
+    const clear = chanceOf('rouge_l', old.metrics, (await many((i) => (i % 7) / 10 + 0.1)).metrics, blobs)
     const noise = chanceOf(
       'rouge_l',
       old.metrics,
-      many((i) => (i % 7) / 10 + (i % 2 === 0 ? 0.1 : -0.1)).metrics,
+      (await many((i) => (i % 7) / 10 + (i % 2 === 0 ? 0.1 : -0.1))).metrics,
       blobs,
     )
     expect(clear).toEqual({ p: 1 / 2001, rows: 60 })
@@ -117,8 +117,8 @@ describe('chanceOf', () => {
   })
 })
 
-test('test rows that a model was trained on are counted', () => {
-  const tokens = kept({
+test('test rows that a model was trained on are counted', async () => {
+  const tokens = await kept({
     'train.jsonl': jsonl([{ id: 'b' }, { id: 'c' }, { id: 'x' }]),
     'test.jsonl': jsonl([{ id: 'a' }]),
   })

@@ -276,7 +276,7 @@ describe('gates', () => {
       const ran = await go(root, gated(gateOf(above(0.9)), 0.5))
       expect(ran.exitCode, publish).toBe(3)
       expect(ran.status).toMatchObject({ gate: 'judged', publish: 'skipped' })
-      expect(ran.state.stages.get('publish')?.skippedBecause).toBe('the gate gate did not pass')
+      expect(ran.state.stages.get('publish')?.skippedBecause).toBe('the gate did not pass')
       locks.push(readFileSync(join(root, 'toy.pipeline.lock'), 'utf8'))
     }
     // The verdict is the same on the same scores: it keeps its run and day, and no byte of the lock changes.

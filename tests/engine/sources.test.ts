@@ -66,7 +66,7 @@ test('another schema runs the stages that read the source again, and its fields 
   expect((await go(root, named('summary'))).status).toEqual({ read: 'cached' })
   const ran = await go(root, named('headline'))
   expect(ran.status).toEqual({ read: 'done' })
-  const request = lines(`${root}/.sluice/runs/${ran.state.run}/read/1/request.act.json`).join('\n')
+  const [request = ''] = lines(`${root}/.sluice/runs/${ran.state.run}/read/1/events.jsonl`)
   const job = JSON.parse(request) as { inputs: Record<string, { fields?: object }> }
   expect(job.inputs['a']?.fields).toEqual({ prompt: 'article', response: 'headline' })
 })

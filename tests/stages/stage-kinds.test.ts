@@ -11,6 +11,7 @@ ajv.addKeyword({ keyword: 'x-type', schemaType: 'string' })
 
 /** Options whose absence means that nothing is asked for, or that have to be written. */
 const WITHOUT_DEFAULT: Readonly<Record<string, readonly string[]>> = {
+  clean: ['min_chars', 'max_chars', 'near_duplicate'],
   export: ['to'],
   'lora-train': ['max_steps'],
   select: ['by', 'where', 'tie', 'at_least'],

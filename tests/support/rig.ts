@@ -6,12 +6,15 @@ import type { Pipeline, PipelineSource, Reference, Stage } from '../../dsl/pipel
 import type { Span } from '../../dsl/source.ts'
 import type { Yardstick } from '../../dsl/judge.ts'
 import type { JsonObject } from '../../dsl/stage-signature.ts'
+import type { Tree } from '../../engine/artifact.ts'
 import { openStores } from '../../engine/environment.ts'
 import type { Environment, FoundSource } from '../../engine/environment.ts'
 import { findSource } from '../../engine/plan/sources.ts'
 import type { Logged } from '../../engine/run/events.ts'
 import { run } from '../../engine/run/run.ts'
 import type { RunOutcome, RunRequest } from '../../engine/run/run.ts'
+import type { BlobStore } from '../../engine/store/blobs.ts'
+import { takeTrees } from '../../engine/store/intake.ts'
 import { toyKinds } from './toy-kinds.ts'
 
 const PUPPET = join(import.meta.dirname, 'puppet-worker.mjs')
@@ -189,8 +192,14 @@ export function lines(path: string): readonly string[] {
 /** Attempt folders that are still staged. */
 export function staged(root: string): readonly string[] {
   const folder = join(root, '.sluice', 'staging')
-  if (!existsSync(folder)) return []
-  return readdirSync(folder).flatMap((key) => readdirSync(join(folder, key)))
+  return existsSync(folder) ? readdirSync(folder) : []
+}
+
+/** One finished directory into the store. */
+export async function takeTree(blobs: BlobStore, dir: string): Promise<Tree> {
+  const { trees } = await takeTrees([dir], blobs)
+  if (trees[0] === undefined) throw new Error('nothing was taken')
+  return trees[0]
 }
 
 export function runs(pid: number): boolean {
