@@ -1,4 +1,5 @@
 /** The model card: what people should know before they use an export. In two languages, the same facts in the same order. */
+import { hubAddress } from '../../dsl/hub-address.ts'
 import type { JudgedCheck } from '../../dsl/judge.ts'
 import type { Json, JsonObject } from '../../dsl/stage-signature.ts'
 import { inLanguage, LANGUAGES } from '../../dsl/words.ts'
@@ -144,12 +145,11 @@ function short(digest: string): string {
 
 /** What model hubs read of a card. */
 function frontMatter({ format, base }: Story): string {
+  const hub = hubAddress(base?.from)
   const lines = [
     `library_name: ${format === 'merged' ? 'transformers' : 'peft'}`,
     'pipeline_tag: text-generation',
-    ...(base?.from.startsWith('hf:') === true
-      ? [`base_model: ${JSON.stringify(base.from.slice('hf:'.length))}`]
-      : []),
+    ...(hub === null ? [] : [`base_model: ${hub.repository}`]),
   ]
   return ['---', ...lines, '---'].join('\n')
 }

@@ -1,6 +1,7 @@
 /** Every stage kind describes itself fully and its steps fit together. */
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { describe, expect, test } from 'vitest'
+import { KERNEL_OPS } from '../../dsl/kernel-ops.ts'
 import { ARTIFACT_TYPES } from '../../dsl/stage-signature.ts'
 import type { Json, JsonObject } from '../../dsl/stage-signature.ts'
 import type { StageKind } from '../../engine/stage-kind.ts'
@@ -144,4 +145,10 @@ test('lora-train takes names of layers and no misspelt one', () => {
   expect(resolve(kind, { target: ['q_proj', 'v_proj'] })['target']).toEqual(['q_proj', 'v_proj'])
   expect(() => resolve(kind, { target: ['q_porj'] })).toThrow()
   expect(() => resolve(kind, { target: 'all' })).toThrow()
+})
+
+test('workers of others may take over every heavy step that a stage has, and no other', () => {
+  const steps = Object.values(stageKinds).flatMap((kind) => kind.steps(resolve(kind)))
+  const heavy = new Set(steps.filter(({ on }) => on === 'kernel').map(({ op }) => op))
+  expect([...KERNEL_OPS].sort()).toEqual([...heavy].sort())
 })
