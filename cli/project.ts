@@ -217,8 +217,8 @@ interface FileOptions {
   readonly smoke?: boolean
 }
 
-/** The compiled form is kept by digest, so an unchanged file costs no parsing. */
-async function compileText(project: Project, build: Build, options: FileOptions): Promise<Compiled> {
+/** The file by itself, without the world around it. The compiled form is kept by digest, so an unchanged file costs no parsing. */
+export async function compileText(project: Project, build: Build, options: FileOptions): Promise<Compiled> {
   const { source, problem } = readPipeline(project)
   if (problem !== null) return { pipeline: null, diagnostics: [problem] }
   const env = environmentFor(source.text)
@@ -293,7 +293,11 @@ export async function compiledPipeline(
 }
 
 /** Most files name no workers, and then nothing is loaded for them. */
-async function environmentWith(pipeline: Pipeline, { root, environment }: Project): Promise<Environment> {
+/** The environment with the workers that the file names. Throws `FileProblem` for mistakes in `sluice.local.yaml`. */
+export async function environmentWith(
+  pipeline: Pipeline,
+  { root, environment }: Pick<Project, 'root' | 'environment'>,
+): Promise<Environment> {
   if (Object.keys(pipeline.workers).length === 0) return environment
   const { namedWorkers } = await import('./workers.ts')
   const { value, diagnostics } = namedWorkers(pipeline, root)

@@ -5,10 +5,10 @@ import type { Finding } from '../doctor/finding.ts'
 import { folderFindings } from '../doctor/folder.ts'
 import { machineFindings } from '../doctor/machine.ts'
 import { hubAddresses, variableFindings } from '../doctor/pipelines.ts'
-import { hubFindings, remoteFindings, workerFindings } from '../doctor/reach.ts'
+import { hubFindings, namedWorkerFindings, remoteFindings, workerFindings } from '../doctor/reach.ts'
 import { Usage } from '../options.ts'
 import type { Command } from '../options.ts'
-import { environmentAt, FileProblem, pipelineFiles, rootAbove } from '../project.ts'
+import { environmentAt, FileProblem, pipelineFiles, readBuild, rootAbove } from '../project.ts'
 import { painter, useColor } from '../reports/style.ts'
 import type { Paint } from '../reports/style.ts'
 
@@ -39,6 +39,7 @@ async function projectFindings(
     return [
       ...(plugins.length === 0 ? [] : [ok('plugins', `${String(plugins.length)} load`)]),
       ...(await workerFindings(environment)),
+      ...(await namedWorkerFindings(files, { root, environment, plugins }, readBuild(buildDir))),
       ...(await remoteFindings(environment)),
       ...(await hubFindings(hubAddresses(root, files), environment)),
     ]

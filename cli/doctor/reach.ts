@@ -1,19 +1,51 @@
 /** Does what a run talks to answer: workers, the remote cache, the hub. */
 import { randomBytes } from 'node:crypto'
 import type { HubAddress } from '../../dsl/hub-address.ts'
+import { own } from '../../dsl/own.ts'
 import { digestOf } from '../../engine/artifact.ts'
 import { openStores } from '../../engine/environment.ts'
 import type { Environment } from '../../engine/environment.ts'
 import { findCommit } from '../../engine/hub/find-commit.ts'
 import { HubTrouble } from '../../engine/hub/trouble.ts'
 import { realPause } from '../../engine/remote/patience.ts'
+import { workerId } from '../../engine/steps.ts'
 import { WorkerSession } from '../../engine/worker/session.ts'
 import { settingsHere } from '../hub.ts'
+import { compileText, environmentWith } from '../project.ts'
+import type { Build, Project } from '../project.ts'
 import { remoteOf } from '../remote.ts'
 import { failed, ok, warning } from './finding.ts'
 import type { Finding } from './finding.ts'
 
-export async function workerFindings({ workers }: Environment): Promise<readonly Finding[]> {
+/** The workers that pipeline files name, started as this machine starts them. */
+export async function namedWorkerFindings(
+  files: readonly string[],
+  around: Pick<Project, 'root' | 'environment' | 'plugins'>,
+  build: Build,
+): Promise<readonly Finding[]> {
+  const findings: Finding[] = []
+  for (const file of files) {
+    // What is wrong in the file is said by `validate`.
+    const { pipeline } = await compileText({ ...around, file, command: 'sluice doctor' }, build, {
+      params: {},
+    })
+    if (pipeline === null) continue
+    const { workers } = await environmentWith(pipeline, around)
+    const named = Object.keys(pipeline.workers).flatMap((name) => {
+      const worker = own(workers, workerId(name))
+      return worker === undefined ? [] : [[name, worker] as const]
+    })
+    const help = `${file} names it: is its command right for this machine? sluice.local.yaml can say another`
+    findings.push(...(await handshakes(Object.fromEntries(named), help)))
+  }
+  return findings
+}
+
+export function workerFindings({ workers }: Environment): Promise<readonly Finding[]> {
+  return handshakes(workers, 'npm ci; for a plugin, see its own page')
+}
+
+async function handshakes(workers: Environment['workers'], help: string): Promise<readonly Finding[]> {
   const findings: Finding[] = []
   // One after the other: they are timed.
   for (const [name, worker] of Object.entries(workers)) {
@@ -22,9 +54,7 @@ export async function workerFindings({ workers }: Environment): Promise<readonly
       await (await WorkerSession.start(worker)).end()
       findings.push(ok(`worker ${name}`, `answers in ${(performance.now() - began).toFixed(0)} ms`))
     } catch (error) {
-      findings.push(
-        failed(`worker ${name}`, (error as Error).message, 'npm ci; for a plugin, see its own page'),
-      )
+      findings.push(failed(`worker ${name}`, (error as Error).message, help))
     }
   }
   return findings
