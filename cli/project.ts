@@ -292,6 +292,21 @@ export async function compiledPipeline(
   return { ...project, pipeline }
 }
 
+/** Most files name no workers, and then nothing is loaded for them. */
+async function environmentWith(pipeline: Pipeline, { root, environment }: Project): Promise<Environment> {
+  if (Object.keys(pipeline.workers).length === 0) return environment
+  const { namedWorkers } = await import('./workers.ts')
+  const { value, diagnostics } = namedWorkers(pipeline, root)
+  if (value === undefined) throw new FileProblem(diagnostics, root)
+  return {
+    ...environment,
+    ops: { ...environment.ops, ...value.ops },
+    workers: { ...environment.workers, ...value.workers },
+    slots: { ...environment.slots, ...value.slots },
+    threads: { ...environment.threads, ...value.threads },
+  }
+}
+
 /** Everything a command needs; prints warnings to stderr, throws `FileProblem` for errors. */
 export async function openPipeline(
   command: Command,
@@ -307,7 +322,8 @@ export async function openPipeline(
   const build = readBuild(buildDir)
   const { pipeline, diagnostics } = await compileFile(project, build, { params, smoke })
   if (pipeline === null) throw new FileProblem(diagnostics, project.root)
-  const stores = openStores(project.environment.stateDir)
+  const environment = await environmentWith(pipeline, project)
+  const stores = openStores(environment.stateDir)
   const lockPath = lockPathOf(project)
   const lock = wanted === 'read' ? readLock(lockPath, relative(project.root, lockPath)) : null
   const sources: Record<string, FoundSource> = {}
@@ -328,6 +344,7 @@ export async function openPipeline(
   await sayDiagnostics({ diagnostics, root: project.root, version }, command, 'text')
   return {
     ...project,
+    environment,
     pipeline,
     stores,
     past: new Past(project.environment.stateDir, pipeline.name),

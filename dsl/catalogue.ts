@@ -427,8 +427,8 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
   ),
   E130: entry(
     words('A key of a later version.', '以后的版本才有的键。'),
-    'lora-train: { worker: gpu }',
-    'lora-train: {}',
+    'workers: { gpu: { connect: https://gpu.internal:8443 } }',
+    'workers: { gpu: { run: python -m kernel_worker, capabilities: [lora-train] } }',
     words(
       'It is planned; ignoring it would do something else than the file says.',
       '它已在计划中；现在忽略它，做的事就和文件写的不一样。',
@@ -837,6 +837,27 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
     words(
       'What leaves the cache is used by others; it has to be the thing that was judged, in a folder of its own.',
       '导出的东西会被别人使用；它必须就是评判过的那一个，并且独占一个文件夹。',
+    ),
+  ),
+  E151: entry(
+    words(
+      'A stage names a worker that is not there or cannot do its work.',
+      '阶段指定的 worker 不存在，或者做不了它的工作。',
+    ),
+    'lora-train: { worker: gpuu }',
+    'lora-train: { worker: gpu }',
+    words(
+      'Found out here, it costs nothing; found out after the stages before it have run, it costs hours.',
+      '现在发现不花钱；等前面的阶段都跑完才发现，就白费几个小时。',
+    ),
+  ),
+  E152: entry(
+    words('A worker does not say how it starts or what it can do.', 'worker 没写怎么启动、会做什么。'),
+    'workers: { gpu: { run: python -m kernel_worker } }',
+    'workers: { gpu: { run: python -m kernel_worker, capabilities: [lora-train, generate] } }',
+    words(
+      'Which stages it can take is checked without starting it, on machines that do not have it, too.',
+      '哪些阶段能交给它，不用启动就能检查，在没有它的机器上也能检查。',
     ),
   ),
   E204: entry(

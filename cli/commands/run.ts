@@ -69,6 +69,11 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
   const yardsticks = await yardsticksOf(opened)
   const { stages } = opened.pipeline
   const machine = await machineFor(stages, opened.root, opened.environment.stateDir)
+  if (stages.some(({ worker }) => worker !== null)) {
+    const { checkCommands } = await import('../workers.ts')
+    const mayRun = planned.filter(({ stage }) => wished.takesPart.has(stage.name))
+    checkCommands(mayRun, opened.environment)
+  }
   const report = reportFor(command, events !== null)
   const stop = new AbortController()
   const interrupt = (signal: StopSignal) => stopOrKill(stop, signal)

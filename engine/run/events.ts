@@ -38,6 +38,8 @@ export type RunEvent =
     }
   /** Another run, or another stage of this one, is making the same result. */
   | { readonly type: 'stage.waiting'; readonly stage: string; readonly holder: string }
+  /** A result that others shared is on its way here: so many bytes. */
+  | { readonly type: 'stage.pulling'; readonly stage: string; readonly bytes: number }
   | {
       readonly type: 'stage.start'
       readonly stage: string

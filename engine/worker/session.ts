@@ -48,11 +48,14 @@ const KILL_AFTER_MS = 2_000
 export class WorkerSession {
   readonly #process
   readonly #group: number
+  readonly #isForeign: boolean
   #listener: JobListener | null = null
   #job: string | null = null
   #settle: ((outcome: JobOutcome) => void) | null = null
   #giveUp: ((error: unknown) => void) | null = null
   #ready: (() => void) | null = null
+  /** What a worker of others says that it can do; ours are asked and answer. */
+  #ops: readonly string[] | null = null
   #gone: string | null = null
   #killedBy: string | null = null
   /** The kernel's count when the job at hand began. */
@@ -74,7 +77,8 @@ export class WorkerSession {
     } as const)
     this.#group = this.#process.pid ?? 0
     const { stdout, stderr } = this.#process
-    const answers = worker.answers === 'stdout' ? stdout : this.#process.stdio[3]
+    this.#isForeign = worker.answers === 'stdout'
+    const answers = this.#isForeign ? stdout : this.#process.stdio[3]
     for (const stream of [stdout, stderr]) {
       if (stream === answers) continue
       // Decoded by the stream: a character may be cut between two chunks.
@@ -128,6 +132,7 @@ export class WorkerSession {
   async run(job: Job, listener: JobListener, signal: AbortSignal): Promise<JobOutcome> {
     signal.throwIfAborted()
     if (this.#gone !== null) return this.#lost(this.#gone)
+    if (this.#ops?.includes(job.op) === false) return unable(job.op, this.#ops)
     const outcome = new Promise<JobOutcome>((resolve, reject) => {
       this.#settle = resolve
       this.#giveUp = reject
@@ -224,6 +229,7 @@ export class WorkerSession {
       return
     }
     if (message.type === 'ready') {
+      if (this.#isForeign && Array.isArray(message.ops)) this.#ops = message.ops
       if (message.protocol === PROTOCOL) this.#ready?.()
       return
     }
@@ -253,6 +259,17 @@ export class WorkerSession {
     const settle = this.#settle
     this.#settle = null
     settle?.(outcome)
+  }
+}
+
+function unable(op: string, ops: readonly string[]): JobOutcome {
+  const message = `the worker says that it cannot do ${op}; it can do ${ops.join(', ') || 'nothing'}`
+  return {
+    type: 'failed',
+    kind: 'input',
+    message,
+    help: 'another worker, or another version of it',
+    detail: null,
   }
 }
 
