@@ -1,10 +1,12 @@
 // Kills runs with SIGKILL, half of them at a failpoint and half at a random instant, and looks for what is broken.
 //
-//   node bench/torture.mjs                      (--kills 500, --planted 30, --seed 1)
+//   node bench/torture.mjs                      (--kills 500, --planted 10, --seed 1)
 //
 // After each kill a checker that shares no code with the engine reads the state folder; then the next run has to end
 // with the right digests, to reuse all that was on record, and to leave nothing behind. First the checker has to find
-// two planted faults: small files written in place in two halves, and blobs copied into place instead of moved.
+// two planted faults: small files written in place in two halves, and blobs copied into place in two parts instead of
+// moved. Those runs are killed between the two halves, where the fault is there to be seen, and the checker has to see it
+// after each; that kills at any instant also fall there is what the large table shows.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -18,7 +20,7 @@ import { printTable } from './table.mjs'
 const { values: options } = parseArgs({
   options: {
     kills: { type: 'string', default: '500' },
-    planted: { type: 'string', default: '30' },
+    planted: { type: 'string', default: '10' },
     seed: { type: 'string', default: '1' },
   },
 })
@@ -39,15 +41,17 @@ try {
   const steps = Object.keys(tools.STEPS)
   let missed = 0
   const planted = []
-  for (const [name, plant] of Object.entries(plants())) {
-    const { corrupt, lost } = await torture(tools, Number(options.planted), plant)
-    planted.push([`planted: ${name}`, options.planted, corrupt.length, lost.length])
-    if (corrupt.length + lost.length === 0) missed += 1
+  for (const [name, { shows, plugins }] of Object.entries(plants())) {
+    const kills = Number(options.planted)
+    const { corrupt, lost, seen, fell } = await torture(tools, { kills, plugins, aim: () => shows })
+    planted.push([`planted: ${name}`, fell.length, seen, corrupt.length, lost.length])
+    if (seen < fell.length) missed += 1
   }
   const began = performance.now()
-  const { corrupt, lost, fell } = await torture(tools, Number(options.kills), {
-    shows: steps[0],
+  const { corrupt, lost, seen, fell } = await torture(tools, {
+    kills: Number(options.kills),
     plugins: [],
+    aim: (round) => (round % 2 === 0 ? steps[(round / 2) % steps.length] : null),
   })
   const count = (how, step) => fell.filter((kill) => kill.how === how && kill.step === step).length
   printTable([
@@ -56,69 +60,78 @@ try {
   ])
   console.log()
   printTable([
-    ['', 'kills', 'corrupt', 'lost'],
+    ['', 'kills', 'of these seen', 'corrupt', 'lost'],
     ...planted,
-    ['as it is', fell.length, corrupt.length, lost.length],
+    ['as it is', fell.length, seen, corrupt.length, lost.length],
   ])
   for (const what of [...corrupt, ...lost].slice(0, 20)) console.log(what)
   const never = steps.filter((step) => !fell.some((kill) => kill.step === step))
   console.log(
     `\n${Math.round((performance.now() - began) / 1000)} s, seed ${options.seed}, Node ${process.version}; steps without a kill: ${never.length === 0 ? 'none' : never.join(', ')}`,
   )
-  if (missed > 0) console.log('the checker has not found a planted fault')
+  if (missed > 0) console.log('the checker has missed a planted fault')
   process.exitCode = missed + corrupt.length + lost.length > 0 || fell.length < Number(options.kills) ? 3 : 0
 } finally {
   rmSync(work, { recursive: true, force: true })
 }
 
-/** Kills that many runs, the first at `shows`; what was found corrupt or lost, and where the kills fell. */
-async function torture(tools, kills, { shows, plugins }) {
+/**
+ * Kills that many runs. `aim` says at which step, or null for a random instant. Tells what was found corrupt or lost,
+ * after how many of the kills anything was, and where they fell.
+ */
+async function torture(tools, { kills, plugins, aim }) {
   const child = join(work, `child-${Math.floor(random() * 1e9)}.mjs`)
   await tools.torturedChild(child, plugins)
-  const found = { corrupt: [], lost: [], fell: [] }
-  let round = 2 * Object.keys(tools.STEPS).indexOf(shows)
+  const found = { corrupt: [], lost: [], fell: [], seen: 0 }
+  let round = 0
   const lane = async () => {
     let root = ''
+    let broken = false
     for (let used = 0; found.fell.length < kills; used++) {
-      const broken = found.corrupt.length + found.lost.length
       // What a planted fault has broken stays broken: go on with a whole project.
-      if (used % KILLS_OF_PROJECT === 0 || broken > 0) root = mkdtempSync(join(work, 'project-'))
-      await killAndLook(tools, { child, root, text: used % KILLS_OF_PROJECT, round: round++ }, found)
+      if (used % KILLS_OF_PROJECT === 0 || broken) root = mkdtempSync(join(work, 'project-'))
+      const text = used % KILLS_OF_PROJECT
+      broken = await killAndLook(tools, { child, root, text, step: aim(round++) }, found)
+      if (broken) found.seen += 1
     }
   }
   await Promise.all(Array.from({ length: LANES }, lane))
   return found
 }
 
-/** Kills one run, looks at what it left, and lets the next run go on from there. */
-async function killAndLook(tools, { child, root, text, round }, found) {
-  const steps = Object.keys(tools.STEPS)
+/** Kills one run, looks at what it left, lets the next run go on from there; whether anything is wrong. */
+async function killAndLook(tools, { child, root, text, step }, found) {
   const pipeline = tools.tortured(text)
   const lockBefore = tools.lockIn(root)
   const times = 1 + Math.floor(random() * 3)
-  const failpoint = round % 2 === 0 ? `${steps[(round / 2) % steps.length]}:${times}` : null
+  const failpoint = step === null ? null : `${step}:${times}`
   const killed = await runAndKill(child, { root, pipeline, failpoint })
   // The step is passed less often than that, or the run was quicker than the kill.
-  if (killed.code !== null) return
+  if (killed.code !== null) return false
   found.fell.push({ how: failpoint === null ? 'instant' : 'failpoint', step: killed.step })
   const where = `kill ${found.fell.length}, after ${killed.step}`
-  const lose = (what) => found.lost.push(`${where}: ${what}`)
-  const { corrupt, records } = tools.inspect(root)
-  found.corrupt.push(...corrupt.map((what) => `${where}: ${what}`))
+  const corrupt = []
+  const lost = []
+  const looked = tools.inspect(root)
+  corrupt.push(...looked.corrupt)
   const { digests, lock } = await undisturbed(tools, text)
   if (![lockBefore, lock].includes(tools.lockIn(root)))
-    found.corrupt.push(`${where}: the lock is neither the old one nor the new one`)
+    corrupt.push('the lock is neither the old one nor the new one')
   try {
     const next = await tools.go(root, pipeline)
-    if (next.exitCode !== 0) lose(`the next run ends with ${next.exitCode}`)
-    if (JSON.stringify(next.digests) !== JSON.stringify(digests)) lose('the next run has other digests')
-    if (tools.lockIn(root) !== lock) lose('the next run writes another lock')
+    if (next.exitCode !== 0) lost.push(`the next run ends with ${next.exitCode}`)
+    if (JSON.stringify(next.digests) !== JSON.stringify(digests)) lost.push('the next run has other digests')
+    if (tools.lockIn(root) !== lock) lost.push('the next run writes another lock')
     for (const [name, { key }] of next.results)
-      if (records.has(key) !== (next.status[name] === 'cached')) lose(`${name} is ${next.status[name]}`)
-    for (const left of tools.leftovers(root)) lose(`${left} is left`)
+      if (looked.records.has(key) !== (next.status[name] === 'cached'))
+        lost.push(`${name} is ${next.status[name]}`)
+    for (const left of tools.leftovers(root)) lost.push(`${left} is left`)
   } catch (error) {
-    lose(`the next run fails: ${error.message}`)
+    lost.push(`the next run fails: ${error.message}`)
   }
+  found.corrupt.push(...corrupt.map((what) => `${where}: ${what}`))
+  found.lost.push(...lost.map((what) => `${where}: ${what}`))
+  return corrupt.length + lost.length > 0
 }
 
 /** Digests and lock of a round that nobody disturbs; the same in every folder. */
@@ -176,42 +189,52 @@ async function loadTools() {
   return import(pathToFileURL(outfile).href)
 }
 
-/** Engines with a fault each, made by changing the source while it is bundled. */
+/** Engines with a fault each, made by changing the source while it is bundled; `shows` is reached in its middle. */
 function plants() {
-  const changed = (shows, file, before, after) => ({ shows, plugins: [plugin(file, before, after)] })
-  const plugin = (file, before, after) => ({
+  const plugin = (file, changes) => ({
     name: file,
     setup: (bundler) =>
       bundler.onLoad({ filter: new RegExp(`${file}$`) }, ({ path }) => {
-        const text = readFileSync(path, 'utf8')
-        if (!before.test(text)) throw new Error(`${file} has changed: the fault cannot be planted`)
-        return { contents: text.replace(before, after), loader: 'ts' }
+        let text = readFileSync(path, 'utf8')
+        for (const [before, after] of changes) {
+          if (!text.includes(before)) throw new Error(`${file} has changed: the fault cannot be planted`)
+          text = text.replace(before, after)
+        }
+        return { contents: text, loader: 'ts' }
       }),
   })
+  const inPlace = plugin('engine/store/atomic.ts', [
+    ["return `${path}.${randomBytes(4).toString('hex')}.tmp`", 'return path'],
+    ["openSync(path, 'wx')", "openSync(path, 'w')"],
+    [
+      'for (const bytes of parts) for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)',
+      `for (const bytes of parts) {
+      writeSync(fd, bytes, 0, bytes.length >> 1)
+      if (!path.endsWith('.tmp')) reach('file-drafted')
+      writeSync(fd, bytes, bytes.length >> 1)
+    }`,
+    ],
+    ["reach('file-drafted')\n  renameSync", 'renameSync'],
+  ])
+  const copied = plugin('engine/store/intake.ts', [
+    [
+      '  try {\n    renameSync(path, target)',
+      `  const { readFileSync, writeFileSync } = require('node:fs')
+  mkdirSync(dirname(target), { recursive: true })
+  const bytes = readFileSync(path)
+  writeFileSync(target, bytes.subarray(0, bytes.length >> 1))
+  reach('blob-moved')
+  writeFileSync(target, bytes)
+  rmSync(path)
+  return
+  try {
+    renameSync(path, target)`,
+    ],
+    ["move(content)\n      reach('blob-moved')", 'move(content)'],
+  ])
   return {
-    'written in place': changed(
-      'file-drafted',
-      'engine/store/atomic.ts',
-      /return `\$\{path\}\.[^\n]*tmp`([^]*?)const fd = openSync\(path, 'wx'\)/,
-      `return path$1const fd = openSync(path, 'w')
-  writeSync(fd, String(content).slice(0, 20))
-  reach('file-drafted')
-  writeSync(fd, '', 0)`,
-    ),
-    'copied, not moved': changed(
-      'blob-moved',
-      'engine/store/intake.ts',
-      /function moveTo\([^\n]*\n/,
-      `$&    const { readFileSync, writeFileSync } = require('node:fs')
-    mkdirSync(dirname(target), { recursive: true })
-    const bytes = readFileSync(path)
-    writeFileSync(target, bytes.subarray(0, 10))
-    reach('blob-moved')
-    writeFileSync(target, bytes)
-    rmSync(path)
-    return
-  `,
-    ),
+    'written in place': { shows: 'file-drafted', plugins: [inPlace] },
+    'copied, not moved': { shows: 'blob-moved', plugins: [copied] },
   }
 }
 

@@ -42,8 +42,9 @@ export async function judgeNow(opened: Opened): Promise<Judged> {
     const known = Object.values(others).flatMap((each) =>
       'missing' in each || each.ruler === null ? [] : [[each.origin, each.ruler] as const],
     )
-    const { pipeline, environment, stores } = opened
-    const world = { stages: pipeline.stages, kinds: environment.kinds, resultOf, paused, blobs: stores.blobs }
+    const { pipeline, environment, stores, sources } = opened
+    const { kinds } = environment
+    const world = { stages: pipeline.stages, kinds, resultOf, paused, sources, blobs: stores.blobs }
     const verdict = judgeGate(stage, { ...world, yardsticks: others })
     return { stage, verdict, rulers: { ...rulers, ...Object.fromEntries(known) } }
   })

@@ -12,11 +12,26 @@ export async function main(argv: readonly string[], buildDir: string): Promise<n
   // Until it is read, what goes wrong is said as text.
   let command: Command = { verb: '', args: [], flags: {} }
   try {
-    command = parseCommand(argv)
+    command = enter(parseCommand(argv))
     return await dispatch(command, buildDir)
   } catch (error) {
     return report(error, command, buildDir)
   }
+}
+
+/** `-C DIR`: from here on every relative path begins there. */
+function enter(command: Command): Command {
+  const { directory, ...flags } = command.flags
+  if (typeof directory !== 'string') return command
+  try {
+    process.chdir(directory)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const why = code === 'ENOENT' ? 'there is no such folder' : code === 'ENOTDIR' ? 'it is no folder' : null
+    if (why === null) throw error
+    throw new Usage(`-C ${directory}: ${why}`, true)
+  }
+  return { ...command, flags }
 }
 
 async function dispatch(command: Command, buildDir: string): Promise<number> {
@@ -62,6 +77,8 @@ async function dispatch(command: Command, buildDir: string): Promise<number> {
         : (await import('./commands/metrics.ts')).metricsCommand(command, buildDir)
     case 'report':
       return (await import('./commands/report.ts')).reportCommand(command, buildDir)
+    case 'export':
+      return (await import('./commands/export.ts')).exportCommand(command, buildDir)
     case 'runs':
       return (await import('./commands/runs.ts')).runsCommand(command, buildDir)
     case 'diff':

@@ -156,12 +156,16 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     },
   },
   lock: {
-    usage: 'lock',
-    help: 'compare the lock with the file, or make one of two versions',
+    usage: 'lock [source...]',
+    help: 'compare the lock with the file, take newer models from a hub, or make one of two versions',
     flags: {
       param: PARAM,
       json: JSON_FLAG,
       check: { type: 'boolean', help: 'exit 10 if the lock does not say what the file says' },
+      update: {
+        type: 'boolean',
+        help: 'pin the newest commit of the models on a hub, or of those that are named',
+      },
       resolve: { type: 'boolean', help: 'settle a conflict: keep what fits the merged file and the cache' },
       merge: { type: 'boolean', help: 'merge driver of git: %O %A %B' },
     },
@@ -222,6 +226,20 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     usage: 'report --md',
     help: 'the verdict, what changed against main and which answers got worse, for a pull request',
     flags: { md: { type: 'boolean', help: 'as Markdown on stdout, short enough for a comment' } },
+  },
+  export: {
+    usage: 'export [stage]',
+    help: 'write the adapter, the merged model or its card to a folder, if the gate of the newest run passed',
+    flags: {
+      param: PARAM,
+      format: { type: 'string', value: 'WHAT', help: 'adapter, merged or card' },
+      to: {
+        type: 'string',
+        value: 'DIR',
+        help: 'the folder (default: what the export stage says, or out/NAME)',
+      },
+      anyway: { type: 'boolean', help: 'even if the gate did not pass; the card says so' },
+    },
   },
   runs: { usage: 'runs', help: 'the runs on this machine, newest first', flags: { json: JSON_FLAG } },
   diff: {
@@ -342,7 +360,7 @@ function overview(): string {
     `  ${'-v, --version'.padEnd(29)}show the version of sluice`,
     '',
     'Exit codes: 0 done and passed, 1 a stage failed, 2 bad file or command, 3 gate failed, 4 gate undecided,',
-    '5 waiting for people, 6 environment (worker lost, disk, Node), 130 interrupted,',
+    '5 waiting for people, 6 environment (worker lost, disk, Node), 130 interrupted, 143 terminated,',
     '10 plan --check, lock --check or fmt --check: something would run or change',
   ].join('\n')
 }

@@ -12,7 +12,7 @@ export async function outlooksOf(
   opened: Opened,
   planned: readonly Planned[],
 ): Promise<ReadonlyMap<string, Outlook>> {
-  const { pipeline, environment, stores, root } = opened
+  const { pipeline, environment, stores, sources, root } = opened
   let yardsticks: ReturnType<typeof yardsticksOf> | null = null
   return outlookOf(planned, {
     facts: pipeline.stages.some(({ when }) => when !== null) ? runFacts(root, false, process.env) : {},
@@ -24,6 +24,7 @@ export async function outlooksOf(
         kinds: environment.kinds,
         resultOf,
         paused,
+        sources,
         blobs: stores.blobs,
       }
       return judgeGate(stage, {

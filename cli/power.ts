@@ -46,7 +46,9 @@ async function weakQuestions(opened: Omit<Opened, 'sources' | 'overridden'>): Pr
   const yardsticks = await yardsticksOf(opened)
   const resultOf = (name: string) => lastResult(opened, name)
   return gates.flatMap(({ stage, gate }) => {
-    const world = { stages: pipeline.stages, kinds: environment.kinds, resultOf, blobs: stores.blobs }
+    const { kinds } = environment
+    // What a source weighs decides no question of chance.
+    const world = { stages: pipeline.stages, kinds, resultOf, sources: {}, blobs: stores.blobs }
     const verdict = judgeGate(stage, { ...world, paused: new Map(), yardsticks: yardsticks(gate) })
     return smallTests(gate, verdict)
   })

@@ -86,11 +86,9 @@ export function readBuild(buildDir: string): Build {
 
 /** Finds the project, its plugins and the pipeline file. Throws `FileProblem` if a plugin cannot be used. */
 export async function findProject(command: Command, buildDir: string): Promise<Project> {
-  const start = resolve(stringFlag(command, 'directory') ?? '.')
   const named = stringFlag(command, 'file')
-  const near = named === null ? start : dirname(resolve(start, named))
-  const root = rootAbove(near)
-  const file = named === null ? onlyPipeline(root) : relative(root, resolve(start, named))
+  const root = rootAbove(named === null ? process.cwd() : dirname(resolve(named)))
+  const file = named === null ? onlyPipeline(root) : relative(root, resolve(named))
   const typed = ['sluice', ...process.argv.slice(2)].join(' ')
   return { root, file, command: typed, ...(await environmentAt(root, buildDir)) }
 }
@@ -107,8 +105,8 @@ export async function environmentAt(
 }
 
 /** Ours and those of the plugins of the project in which the user stands. */
-export async function kindsAround(command: Command, buildDir: string): Promise<Environment['kinds']> {
-  const root = rootAbove(resolve(stringFlag(command, 'directory') ?? '.'))
+export async function kindsAround(buildDir: string): Promise<Environment['kinds']> {
+  const root = rootAbove(process.cwd())
   return (await environmentAt(root, buildDir)).environment.kinds
 }
 

@@ -13,8 +13,8 @@ export type Format = (typeof FORMATS)[number]
 /** `--json` is the same as `--format json` where the document is the diagnostics. */
 export function formatOf(command: Command): Format {
   const wish = command.flags['format']
-  // There it says how the graph is drawn.
-  if (wish === undefined || command.verb === 'graph') return 'text'
+  // There it says how the graph is drawn, or what is exported.
+  if (wish === undefined || command.verb === 'graph' || command.verb === 'export') return 'text'
   const format = FORMATS.find((each) => each === wish)
   if (format === undefined)
     throw new Usage(`--format is one of ${FORMATS.join(', ')}; this is '${String(wish)}'`, true)

@@ -67,7 +67,7 @@ export function presentSnapshot(opened: Opened): Snapshot {
   const scores: Record<string, Facts> = {}
   for (const entry of planOf(opened, new Set())) {
     const { stage } = entry
-    if (entry.type === 'judge') continue
+    if (entry.type === 'judge' || entry.type === 'export') continue
     if (entry.type === 'run' || entry.result === null) {
       stages[stage.name] = settingsOf(stage.uses, stage.with)
       continue

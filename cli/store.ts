@@ -23,7 +23,7 @@ export interface StoreView {
 
 /** Needs no pipeline file to be right, so that a full disk can be cleared at any time. */
 export function viewStore(command: Command): StoreView {
-  const root = rootAbove(resolve(stringFlag(command, 'directory') ?? '.'))
+  const root = rootAbove(process.cwd())
   const stateDir = join(root, '.sluice')
   const folder = join(root, 'pipelines')
   const named = stringFlag(command, 'file')

@@ -739,8 +739,8 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
   ),
   E141: entry(
     words(
-      'A key of running stages stands in a gate or a choice.',
-      'gate 或 select 上写了只有运行的阶段才有的键。',
+      'A key of running stages stands in a gate, a choice or an export.',
+      'gate、select 或 export 上写了只有运行的阶段才有的键。',
     ),
     'gate: { retry: { max: 2 } }',
     'lora-train: { retry: { max: 2 } }',
@@ -781,6 +781,15 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
     'notify: [{ webhook: env:HOOK }]',
     'notify: [{ on: [gate.failed], webhook: env:HOOK }]',
     words('A notification that never comes is noticed too late.', '发不出来的通知，等发现时已经晚了。'),
+  ),
+  E150: entry(
+    words('An export cannot be what it says.', '这个导出做不到它所写的。'),
+    'flow: lora-train -> eval -> gate -> export   export: { with: { format: merged } }',
+    'flow: lora-train -> merge -> eval -> gate -> export   export: { with: { format: merged } }',
+    words(
+      'What leaves the cache is used by others; it has to be the thing that was judged, in a folder of its own.',
+      '导出的东西会被别人使用；它必须就是评判过的那一个，并且独占一个文件夹。',
+    ),
   ),
   E204: entry(
     words(

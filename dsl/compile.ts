@@ -1,6 +1,7 @@
 /** The one door of the language: a text becomes a validated pipeline, or the list of everything wrong with it. */
 import type { Checked, Diagnostic } from './diagnostic.ts'
 import { expand, followedMatrices, type Decided } from './expand.ts'
+import { checkExport } from './exports.ts'
 import type { ValueScope } from './expression/evaluate.ts'
 import { parseExpression } from './expression/parse.ts'
 import { namesIn } from './expression/syntax.ts'
@@ -382,6 +383,10 @@ function decidedOf(
     draft.kind.decides === 'select' && candidates !== null
       ? selectionOf(draft, candidates, count(candidates), parts, followed, out)
       : null
+  if (draft.kind.decides === 'export') {
+    const wires = wiring.inputs.get(draft.name) ?? {}
+    checkExport(draft, { wires, count: count(draft.name), drafts: [...drafts.values()] }, out)
+  }
   const watch = readWatches(draft, [...drafts.values()], out)
   return { gate, selection, watch, after: [...(wiring.after.get(draft.name) ?? []), ...waitsFor] }
 }

@@ -25,6 +25,8 @@ export interface InputPort {
   readonly many?: boolean
   /** Reads only what the file names; what stands nearest may be the wrong thing. */
   readonly named?: boolean
+  /** Whether a stage with these options has the port; every one does if absent. */
+  readonly only?: (options: JsonObject) => boolean
   readonly help: string
 }
 
@@ -65,8 +67,8 @@ export interface StageSignature {
   readonly live?: Readonly<Record<string, MetricSchema>>
   /** Facts of the finished work, by their name in its summary (`data.rows`, `train.loss` in checks). */
   readonly facts?: Readonly<Record<string, MetricSchema>>
-  /** Decided by the engine itself on every run, without a job and never cached. */
-  readonly decides?: 'gate' | 'select'
+  /** Decided or done by the engine itself on every run, without a job and never cached. */
+  readonly decides?: 'gate' | 'select' | 'export'
   /** Options that carry the stage through its motions in seconds, for `run --smoke`. */
   readonly smoke?: (options: JsonObject) => JsonObject
 }

@@ -72,6 +72,12 @@ export function isGate(kind: StageSignature): boolean {
   return kind.decides === 'gate'
 }
 
+/** The ports that the stage has with its options. */
+function portsOf({ kind, with: options }: Draft): StageSignature['inputs'] {
+  const ports = Object.entries(kind.inputs).filter(([, { only }]) => only === undefined || only(options))
+  return Object.fromEntries(ports)
+}
+
 export function arrowsOf(flow: Flow | null): readonly Arrow[] {
   const arrows = new Map<string, Arrow>()
   for (const chain of flow ?? [])
@@ -124,7 +130,7 @@ class Wirer {
     const { declaration, kind } = draft
     const closed = new Set<string>()
     for (const { port, keySpan, value } of declaration?.inputs ?? []) {
-      const input = own(kind.inputs, port)
+      const input = own(portsOf(draft), port)
       if (input === undefined && kind.freeInputs !== undefined) {
         if (!isPortName(port)) this.out.push(problems.portName(keySpan, draft.name, port))
         const reference = value.value === 'none' ? null : this.resolve(draft, value, null)
@@ -132,7 +138,7 @@ class Wirer {
         continue
       }
       if (input === undefined) {
-        const ports = Object.keys(kind.inputs)
+        const ports = Object.keys(portsOf(draft))
         this.out.push(problems.unknownInput(keySpan, draft.name, port, didYouMean(port, ports), ports))
         this.unsure.add(draft.name)
         continue
@@ -264,7 +270,7 @@ class Wirer {
     const wires = this.wires.get(draft.name) ?? {}
     const closed = this.closed.get(draft.name) ?? new Set()
     const place = this.inFlow.get(draft.name)
-    for (const [port, input] of Object.entries(draft.kind.inputs)) {
+    for (const [port, input] of Object.entries(portsOf(draft))) {
       if (closed.has(port) || input.named === true || (isGate(draft.kind) && port === 'baseline')) continue
       if (place === undefined) {
         if (input.optional !== true)

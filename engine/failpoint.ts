@@ -30,7 +30,14 @@ export const STEPS = {
   'log-closed': 'the run has left',
 } as const
 
-export type CommitStep = keyof typeof STEPS
+/** The steps of an export, which not every run has. */
+export const EXPORT_STEPS = {
+  'export-drafted': 'the new folder lies beside its place, whole and flushed',
+  'export-set-aside': 'the old folder has made room for it',
+  'export-placed': 'the new folder is in its place, the old one still beside it',
+} as const
+
+export type CommitStep = keyof typeof STEPS | keyof typeof EXPORT_STEPS
 
 let watcher: ((step: CommitStep) => void) | null = null
 
@@ -48,8 +55,9 @@ export function watchSteps(watch: (step: CommitStep) => void): void {
 export function killAt(text: string): string | null {
   const [step = '', times = '1'] = text.split(':')
   let left = Number(times)
-  if (!(step in STEPS) || !Number.isInteger(left) || left < 1)
-    return `there is no failpoint '${text}'; write <step> or <step>:<n>, with one of ${Object.keys(STEPS).join(', ')}`
+  const steps = { ...STEPS, ...EXPORT_STEPS }
+  if (!(step in steps) || !Number.isInteger(left) || left < 1)
+    return `there is no failpoint '${text}'; write <step> or <step>:<n>, with one of ${Object.keys(steps).join(', ')}`
   watchSteps((reached) => {
     if (reached === step && --left === 0) process.kill(process.pid, 'SIGKILL')
   })

@@ -2,6 +2,7 @@
 import type { StageKind } from '../engine/stage-kind.ts'
 import { clean } from './clean.ts'
 import { evaluate } from './eval.ts'
+import { exporting } from './export.ts'
 import { gate } from './gate.ts'
 import { humanReview } from './human-review.ts'
 import { loraTrain } from './lora-train.ts'
@@ -26,6 +27,7 @@ const kinds: readonly StageKind[] = [
   shrink,
   shell,
   gate,
+  exporting,
 ]
 
 export const stageKinds: Readonly<Record<string, StageKind>> = Object.fromEntries(

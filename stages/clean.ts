@@ -4,7 +4,7 @@ import { CLEANING_FACTS } from './data-facts.ts'
 
 export const clean: StageKind = {
   name: 'clean',
-  version: '1.0.0',
+  version: '1.1.0',
   summary: 'Removes repeated, blank and garbled rows, repairs Chinese mojibake and unifies spelling.',
   options: {
     type: 'object',
@@ -13,10 +13,30 @@ export const clean: StageKind = {
       drop: {
         type: 'array',
         uniqueItems: true,
-        items: { enum: ['duplicate', 'blank', 'mojibake', 'control'] },
+        items: { enum: ['duplicate', 'blank', 'mojibake', 'control', 'html'] },
         default: ['duplicate', 'blank', 'mojibake', 'control'],
         description:
-          'What to remove: repeated rows, rows with an empty side, garbled text that cannot be repaired, control characters.',
+          'What to remove: repeated rows, blank ones, garbled text beyond repair, control characters; html: its tags, and pages.',
+      },
+      min_chars: {
+        type: 'integer',
+        minimum: 1,
+        maximum: 1048576,
+        description: 'Drop a row if its prompt or its response is shorter than so many characters.',
+      },
+      max_chars: {
+        type: 'integer',
+        minimum: 1,
+        maximum: 1048576,
+        description: 'Drop a row if its prompt or its response is longer than so many characters.',
+      },
+      near_duplicate: {
+        type: 'number',
+        minimum: 0.5,
+        maximum: 1,
+        'x-type': 'ratio',
+        description:
+          'Drop a row if its prompt shares so much with another one, such as 90%: trigrams of characters, shared / all.',
       },
       strip_prefixes: {
         type: 'array',

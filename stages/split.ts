@@ -13,7 +13,7 @@ const ratio = (description: string, value: number): JsonObject => ({
 
 export const split: StageKind = {
   name: 'split',
-  version: '1.0.0',
+  version: '1.1.0',
   summary: 'Divides rows into train, validation and test; the order of the rows does not matter.',
   options: {
     type: 'object',
@@ -23,9 +23,11 @@ export const split: StageKind = {
       validation: ratio('Share of the rows to watch during training.', 0),
       test: ratio('Share of the rows to judge the result with.', 0.2),
       group_by: {
-        enum: ['prompt'],
+        type: 'string',
+        minLength: 1,
         default: 'prompt',
-        description: 'What must never be in two splits: rows with the same prompt, whatever its punctuation.',
+        description:
+          'What never lies in two splits: rows of one prompt, whatever its punctuation, or of one value of this field.',
       },
       seed: {
         type: 'integer',

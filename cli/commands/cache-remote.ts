@@ -3,6 +3,8 @@ import type { Digest } from '../../engine/artifact.ts'
 import type { Lock } from '../../engine/lock-file.ts'
 import type { RemoteCache } from '../../engine/remote/cache.ts'
 import { inParallel } from '../../engine/remote/parallel.ts'
+import { exitCodeOfStop, Stopped } from '../../engine/run/stopped.ts'
+import type { StopSignal } from '../../engine/run/stopped.ts'
 import { findMain } from '../baseline.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
@@ -41,7 +43,7 @@ export async function remoteCommand(command: Command, buildDir: string): Promise
     throw new Usage(`nothing can be pushed from here: ${remote.unpushable}`, true)
   const keys = keysIn(whose === 'main' ? await mainLock(opened) : opened.lock)
   const stop = new AbortController()
-  const interrupt = () => stop.abort(new Error('stopped on request'))
+  const interrupt = (signal: StopSignal) => stop.abort(new Stopped(signal))
   process.on('SIGINT', interrupt)
   process.on('SIGTERM', interrupt)
   try {
@@ -92,7 +94,7 @@ async function transfer({ direction, keys, opened, remote, signal }: Transfer): 
     ...(count('trouble') > 0 ? [`${String(count('trouble'))} failed`] : []),
   ]
   process.stdout.write(`${words.join('; ')}\n`)
-  if (signal.aborted) return 130
+  if (signal.aborted) return exitCodeOfStop(signal)
   return count('trouble') > 0 ? ENVIRONMENT : 0
 }
 

@@ -4,7 +4,7 @@ import { availableParallelism, totalmem } from 'node:os'
 import { resolve } from 'node:path'
 import { WorkerSession } from '../../engine/worker/session.ts'
 import type { Command } from '../options.ts'
-import { findProject, pipelineFiles, rootAbove, stringFlag } from '../project.ts'
+import { findProject, pipelineFiles, rootAbove } from '../project.ts'
 import { bytes, painter, useColor } from '../reports/style.ts'
 
 interface Finding {
@@ -19,7 +19,7 @@ const LEAST_DISK_BYTES = 2e9
 const KERNEL_PLATFORMS = ['linux-x64', 'linux-arm64', 'darwin-arm64']
 
 export async function doctorCommand(command: Command, buildDir: string): Promise<number> {
-  const root = rootAbove(resolve(stringFlag(command, 'directory') ?? '.'))
+  const root = rootAbove(process.cwd())
   const files = pipelineFiles(root)
   const file = files[0] ?? 'pipelines/none.pipeline.yaml'
   const { environment } = await findProject(

@@ -21,7 +21,7 @@ export async function explainCommand(command: Command, buildDir: string): Promis
     process.stdout.write(`${explanation(code, entry, language)}\n`)
     return 0
   }
-  const kinds = await kindsAround(command, buildDir)
+  const kinds = await kindsAround(buildDir)
   const metrics = Object.assign(
     {},
     ...Object.values(kinds).map((kind) => kind.measurable ?? {}),

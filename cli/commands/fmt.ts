@@ -25,7 +25,7 @@ import { sayDiagnostics } from '../say.ts'
 const STALE = 10
 
 export async function fmtCommand(command: Command, buildDir: string): Promise<number> {
-  const root = rootAbove(resolve(stringFlag(command, 'directory') ?? '.'))
+  const root = rootAbove(process.cwd())
   const named = command.args.length > 0 ? command.args : [stringFlag(command, 'file') ?? []].flat()
   const files = named.length > 0 ? named : pipelineFiles(root).map((file) => resolve(root, file))
   if (files.length === 0)

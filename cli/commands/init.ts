@@ -1,19 +1,18 @@
 /** `sluice init`: a pipeline that validates and runs as it is, with a little data to replace. */
 import { existsSync, mkdirSync, readFileSync, appendFileSync, writeFileSync } from 'node:fs'
-import { dirname, join, relative, resolve } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { schemaText } from '../../editor/schema.ts'
 import { stageKinds } from '../../stages/catalogue.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
 import { defaultBranch, fetchCommand, HISTORY_DEPTH } from '../git.ts'
-import { stringFlag } from '../project.ts'
 
 /** For editors that know JSON Schema and not `sluice lsp`. */
 const SCHEMA = 'schema/pipeline.schema.json'
 const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
 
 export function initCommand(command: Command): number {
-  const root = resolve(stringFlag(command, 'directory') ?? '.')
+  const root = process.cwd()
   const name = command.args[0] ?? 'support'
   if (!NAME.test(name))
     throw new Usage(

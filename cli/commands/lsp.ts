@@ -9,7 +9,7 @@ import { FileProblem, kindsAround, readBuild } from '../project.ts'
 export async function lspCommand(command: Command, buildDir: string): Promise<number> {
   const settings = {
     // Those of the folder that the editor starts us in; a new plugin is known after a restart.
-    kinds: await kindsAround(command, buildDir).catch(withoutPlugins),
+    kinds: await kindsAround(buildDir).catch(withoutPlugins),
     version: readBuild(buildDir).version,
     compile: { env: process.env },
   }

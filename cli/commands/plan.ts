@@ -45,7 +45,7 @@ export async function planCommand(command: Command, buildDir: string): Promise<n
   } else {
     const lastMs = (stage: string) => opened.past.lastMs(stage)
     const paint = painter(useColor(process.stdout, command))
-    process.stdout.write(`${planText(name, planned, { outlookOf, lastMs, say, paint })}\n`)
+    process.stdout.write(`${planText(opened.pipeline, planned, { outlookOf, lastMs, say, paint })}\n`)
     if (downloads.length > 0) process.stdout.write(`\n${downloads.map(downloadText).join('\n')}\n`)
   }
   for (const text of troubles)
@@ -94,6 +94,7 @@ export function plannedJson(entry: Planned, outlook: Outlook, say: (reason: Reas
     return outlook.type === 'sure' && outlook.verdict !== null
       ? { ...base, verdict: outlook.verdict.verdict }
       : base
+  if (entry.type === 'export') return { ...base, to: entry.stage.with['to'] ?? null }
   if (entry.type === 'choose') return { ...base, chosen: entry.result?.summary['chosen'] ?? null }
   if (entry.type === 'cached') return { ...base, key: entry.key, waitsFor: entry.waitsFor }
   if (entry.type === 'pull') return { ...base, status: 'cached-remote', key: entry.key, bytes: entry.bytes }

@@ -35,6 +35,7 @@ async function factsOf(opened: Opened, judged: Judged): Promise<CommentFacts> {
   const why = main.git.type === 'none' ? `${main.git.why}: ${main.git.help}` : 'main has no scores'
   return {
     pipeline: opened.pipeline.name,
+    description: opened.pipeline.description,
     verdict: worst(judged.gates.map(({ verdict }) => verdict)),
     gates: judged.gates,
     help: nextSteps(judged),

@@ -7,6 +7,8 @@ import { staleness } from '../../engine/lock/stale.ts'
 import type { Lock } from '../../engine/lock-file.ts'
 import { run } from '../../engine/run/run.ts'
 import type { RunOutcome } from '../../engine/run/run.ts'
+import { Stopped } from '../../engine/run/stopped.ts'
+import type { StopSignal } from '../../engine/run/stopped.ts'
 import { metricsPort, readMetrics } from '../../engine/run/gate.ts'
 import { announce } from '../announce.ts'
 import type { Command } from '../options.ts'
@@ -68,7 +70,7 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
   const machine = await machineFor(stages, opened.root, opened.environment.stateDir)
   const report = reportFor(command, events !== null)
   const stop = new AbortController()
-  const interrupt = () => stopOrKill(stop)
+  const interrupt = (signal: StopSignal) => stopOrKill(stop, signal)
   process.on('SIGINT', interrupt)
   process.on('SIGTERM', interrupt)
   try {
@@ -132,7 +134,7 @@ function rehearsed(outcome: RunOutcome, command: Command): number {
   sayFailures(outcome, painter(useColor(process.stderr, command)))
   const stages = [...outcome.state.stages.values()]
   const worked = stages.filter(({ status }) =>
-    ['done', 'cached', 'chosen', 'judged', 'paused'].includes(status),
+    ['done', 'cached', 'chosen', 'exported', 'judged', 'paused'].includes(status),
   ).length
   const took = duration(outcome.state.durationMs ?? 0)
   process.stdout.write(
@@ -164,10 +166,11 @@ function runReason(reasons: readonly Reason[]): string {
 }
 
 /** The first Ctrl-C asks the stages to stop; a second one does not wait. */
-function stopOrKill(stop: AbortController): void {
-  if (stop.signal.aborted) process.exit(130)
+function stopOrKill(stop: AbortController, signal: StopSignal): void {
+  const stopped = new Stopped(signal)
+  if (stop.signal.aborted) process.exit(stopped.exitCode)
   process.stderr.write('\nstopping; finished stages stay cached (Ctrl-C again: at once)\n')
-  stop.abort(new Error('stopped on request'))
+  stop.abort(stopped)
 }
 
 /** The lock that the run has to follow. Refuses, before anything runs, if it does not say what the file says. */

@@ -6,9 +6,9 @@ import type { Command } from '../options.ts'
 import { kindsAround, stringFlag } from '../project.ts'
 
 export async function schemaCommand(command: Command, buildDir: string): Promise<number> {
-  const text = schemaText(await kindsAround(command, buildDir), 'en')
+  const text = schemaText(await kindsAround(buildDir), 'en')
   const out = stringFlag(command, 'out')
   if (out === null) process.stdout.write(text)
-  else writeAtomic(resolve(stringFlag(command, 'directory') ?? '.', out), text)
+  else writeAtomic(resolve(out), text)
   return 0
 }

@@ -98,9 +98,11 @@ async function showStage(word: string, command: Command, buildDir: string): Prom
   const standing =
     entry?.type === 'judge'
       ? 'a gate'
-      : result === null
-        ? 'not up to date: sluice plan'
-        : `made in ${duration(result.durationMs)}`
+      : entry?.type === 'export'
+        ? 'an export'
+        : result === null
+          ? 'not up to date: sluice plan'
+          : `made in ${duration(result.durationMs)}`
   const lines = [`${stage.name}   ${stage.uses}   ${standing}`]
   for (const { from, port } of edgesOf([stage])) lines.push(`  in    ${port.padEnd(10)} ${from}`)
   for (const [name, value] of Object.entries(stage.with))

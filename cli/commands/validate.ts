@@ -24,7 +24,7 @@ import { painter, useColor, type Paint } from '../reports/style.ts'
 import { formatOf, sayDiagnostics } from '../say.ts'
 
 export async function validateCommand(command: Command, buildDir: string): Promise<number> {
-  const root = rootAbove(resolve(stringFlag(command, 'directory') ?? '.'))
+  const root = rootAbove(process.cwd())
   const named = command.args.length > 0 ? command.args : [stringFlag(command, 'file') ?? []].flat()
   const files = named.length > 0 ? named : pipelineFiles(root).map((file) => resolve(root, file))
   if (files.length === 0)

@@ -34,8 +34,11 @@ export async function whyCommand(command: Command, buildDir: string): Promise<nu
   const entry = planned.find(({ stage }) => stage.name === name)
   if (entry === undefined) throw new Error(`bug: ${name} is not in the plan`)
   if (against !== null) {
-    if (entry.type === 'judge')
-      throw new Usage(`${name} is a gate, made from nothing\n  help: sluice diff ${against}`, true)
+    if (entry.type === 'judge' || entry.type === 'export')
+      throw new Usage(
+        `${name} is ${entry.type === 'judge' ? 'a gate' : 'an export'}, made from nothing\n  help: sluice diff ${against}`,
+        true,
+      )
     const snapshot = await snapshotOf(opened, against)
     const causes = causesAgainst(name, opened.pipeline, planned, snapshot.lock)
     const told = await Promise.all(causes.map((cause) => tell(opened, cause, snapshot)))
@@ -64,6 +67,8 @@ async function nowLines(opened: Opened, entry: Planned, outlook: Outlook): Promi
   switch (entry.type) {
     case 'judge':
       return ['  a gate is judged on every run; it is never cached']
+    case 'export':
+      return ['  an export is written on every run that comes to it; it is never cached']
     case 'choose':
       return [`  ${chosenText(entry.result)}; a choice is made on every run`]
     case 'cached':

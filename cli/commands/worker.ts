@@ -1,17 +1,14 @@
 /** `sluice worker check CMD...`: whether a worker keeps to the protocol, point by point. */
-import { resolve } from 'node:path'
 import { checkWorker } from '../../engine/worker/conformance.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
-import { stringFlag } from '../project.ts'
 import { painter, useColor } from '../reports/style.ts'
 
 export async function workerCommand(command: Command): Promise<number> {
   const [what, program, ...args] = command.args
   if (what !== 'check' || program === undefined)
     throw new Usage('worker wants: check CMD...\n  help: sluice worker check -- python3 worker.py', true)
-  const cwd = resolve(stringFlag(command, 'directory') ?? '.')
-  const findings = await checkWorker({ command: program, args, cwd })
+  const findings = await checkWorker({ command: program, args, cwd: process.cwd() })
   if (command.flags['json'] === true) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`)
   else {
     const paint = painter(useColor(process.stdout, command))

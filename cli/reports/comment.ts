@@ -10,6 +10,8 @@ import { distinctTexts, outcomeText } from './verdict.ts'
 
 export interface CommentFacts {
   readonly pipeline: string
+  /** What the file says that it is for. */
+  readonly description: string | null
   readonly verdict: 'pass' | 'fail' | 'undecided'
   readonly gates: readonly JudgedGate[]
   /** What would settle an undecided gate. */
@@ -44,6 +46,7 @@ export function commentText(facts: CommentFacts): string {
   const sections = [
     // By this line a script finds its earlier comment and replaces it.
     `<!-- sluice ${pipeline} -->\n## ${mark} ${inline(pipeline)}: ${verdict.toUpperCase()}`,
+    ...(facts.description === null ? [] : [inline(shortened(facts.description, LONGEST_CELL))]),
     ...facts.gates.map(gateSection),
     ...(facts.help.length === 0 ? [] : [facts.help.map((line) => `> ${inline(line)}`).join('\n')]),
     ...('missing' in facts.diff

@@ -1,7 +1,7 @@
 /** Progress on a terminal: a pure drawing of the state, and a thin writer that redraws it in place. */
 import type { RunState, StageState } from '../../engine/run/state.ts'
 import { baseOf, groupsOf } from './crowd.ts'
-import { bar, sparkline, summaryText, timeLeft } from './progress.ts'
+import { bar, exportText, sparkline, summaryText, timeLeft } from './progress.ts'
 import { bytes, duration, number, pad, painter, width } from './style.ts'
 import type { Paint } from './style.ts'
 
@@ -67,6 +67,7 @@ function markOf(stage: StageState, paint: Paint): string {
     case 'cached':
     case 'done':
     case 'chosen':
+    case 'exported':
       return paint('green', '✓')
     case 'paused':
       return paint('yellow', '‖')
@@ -90,6 +91,8 @@ function detailOf(stage: StageState, now: number): string {
       return `${duration(stage.durationMs ?? 0)}${resumedText(stage)}  ${summaryText(stage.summary)}`
     case 'chosen':
       return `chose ${typeof stage.summary['chosen'] === 'string' ? stage.summary['chosen'] : ''}`
+    case 'exported':
+      return exportText(stage.summary)
     case 'paused':
       return `waits for people: ${stage.waitsFor ?? ''}`
     case 'failed':

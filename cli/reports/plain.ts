@@ -2,7 +2,7 @@
 import type { Logged } from '../../engine/run/events.ts'
 import type { RunState } from '../../engine/run/state.ts'
 import { bytes, duration, number } from './style.ts'
-import { summaryText, timeLeft } from './progress.ts'
+import { exportText, summaryText, timeLeft } from './progress.ts'
 
 /** How often a stage that says nothing is named: CI stops jobs which print nothing. */
 const SILENT_MS = 60_000
@@ -72,6 +72,8 @@ export class PlainReport {
         return `${event.stage.padEnd(12)} resumed  from the checkpoint of step ${String(event.step)}`
       case 'stage.done':
         return `${event.stage.padEnd(12)} done     ${duration(event.durationMs)}  ${summaryText(event.summary)}`
+      case 'stage.exported':
+        return `${event.stage.padEnd(12)} ${event.written ? 'wrote ' : 'kept  '}   ${exportText(event.summary)}`
       case 'stage.chosen':
         return `${event.stage.padEnd(12)} chose    ${event.chosen}  ${summaryText(event.summary)}`
       case 'stage.retry':

@@ -1,7 +1,9 @@
 /** A plan in words: which stages will run, and why. */
+import type { Pipeline, Stage } from '../../dsl/pipeline.ts'
 import { positionOf } from '../../dsl/source.ts'
 import type { Dependence, Outlook } from '../../engine/plan/outlook.ts'
 import type { Planned, Reason } from '../../engine/plan/plan.ts'
+import { folderOf } from '../../engine/run/export.ts'
 import { gateCalled } from '../../engine/run/fate.ts'
 import type { Result } from '../../engine/store/results.ts'
 import { groupsOf } from './crowd.ts'
@@ -19,7 +21,7 @@ export interface PlanWords {
 }
 
 export function planText(
-  pipeline: string,
+  { name: pipeline, description }: Pick<Pipeline, 'name' | 'description'>,
   planned: readonly Planned[],
   { outlookOf, lastMs, say, paint }: PlanWords,
 ): string {
@@ -38,16 +40,25 @@ export function planText(
       return `  ${paint('yellow', '‖')} ${name}waits for people: ${entry.waitsFor}`
     if (entry.type === 'cached') return `  ${paint('green', '✓')} ${name}${paint('dim', 'cached')}`
     if (entry.type === 'pull') return `  ${paint('cyan', '↓')} ${name}${pulledText(entry.bytes)}`
-    if (outlook.type === 'depends') return `  ${open} ${name}${conditionText(outlook.on)}`
+    if (outlook.type === 'depends') {
+      const then = entry.type === 'export' ? `: ${exportedText(entry.stage, pipeline)}` : ''
+      return `  ${open} ${name}${conditionText(outlook.on)}${then}`
+    }
     if (entry.type === 'judge')
       return `  ${paint('cyan', '◆')} ${name}${paint('dim', 'judged on every run')}${verdictText(outlook)}`
+    if (entry.type === 'export')
+      return `  ${paint('cyan', '○')} ${name}${paint('dim', exportedText(entry.stage, pipeline))}`
     if (entry.type === 'choose')
       return `  ${paint('cyan', '◆')} ${name}${paint('dim', chosenText(entry.result))}`
     const [first, ...others] = entry.reasons.map(say)
     const more = others.map((text) => `\n    ${' '.repeat(wide)}     ${text}`)
     return `  ${paint('yellow', '●')} ${name}${paint('bold', 'RUN')}  ${first ?? ''}${more.join('')}`
   })
-  return [`${pipeline}   ${headText(planned, outlookOf, lastMs)}`, '', ...lines].join('\n')
+  const about =
+    description === null
+      ? []
+      : [paint('dim', description.replaceAll(/[\s\u0000-\u001f\u007f-\u009f]+/g, ' ').trim())]
+  return [`${pipeline}   ${headText(planned, outlookOf, lastMs)}`, ...about, '', ...lines].join('\n')
 }
 
 function headText(
@@ -126,6 +137,11 @@ function crowdText(
 /** `in the remote cache, 7.8 MB to pull`. */
 export function pulledText(count: number): string {
   return `in the remote cache${count === 0 ? '' : `, ${bytes(count)} to pull`}`
+}
+
+/** Where an export goes. */
+function exportedText(stage: Stage, pipeline: string): string {
+  return `written to ${folderOf(stage, pipeline)}`
 }
 
 export function chosenText(result: Result | null): string {

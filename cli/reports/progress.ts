@@ -1,7 +1,7 @@
 /** Progress, rates and summaries as short texts. */
 import type { JsonObject } from '../../dsl/stage-signature.ts'
 import type { Progress } from '../../engine/run/state.ts'
-import { number } from './style.ts'
+import { bytes, number } from './style.ts'
 
 /** Milliseconds left at the pace so far; null until there is a pace. */
 export function timeLeft(progress: Progress | null, now: number): number | null {
@@ -29,6 +29,12 @@ export function sparkline(values: readonly number[], columns: number): string {
 export function bar(share: number, columns: number): string {
   const full = Math.round(Math.max(0, Math.min(1, share)) * columns)
   return '█'.repeat(full) + '░'.repeat(columns - full)
+}
+
+/** What an export wrote: `dist/support, 5 files, 7.8 MB`. */
+export function exportText({ to, files, bytes: size }: JsonObject): string {
+  const folder = typeof to === 'string' ? to : ''
+  return `${folder}, ${String(Number(files))} files, ${bytes(Number(size))}`
 }
 
 /** The plain facts of a summary: numbers and short texts, as `rows 840, loss 0.12`. */

@@ -1,6 +1,7 @@
 /** One run, when it is over or while it goes on: what became of each stage, and why. */
 import type { RunState, StageState } from '../../engine/run/state.ts'
 import { gateCalled } from '../../engine/run/fate.ts'
+import { exportText } from './progress.ts'
 import { whenText } from './runs.ts'
 import type { Paint } from './style.ts'
 import { duration, pad, width } from './style.ts'
@@ -47,6 +48,8 @@ function stageText(stage: StageState, wide: number, isUnderWay: boolean, paint: 
       return `${paint('green', '✓')} ${name}ran ${duration(stage.durationMs ?? 0)}${because(stage)}${key}`
     case 'chosen':
       return `${paint('green', '✓')} ${name}chose ${chosenIn(stage)}${key}`
+    case 'exported':
+      return `${paint('green', '✓')} ${name}${exportText(stage.summary)}`
     case 'judged':
       return `${paint('cyan', '◆')} ${name}${verdictWord(stage)}`
     case 'failed':

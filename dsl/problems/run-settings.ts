@@ -55,9 +55,9 @@ export function whenNeedsText(span: Span): Diagnostic {
 export function gateIsNotRun(span: Span, key: string): Diagnostic {
   return problem(
     'E141',
-    words(`a gate has no '${key}'`, `gate 没有 '${key}'`),
+    words(`a gate, a choice or an export has no '${key}'`, `gate、select 和 export 没有 '${key}'`),
     span,
-    words('it is judged in an instant, on every run', '它每次运行都当场裁定'),
+    words('it is done in an instant, on every run', '它每次运行都当场完成'),
     { help: [words('leave it out', '删掉这一行')] },
   )
 }

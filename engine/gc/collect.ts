@@ -4,6 +4,7 @@ import type { Stats } from 'node:fs'
 import { join } from 'node:path'
 import type { Digest } from '../artifact.ts'
 import type { Stores } from '../environment.ts'
+import { hubGarbage } from '../hub/garbage.ts'
 import { checkpointsIn } from '../run/checkpoints.ts'
 import type { StoredObject } from '../store/blobs.ts'
 import type { Roots } from './roots.ts'
@@ -57,6 +58,7 @@ export function findGarbage({ stateDir, stores, roots, since, now }: Collecting)
     ...notes(stateDir, now),
     ...forgotten.map(({ path, bytes }) => ({ path, bytes })),
     ...oldRunLogs(stateDir, roots.runs, since),
+    ...hubGarbage(stateDir, roots.commits, now),
   ]
   let keptBytes = 0
   for (const object of stores.blobs.objects()) {

@@ -12,14 +12,18 @@ export interface Roots {
   readonly trees: Set<Digest>
   /** Runs whose attempts' logs stay. */
   readonly runs: Set<string>
+  /** Of models on a hub. */
+  readonly commits: Set<string>
 }
 
 export function noRoots(): Roots {
-  return { keys: new Set(), trees: new Set(), runs: new Set() }
+  return { keys: new Set(), trees: new Set(), runs: new Set(), commits: new Set() }
 }
 
 export function addLock(roots: Roots, lock: Lock): void {
   for (const { run } of Object.values(lock['gates'] ?? {})) if (typeof run === 'string') roots.runs.add(run)
+  for (const { commit } of Object.values(lock['sources'] ?? {}))
+    if (typeof commit === 'string') roots.commits.add(commit)
   for (const facts of Object.values(lock['stages'] ?? {}))
     for (const [fact, value] of Object.entries(facts)) {
       if (typeof value !== 'string') continue

@@ -51,11 +51,12 @@ export function staleness(now: Compared, lock: Lock): readonly Stale[] {
 
 function staleStage(stage: Stage, now: Compared, lock: Lock): readonly Stale[] {
   const { name } = stage
-  const locked = (stage.gate === null ? lock['stages'] : lock['wiring'])?.[name]
+  const exports = now.environment.kinds[stage.uses]?.decides === 'export'
+  const locked = (stage.gate === null && !exports ? lock['stages'] : lock['wiring'])?.[name]
   if (locked === undefined)
     return mayBeAbsent(stage, now.pipeline) ? [] : [{ stage: name, type: 'not-locked' }]
   const rewired = wiringChanges(stage, lock)
-  if (rewired.length > 0) return rewired
+  if (rewired.length > 0 || exports) return rewired
   if (stage.gate !== null)
     return lock['gates']?.[name] === undefined ? [{ stage: name, type: 'not-judged' }] : []
   if (stage.selection !== null) {

@@ -115,6 +115,7 @@ function manifestNow(entry: Planned): Manifest {
     case 'choose':
       return rulesIn(Object.fromEntries(Object.entries(rulesOf(entry.stage)).map(([k, v]) => [k, text(v)])))
     case 'judge':
+    case 'export':
       return {}
   }
 }

@@ -75,7 +75,7 @@ export async function outlookOf(
       }
     } else if (entry.type === 'cached' && entry.waitsFor !== null) {
       finished.paused.set(stage.name, entry.waitsFor)
-    } else if (entry.type !== 'run' && entry.result !== null) {
+    } else if (entry.type !== 'run' && entry.type !== 'export' && entry.result !== null) {
       finished.results.set(stage.name, entry.result)
       if (entry.type !== 'choose') finished.cached.add(stage.name)
     }

@@ -57,6 +57,8 @@ export type Planned =
       readonly reasons: readonly Reason[]
     }
   | { readonly type: 'judge'; readonly stage: Stage }
+  /** Written on every run that comes to it. */
+  | { readonly type: 'export'; readonly stage: Stage }
   /** A choice among trials; null while one of them is not made yet. */
   | { readonly type: 'choose'; readonly stage: Stage; readonly result: Result | null }
 
@@ -85,6 +87,7 @@ export function makePlan(inputs: PlanInputs): readonly Planned[] {
 function planStage(stage: Stage, planned: ReadonlyMap<string, Planned>, inputs: PlanInputs): Planned {
   const kind = inputs.environment.kinds[stage.uses]
   if (kind?.decides === 'gate') return { type: 'judge', stage }
+  if (kind?.decides === 'export') return { type: 'export', stage }
   if (kind?.decides === 'select') {
     // The metrics of a trial that is only in the remote cache cannot be read yet.
     const resultOf = (name: string) =>
@@ -140,7 +143,7 @@ function planStage(stage: Stage, planned: ReadonlyMap<string, Planned>, inputs: 
 
 /** What a planned stage has to offer already. */
 function resultIn(planned: Planned | undefined): Result | null {
-  return planned === undefined || planned.type === 'run' || planned.type === 'judge' ? null : planned.result
+  return planned !== undefined && 'result' in planned ? planned.result : null
 }
 
 /** Why a stage runs although its key may be known: asked for on the command line, or by `cache:`. */

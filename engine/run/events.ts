@@ -105,6 +105,14 @@ export type RunEvent =
       readonly chosen: string
       readonly summary: JsonObject
     }
+  /** An `export` wrote its folder, or found it as it should be (`written` is false). */
+  | {
+      readonly type: 'stage.exported'
+      readonly stage: string
+      readonly key: Digest
+      readonly written: boolean
+      readonly summary: JsonObject
+    }
   /** Its bytes came from the remote cache; `stage.cached` follows. */
   | { readonly type: 'stage.pulled'; readonly stage: string; readonly key: Digest; readonly bytes: number }
   /** The remote cache has it now; `bytes` is what it did not have before. */

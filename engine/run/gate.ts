@@ -3,10 +3,12 @@ import type { Stage } from '../../dsl/pipeline.ts'
 import { judge } from '../../dsl/judge.ts'
 import type { Scores, ScoreSet, Slices, Verdict, Yardstick } from '../../dsl/judge.ts'
 import type { Artifact, Digest } from '../artifact.ts'
+import type { FoundSource } from '../environment.ts'
 import type { StageKind } from '../stage-kind.ts'
 import type { BlobStore } from '../store/blobs.ts'
 import type { Result } from '../store/results.ts'
 import { resampler } from './resample.ts'
+import { sizesOf } from './sizes.ts'
 
 interface Measured {
   readonly value: number | null
@@ -72,6 +74,8 @@ export interface GateWorld {
   readonly paused: ReadonlyMap<string, string>
   /** Scores that do not come from this run: `main`, `last`. */
   readonly yardsticks: Readonly<Record<string, Yardstick>>
+  /** What the pipeline's sources are on this machine, as far as somebody has looked. */
+  readonly sources: Readonly<Record<string, FoundSource>>
   readonly blobs: BlobStore
 }
 
@@ -87,7 +91,7 @@ export function judgeGate(stage: Stage, world: GateWorld): Verdict {
   const scores: Scores = {
     judged: 'missing' in judged ? none : judged,
     spaces,
-    sizes: sizesOf(gate.judged, world),
+    sizes: sizesOf(gate, stageOf(gate.judged, world), world),
     resample: resampler((space) => {
       const name = space === null ? gate.judged : space === 'baseline' ? gate.baseline : space
       return name === null ? null : (metricsOf(name, world) ?? keptArtifact(world.yardsticks[name]))
@@ -159,13 +163,4 @@ function totals(world: GateWorld): ScoreSet {
     gpuTime += seconds * (resources.gpu ?? 0)
   }
   return { ruler: null, origin: 'total', values: { duration, gpu_time: gpuTime } }
-}
-
-function sizesOf(judged: string, world: GateWorld): Readonly<Record<string, number>> {
-  const sizes: [string, number][] = []
-  for (const [port, from] of Object.entries(stageOf(judged, world)?.inputs ?? {})) {
-    const artifact = from.type === 'stage' ? world.resultOf(from.stage)?.outputs[from.port] : undefined
-    if (artifact !== undefined) sizes.push([port, artifact.bytes])
-  }
-  return Object.fromEntries(sizes)
 }

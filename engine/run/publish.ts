@@ -152,7 +152,15 @@ function showsVerdict(stage: Stage, verdict: Verdict, place: Place): boolean {
   return textAt(folderOf(stage, 'verdict.json', place)) === verdictText(verdict)
 }
 
-function lockOf({ pipeline, finished, sources: found, stores, lockPath, run }: Publication): Lock {
+function lockOf({
+  pipeline,
+  environment,
+  finished,
+  sources: found,
+  stores,
+  lockPath,
+  run,
+}: Publication): Lock {
   const stages: Record<string, Facts> = {}
   const scores: Record<string, Facts> = {}
   const gates: Record<string, Facts> = {}
@@ -164,7 +172,8 @@ function lockOf({ pipeline, finished, sources: found, stores, lockPath, run }: P
     const verdict = finished.verdicts.get(stage.name)
     if (verdict !== undefined) gates[stage.name] = { verdict: verdict.verdict }
     const result = finished.results.get(stage.name)
-    if (result === undefined) continue
+    // An export makes nothing that could be the same or not.
+    if (result === undefined || environment.kinds[stage.uses]?.decides === 'export') continue
     stages[stage.name] = stage.selection === null ? stageFacts(result) : choiceFacts(result, stage)
     const port = metricsPort(stage)
     const artifact = port === null ? undefined : result.outputs[port]

@@ -22,6 +22,8 @@ import type { FailureCause, Logged, RunEvent } from './events.ts'
 import { LOG_FORMAT } from './events.ts'
 import { fateOf, newlyFinished } from './fate.ts'
 import type { Finished, OnFailure } from './fate.ts'
+import { exportStage } from './export.ts'
+import type { HandedOut } from './export.ts'
 import { judgeGate } from './gate.ts'
 import { RunLog } from './log.ts'
 import { FirstFailure, machineFailure } from './machine-failure.ts'
@@ -30,12 +32,14 @@ import { measuredEvent } from './measured.ts'
 import { obtain } from './obtain.ts'
 import type { Obtained } from './obtain.ts'
 import { textAt } from './overtaken.ts'
+import { ownerWords } from './owner.ts'
 import { openBecause, waitsFor } from './paused.ts'
 import { Presence } from './presence.ts'
 import { publish, rightOf, showStage, showVerdict } from './publish.ts'
 import type { Showroom } from './publish.ts'
 import { ranksOf } from './ranks.ts'
 import { Rights } from './rights.ts'
+import type { Holder } from './rights.ts'
 import { choose } from './select.ts'
 import { Shares } from './shares.ts'
 import type { RemoteUse } from './shares.ts'
@@ -44,6 +48,7 @@ import { Slots } from './slots.ts'
 import { wantedStages } from './scope.ts'
 import { sweepOn } from './staging.ts'
 import { fold, newRun } from './state.ts'
+import { exitCodeOfStop } from './stopped.ts'
 import type { RunState } from './state.ts'
 import { mutexesOf } from './tries.ts'
 
@@ -159,14 +164,18 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
     return { exitCode, state, results: finished.results, verdicts: finished.verdicts }
   } catch (error) {
     if (!request.signal.aborted) throw error
-    emit({ type: 'run.done', exitCode: 130, durationMs: tookMs() })
-    return { exitCode: 130, state, results: new Map(), verdicts: new Map() }
+    const exitCode = exitCodeOfStop(request.signal)
+    emit({ type: 'run.done', exitCode, durationMs: tookMs() })
+    return { exitCode, state, results: new Map(), verdicts: new Map() }
   } finally {
     over.abort()
     log.close()
     reach('log-closed')
   }
 }
+
+/** A stage that ended, whatever it was. */
+type Over = Omit<Obtained, 'outcome'> & { readonly outcome: Obtained['outcome'] | HandedOut }
 
 async function runStages(
   stages: readonly Stage[],
@@ -184,7 +193,7 @@ async function runStages(
   const finished = newlyFinished()
   const agenda = new Agenda(stages)
   const running = new Set<string>()
-  const over = new Mailbox<Obtained>()
+  const over = new Mailbox<Over>()
   // Reads the logs of earlier runs, so only when something has to be made.
   let ranks: ReadonlyMap<string, number> | null = null
   const rankOf = (stage: string) => (ranks ??= ranksOf(stages, request.lastMs)).get(stage) ?? 0
@@ -247,8 +256,13 @@ async function runStages(
     tellMeasured(stage, result)
   }
 
-  const settle = (stage: Stage, outcome: Obtained['outcome']) => {
-    if (outcome.type === 'done') {
+  const settle = (stage: Stage, outcome: Over['outcome']) => {
+    if (outcome.type === 'exported') {
+      const { result, written, note } = outcome
+      finished.results.set(stage.name, result)
+      if (note !== null) emit({ type: 'note', stage: stage.name, level: 'warning', text: note })
+      emit({ type: 'stage.exported', stage: stage.name, key: result.key, written, summary: result.summary })
+    } else if (outcome.type === 'done') {
       const { result } = outcome
       if (paused(stage, result)) return
       finished.results.set(stage.name, result)
@@ -270,6 +284,27 @@ async function runStages(
       emit({ type: 'stage.failed', stage: stage.name, cause, message, help, log })
       if (request.onFailure === 'stop') halt.abort(new FirstFailure(stage.name))
     }
+  }
+
+  const handOut = (stage: Stage) => {
+    const archive = {
+      pipeline: request.pipeline,
+      sources: request.sources,
+      blobs: stores.blobs,
+      resultOf: (name: string) => finished.results.get(name) ?? null,
+      verdictOf: (name: string) => finished.verdicts.get(name) ?? null,
+    }
+    const waiting = (holder: Holder) =>
+      emit({ type: 'stage.waiting', stage: stage.name, holder: ownerWords(holder) })
+    const release = () => undefined
+    running.add(stage.name)
+    void exportStage(stage, archive, { ...request, ...environment }, waiting, signal).then(
+      (outcome) => over.put({ stage, outcome, release }),
+      (error: unknown) => {
+        const outcome = { type: 'failed', ...machineFailure(error, signal), log: null } as const
+        over.put({ stage, outcome, release })
+      },
+    )
   }
 
   const chooseNow = (stage: Stage) => {
@@ -303,6 +338,7 @@ async function runStages(
           try {
             if (stage.gate !== null) judgeNow(stage, stages, finished, request, emit)
             else if (stage.selection !== null) chooseNow(stage)
+            else if (environment.kinds[stage.uses]?.decides === 'export') handOut(stage)
             else start(stage)
           } catch (error) {
             settle(stage, { type: 'failed', ...machineFailure(error, signal), log: null })
@@ -342,11 +378,12 @@ function judgeNow(
   request: RunRequest,
   emit: (event: RunEvent) => void,
 ): void {
-  const { environment, stores } = request
+  const { environment, stores, sources } = request
   const yardsticks = stage.gate === null ? {} : request.yardsticks(stage.gate)
   const resultOf = (name: string) => finished.results.get(name) ?? null
   const { paused } = finished
-  const world = { stages, kinds: environment.kinds, resultOf, paused, yardsticks, blobs: stores.blobs }
+  const { kinds } = environment
+  const world = { stages, kinds, resultOf, paused, yardsticks, sources, blobs: stores.blobs }
   const verdict = judgeGate(stage, world)
   const because = openBecause(stage, verdict, paused)
   if (because !== null) {
@@ -400,11 +437,12 @@ const EXIT_OF_CAUSE: Readonly<Record<FailureCause, number>> = {
 }
 
 function exitCodeOf(finished: Finished, { signal, onFailure }: RunRequest): number {
+  // Whatever else went wrong, it was not let finish.
+  if (signal.aborted) return exitCodeOfStop(signal)
   const causes = [...finished.failures.values()]
   // What was stopped because another stage failed says nothing of its own.
   const counted = onFailure === 'stop' ? causes.filter((cause) => cause !== 'cancelled') : causes
   const codes = new Set<number>(counted.map((cause) => EXIT_OF_CAUSE[cause]))
-  if (signal.aborted) codes.add(130)
   for (const { verdict } of finished.verdicts.values()) {
     if (verdict === 'fail') codes.add(3)
     if (verdict === 'undecided') codes.add(4)

@@ -3,7 +3,16 @@ import { createMachine, initialTransition, transition } from 'xstate'
 import type { RunEvent } from './events.ts'
 
 export type StageStatus =
-  'waiting' | 'running' | 'cached' | 'done' | 'paused' | 'failed' | 'skipped' | 'judged' | 'chosen'
+  | 'waiting'
+  | 'running'
+  | 'cached'
+  | 'done'
+  | 'paused'
+  | 'failed'
+  | 'skipped'
+  | 'judged'
+  | 'chosen'
+  | 'exported'
 export type RunStatus = 'starting' | 'running' | 'finished'
 
 const stageMachine = createMachine({
@@ -19,6 +28,7 @@ const stageMachine = createMachine({
         'stage.skipped': 'skipped',
         'gate.verdict': 'judged',
         'stage.chosen': 'chosen',
+        'stage.exported': 'exported',
       },
     },
     running: {
@@ -37,6 +47,7 @@ const stageMachine = createMachine({
     skipped: { type: 'final' },
     judged: { type: 'final' },
     chosen: { type: 'final' },
+    exported: { type: 'final' },
   },
 })
 

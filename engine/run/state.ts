@@ -125,6 +125,7 @@ export function fold(state: RunState, event: Logged): RunState {
     case 'stage.done':
     case 'stage.retry':
     case 'stage.chosen':
+    case 'stage.exported':
     case 'stage.paused':
     case 'stage.failed':
     case 'stage.skipped':
@@ -170,6 +171,7 @@ function foldStage(stage: StageState, event: StageEvent): StageState {
     case 'stage.pushed':
       return { ...stage, pushedBytes: event.bytes }
     case 'stage.chosen':
+    case 'stage.exported':
       return { ...stage, status: stepStage(stage.status, event.type), key: event.key, summary: event.summary }
     case 'stage.retry':
       return {

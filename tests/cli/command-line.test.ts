@@ -1,6 +1,6 @@
 /** What is typed wrong, and what the surroundings of a command do to it. */
 import { describe, expect, test } from 'vitest'
-import { freshProject, launch } from './newcomer.ts'
+import { freshProject, launch, LOCK } from './newcomer.ts'
 
 const ESCAPE = '\u001b['
 
@@ -75,5 +75,17 @@ describe('the surroundings', () => {
     const { code, stdout } = await launch('/', ['-C', root, 'plan']).ended
     expect(code).toBe(0)
     expect(stdout).toContain('6 of 6 stages will run')
+  })
+
+  test('-C holds for every path, and for mistakes in the lock', async () => {
+    const project = freshProject()
+    const gate = await launch('/', ['-C', project.root, 'gate', '--junit', 'gate.xml']).ended
+    expect(gate.code).toBe(4)
+    expect(project.read('gate.xml')).toContain('<testsuite')
+    project.write(LOCK, '<<<<<<< ours\n')
+    const broken = await launch('/', ['-C', project.root, 'plan']).ended
+    expect([broken.code, broken.stderr]).toEqual([2, expect.stringContaining(`--> ${LOCK}:1:1`)])
+    const nowhere = await launch('/', ['-C', `${project.root}/none`, 'plan']).ended
+    expect([nowhere.code, nowhere.stderr]).toEqual([2, expect.stringContaining('there is no such folder')])
   })
 })

@@ -230,6 +230,7 @@ describe('diff', () => {
 describe('the comment of a pull request', () => {
   const facts: CommentFacts = {
     pipeline: 'support-zh',
+    description: 'Answers\n*questions*',
     verdict: 'fail',
     gates: [gate],
     help: ['sluice run'],
@@ -244,7 +245,9 @@ describe('the comment of a pull request', () => {
 
   test('holds verdict, checks, scores, settings and the answers that got worse, worst first', () => {
     const text = commentText(facts)
-    expect(text).toMatch(/^<!-- sluice support-zh -->\n## ❌ support-zh: FAIL\n/)
+    expect(text).toMatch(
+      /^<!-- sluice support-zh -->\n## ❌ support-zh: FAIL\n\nAnswers \\\*questions\\\*\n\n/,
+    )
     for (const part of [
       '| ❌ | `bleu >= 0.30` 答得对 | 0.271 &lt; 0.300, short by 0.029 (9.7 %); why: 用户会走 &amp; &lt;离开&gt; |',
       '| eval bleu ↑ | 0.332 | 0.317 | 🔴 worse 4.5 %   p = 0.210 (not distinguishable on 118 rows) |',

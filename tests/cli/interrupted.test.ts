@@ -96,6 +96,7 @@ describe.skipIf(process.platform !== 'linux')('a run', () => {
   test.each([
     ['killed', 'SIGKILL', null],
     ['interrupted', 'SIGINT', 130],
+    ['terminated', 'SIGTERM', 143],
   ] as const)('that is %s in training goes on from its checkpoint', async (_, signal, exitCode) => {
     const project = await trainedProject()
     project.edit(SHORT, SOME)

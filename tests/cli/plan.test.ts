@@ -91,6 +91,33 @@ test('events tell what was measured and each check, whether the stage ran or was
   }
 })
 
+test("size(adapter) of an adapter of the user's own is the size of its files", async () => {
+  const project = emptyProject()
+  project.write('mine/a.bin', 'x'.repeat(1500))
+  project.write('mine/b.bin', 'x'.repeat(500))
+  project.write(
+    FILE,
+    `version: 1
+name: s
+sources: { mine: { type: adapter, from: mine/* } }
+stages:
+  score:
+    uses: shell
+    inputs: { adapter: sources.mine }
+    with:
+      run: echo '{"lines":2}' > "$SLUICE_OUTPUT_METRICS/metrics.json"
+      measures: { lines: higher }
+  gate:
+    metrics: score
+    checks: [size(adapter) <= 2KB]
+`,
+  )
+  expect((await project.sluice('run')).code).toBe(0)
+  expect((await project.sluice('gate')).stdout).toMatch(/✓ size\(adapter\) <= 2KB +size\(adapter\) 2000/)
+  project.write('mine/c.bin', 'x')
+  expect((await project.sluice('run')).code).toBe(3)
+})
+
 describe('when all that it judges is there', () => {
   test('its verdict decides, and --check asks only for what would really run', async () => {
     const project = gatedProject()

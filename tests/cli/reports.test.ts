@@ -135,7 +135,7 @@ describe('planText', () => {
       { type: 'judge', stage: stageOf('gate') },
     ] satisfies readonly Planned[]
     expect(
-      planText('tiny', planned, {
+      planText({ name: 'tiny', description: 'Answers\nquestions' }, planned, {
         outlookOf: () => SURE,
         lastMs: (kind) => (kind === 'train' ? 65_000 : null),
         say: reasonText,
@@ -143,6 +143,7 @@ describe('planText', () => {
       }).split('\n'),
     ).toEqual([
       'tiny   2 of 2 stages will run, about 1m05s (as last time)',
+      'Answers questions',
       '',
       '  ● train  RUN  with.lr  0.1 → 0.2   a.pipeline.yaml:2',
       '  ● eval   RUN  adapter will be made anew by train; reused if it comes out the same',
@@ -151,7 +152,7 @@ describe('planText', () => {
   })
 
   test('says that nothing will run', () => {
-    const text = planText('tiny', [{ type: 'judge', stage: stageOf('gate') }], {
+    const text = planText({ name: 'tiny', description: null }, [{ type: 'judge', stage: stageOf('gate') }], {
       outlookOf: () => SURE,
       lastMs: () => null,
       say: reasonText,

@@ -32,7 +32,8 @@ const anything = fc.oneof(
 /** Options of a kind that mostly exist, with values that now and then fit. */
 function optionsOf(schema: JsonObject): fc.Arbitrary<Json> {
   const valueFor = (property: JsonObject): fc.Arbitrary<Json> => {
-    const known = [property['default'], ...((property['enum'] ?? []) as Json[])].filter(
+    const free = property['type'] === 'string' && property['pattern'] === undefined ? ['a', 'zh'] : []
+    const known = [property['default'], ...((property['enum'] ?? free) as Json[])].filter(
       (each): each is Json => each !== undefined,
     )
     const words = (((property['items'] ?? {}) as JsonObject)['enum'] ?? ['q_proj', 'v_proj']) as Json[]

@@ -11,6 +11,8 @@ ajv.addKeyword({ keyword: 'x-type', schemaType: 'string' })
 
 /** Options whose absence means that nothing is asked for, or that have to be written. */
 const WITHOUT_DEFAULT: Readonly<Record<string, readonly string[]>> = {
+  clean: ['min_chars', 'max_chars', 'near_duplicate'],
+  export: ['to'],
   'lora-train': ['max_steps'],
   select: ['by', 'where', 'tie', 'at_least'],
   shell: ['run'],
@@ -37,6 +39,7 @@ test('the catalogue has the stage kinds under their own names', () => {
     [
       'clean',
       'eval',
+      'export',
       'gate',
       'human-review',
       'lora-train',

@@ -165,3 +165,59 @@ test('an id that the schema names is kept; any other is made from what the row s
   expect(await idOf({ id: 'key' })).toBe('k-1')
   expect(await idOf({})).toMatch(/^[0-9a-f]{12}$/)
 })
+
+test('lengths count characters of either side, after repairs', async () => {
+  const rows = [row('问：好吗', '很好'), row('好吗？', '好'), row('𠮷野家', '𠮷好'), row('长吗', '很长很长')]
+  const ran = await clean(rows, { min_chars: 2, max_chars: 3 })
+  expect((await said(ran)).map(([prompt]) => prompt)).toEqual(['好吗', '𠮷野家'])
+  expect(rule(ran, 'too_short')).toMatchObject({ rows: 1, removes: true, examples: [{ before: '好' }] })
+  expect(rule(ran, 'too_long')).toMatchObject({ rows: 1, removes: true, examples: [{ before: '很长很长' }] })
+  const failure = await failureOf(clean(rows, { min_chars: 3, max_chars: 2 }))
+  expect(failure.message).toBe('no text has at least 3 and at most 2 characters')
+})
+
+test('near duplicates go with all their rows, and the report names whom they repeat', async () => {
+  const rows = [
+    row('如何办理社保开户', 'a'),
+    row('如何办理社保开户呢', 'b'),
+    row('如何办理社保开户呢？', 'c'),
+    row('如何办理社保开户', 'd'),
+    row('工伤怎么认定', 'e'),
+  ]
+  const options = { near_duplicate: 0.8, conflicts: 'keep' }
+  const ran = await clean(rows, options)
+  expect((await said(ran)).map(([, response]) => response)).toEqual(['b', 'c', 'e'])
+  expect(rule(ran, 'near_duplicate')).toEqual({
+    rows: 2,
+    removes: true,
+    examples: [
+      { row: 'd.jsonl:1', before: '如何办理社保开户', after: '如何办理社保开户呢 (d.jsonl:2)' },
+      { row: 'd.jsonl:4', before: '如何办理社保开户', after: '如何办理社保开户呢 (d.jsonl:2)' },
+    ],
+  })
+  expect(ran.summary).toMatchObject({ rows: 3, dropped: 2 })
+  const backwards = await clean([...rows].reverse(), options)
+  expect((await said(backwards)).map(([, response]) => response)).toEqual(['e', 'c', 'b'])
+  expect((await said(await clean(rows, { conflicts: 'keep' }))).length).toBe(5)
+})
+
+test('what test nearly repeats of train goes from test', async () => {
+  const input = await inputOf({
+    'a.jsonl': jsonl([row('如何办理社保开户', '1')]),
+    'b.jsonl': jsonl([row('如何办理社保开户呢', '2'), row('工伤怎么认定', '3')]),
+  })
+  const data = { ...input, splits: { train: ['a.jsonl'], test: ['b.jsonl'] } }
+  const ran = await runOp(run, { ...DEFAULTS, near_duplicate: 0.8 }, { data }, 'data')
+  expect((await ran.rows('train.jsonl')).map(({ response }) => response)).toEqual(['1'])
+  expect((await ran.rows('test.jsonl')).map(({ response }) => response)).toEqual(['3'])
+})
+
+test('html is cleaned only where it is asked for', async () => {
+  const rows = [row('<b>在哪</b>', '一楼&nbsp;<br>二楼'), row('空的', '<div></div>')]
+  const drop = ['duplicate', 'blank', 'mojibake', 'control', 'html']
+  const ran = await clean(rows, { drop })
+  expect(await said(ran)).toEqual([['在哪', '一楼\n二楼']])
+  expect(rule(ran, 'html')).toMatchObject({ rows: 1, removes: false })
+  expect(rule(ran, 'html_dropped')).toMatchObject({ rows: 1, removes: true })
+  expect((await said(await clean(rows)))[0]?.[0]).toBe('<b>在哪</b>')
+})

@@ -123,3 +123,59 @@ test('splits of the source stay, and a leak is counted and warned of', async () 
   })
   expect(ran.notes).toContainEqual(expect.stringMatching(/^warning: 1 prompt of test also occur/))
 })
+
+test('rows of one value of a field never lie in two splits', async () => {
+  const rows = ROWS.map((row, i) => ({ ...row, customer: i % 3 === 0 ? i % 40 : `顾客${i % 40}` }))
+  const ran = await split(rows, { group_by: 'customer', train: 0.6, validation: 0.2, test: 0.2 })
+  const where = new Map<string, Set<string>>()
+  for (const name of ['train', 'validation', 'test'])
+    for (const { customer } of (await ran.rows(`${name}.jsonl`)) as unknown as readonly {
+      customer: string
+    }[])
+      where.set(customer, (where.get(customer) ?? new Set()).add(name))
+  expect([...where.values()].filter((splits) => splits.size > 1)).toEqual([])
+  expect(new Set([...where.values()].flatMap((splits) => [...splits])).size).toBe(3)
+  expect(await ran.json('dataset.json')).toMatchObject({ made_by: { group_by: 'customer' } })
+  // Two customers may have asked the same; that is said.
+  expect(ran.notes.join('\n')).toMatch(/prompts? of test also occurs? in train/)
+  const reordered = await split([...rows].reverse(), {
+    group_by: 'customer',
+    train: 0.6,
+    validation: 0.2,
+    test: 0.2,
+  })
+  expect(await reordered.text('test.jsonl')).toBe(await ran.text('test.jsonl'))
+})
+
+test('a field that rows do not have is an error with what there is', async () => {
+  const rows = ROWS.map((row, i) =>
+    i === 3 ? { ...row, customer: null } : { ...row, customer: i, topic: 'x' },
+  )
+  const some = await failureOf(split(rows, { group_by: 'customer' }))
+  expect(some.message).toBe('group_by: 1 of 200 rows have no field "customer", e.g. d.jsonl:4')
+  const none = await failureOf(split(rows, { group_by: 'constructor' }))
+  expect(none.message).toBe('group_by: no row has a field "constructor"')
+  expect(none.help).toMatch(/^Fields of these rows: prompt, customer, topic\./)
+})
+
+test('the name that a schema gives to the prompt means the prompt', async () => {
+  const article = ROWS.map(({ prompt, response }) => ({ article: prompt, summary: response }))
+  const input = {
+    ...(await inputOf({ 'd.jsonl': jsonl(article) })),
+    fields: { prompt: 'article', response: 'summary' },
+  }
+  const ran = await runOp(run, { ...DEFAULTS, group_by: 'article' }, { data: input }, 'data')
+  expect(await ran.text('test.jsonl')).toBe(await (await split(ROWS)).text('test.jsonl'))
+})
+
+test('splits that came divided are held against the field, too', async () => {
+  const input = await inputOf({
+    'a.jsonl': jsonl([{ prompt: 'a', response: '1', customer: 'x' }]),
+    'b.jsonl': jsonl([{ prompt: 'b', response: '2', customer: 'x' }]),
+  })
+  const data = { ...input, splits: { train: ['a.jsonl'], test: ['b.jsonl'] } }
+  const ran = await runOp(run, { ...DEFAULTS, group_by: 'customer' }, { data }, 'data')
+  expect(ran.notes).toContain(
+    'warning: 1 value of "customer" of test also occurs in train, so test does not measure unseen groups',
+  )
+})

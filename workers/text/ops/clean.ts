@@ -6,7 +6,9 @@ import type { Op } from '../../op.ts'
 import type { JsonObject } from '../../protocol/json.ts'
 import { rowNamer, writeDataset } from '../dataset-files.ts'
 import type { Row } from '../dataset-files.ts'
+import { withoutHtml } from '../html.ts'
 import { inspectMojibake } from '../mojibake.ts'
+import { nearDuplicates } from '../near-duplicates.ts'
 import {
   prefixStripper,
   removeControls,
@@ -26,6 +28,9 @@ interface CleanOptions {
   readonly terms: Readonly<Record<string, string>>
   readonly normalize: readonly string[]
   readonly conflicts: 'first' | 'drop' | 'keep'
+  readonly min_chars?: number
+  readonly max_chars?: number
+  readonly near_duplicate?: number
 }
 
 /** Fewer rows than this are worth a warning: an adapter learns little from them. */
@@ -37,6 +42,14 @@ export const run: Op = async (context) => {
   const input = context.inputs['data']
   const output = context.outputs['data']
   if (!input || !output) throw new Error('clean needs an input and an output named data')
+  const { min_chars: least = 0, max_chars: most = Infinity, near_duplicate: ratio } = options
+  if (least > most) {
+    throw new JobError(
+      'input',
+      `no text has at least ${least} and at most ${most} characters`,
+      'Swap min_chars and max_chars.',
+    )
+  }
   const read = await readRows(input)
   for (const file of read.files) {
     if (file.mapping !== 'prompt/response' && input.fields === undefined) {
@@ -71,7 +84,9 @@ export const run: Op = async (context) => {
     }
     fixed.set(split, kept)
   }
-  const kept = dropRepeated(fixed, options, ledger)
+  const unlike = dropRepeated(fixed, options, ledger)
+  await context.throwIfCancelled()
+  const kept = ratio === undefined ? unlike : dropNear(unlike, ratio, ledger)
   context.progress(total, total, 'rows')
 
   const name = rowNamer()
@@ -163,6 +178,19 @@ function rowFixer(
         (text) => repaired(1, text),
       )
     }
+    if (drops('html')) {
+      const bare = [withoutHtml(prompt), withoutHtml(response)]
+      const page = bare.findIndex(({ mostlyMarkup }) => mostlyMarkup)
+      if (page >= 0) {
+        ledger.removed('html_dropped', row.place, page === 0 ? prompt : response)
+        return null
+      }
+      apply(
+        'html',
+        () => bare[0]?.text ?? '',
+        () => bare[1]?.text ?? '',
+      )
+    }
     if (drops('control')) apply('control', removeControls)
     if (unifies('nfc')) apply('nfc', (text) => text.normalize('NFC'))
     if (unifies('whitespace')) apply('whitespace', unifySpaces)
@@ -171,6 +199,12 @@ function rowFixer(
     apply('terms', (text) => replaceTerms(text, countTerm))
     if (drops('blank') && (prompt.trim() === '' || response.trim() === '')) {
       ledger.removed('blank', row.place, JSON.stringify({ prompt: row.prompt, response: row.response }))
+      return null
+    }
+    for (const text of [prompt, response]) {
+      const rule = lengthRule(text, options)
+      if (rule === null) continue
+      ledger.removed(rule, row.place, text)
       return null
     }
     return { ...row, prompt, response }
@@ -238,6 +272,51 @@ function dropRepeated(
     )
   }
   return result
+}
+
+/** Either side counts, in characters of Unicode, without white space at its ends. */
+function lengthRule(
+  text: string,
+  { min_chars: least = 0, max_chars: most = Infinity }: CleanOptions,
+): string | null {
+  // A character has at most two units, so most texts need not be counted.
+  const units = text.trim().length
+  if (units >= 2 * least && units <= most) return null
+  const characters = Array.from(text.trim()).length
+  return characters < least ? 'too_short' : characters > most ? 'too_long' : null
+}
+
+/**
+ * Drops rows whose prompt nearly repeats another one's, over all splits: an earlier split stays. Rows with the same
+ * prompt are one here; which of them stay has been decided.
+ */
+function dropNear(
+  splits: ReadonlyMap<string, readonly RawRow[]>,
+  ratio: number,
+  ledger: Ledger,
+): ReadonlyMap<string, readonly RawRow[]> {
+  const prompts = new Map<string, { readonly row: RawRow; readonly rank: number; readonly index: number }>()
+  for (const [rank, rows] of [...splits.values()].entries())
+    for (const row of rows) {
+      const key = sameText(row.prompt)
+      if (!prompts.has(key)) prompts.set(key, { row, rank, index: prompts.size })
+    }
+  const first = [...prompts.values()]
+  const repeats = nearDuplicates(
+    first.map(({ row, rank }) => ({ text: row.prompt, rank })),
+    ratio,
+  )
+  return new Map(
+    [...splits].map(([split, rows]) => [
+      split,
+      rows.filter((row) => {
+        const twin = first[repeats.get(prompts.get(sameText(row.prompt))?.index ?? -1) ?? -1]?.row
+        if (twin === undefined) return true
+        ledger.removed('near_duplicate', row.place, row.prompt, `${twin.prompt} (${twin.place})`)
+        return false
+      }),
+    ]),
+  )
 }
 
 function countRows(count: number): string {

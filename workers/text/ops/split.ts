@@ -1,4 +1,4 @@
-/** `split`: sends each group of rows with the same prompt to one split, by a hash of what the prompt says. */
+/** `split`: sends each group of rows, those with the same prompt or field, to one split, by a hash of what they share. */
 import { createHash } from 'node:crypto'
 import { JobError } from '../../op.ts'
 import type { Op } from '../../op.ts'
@@ -7,12 +7,14 @@ import { rowNamer, writeDataset } from '../dataset-files.ts'
 import type { Row } from '../dataset-files.ts'
 import { groupKey, sameText } from '../normalize.ts'
 import { readRows } from '../read-rows.ts'
-import type { RawRow } from '../read-rows.ts'
+import type { RawRow, ReadRows } from '../read-rows.ts'
 
 interface SplitOptions {
   readonly train: number
   readonly validation: number
   readonly test: number
+  /** `prompt`, or a field of the rows. */
+  readonly group_by: string
   readonly seed: number
 }
 
@@ -37,6 +39,7 @@ export const run: Op = async (context) => {
   }
   const read = await readRows(input)
   await context.throwIfCancelled()
+  const group = grouping(options.group_by, read, input.fields?.prompt)
   const name = rowNamer()
   const named = (row: RawRow): Row => ({
     id: row.id ?? name(sameText(row.prompt), row.response),
@@ -47,28 +50,58 @@ export const run: Op = async (context) => {
   const undivided = read.splits.size === 1 ? read.splits.get('all') : undefined
   const rows = new Map<string, readonly Row[]>()
   if (undivided) {
-    for (const [split, members] of divide(inFixedOrder(undivided).map(named), options))
+    for (const [split, members] of divide(inFixedOrder(undivided).map(named), group, options))
       rows.set(split, members)
   } else {
     context.note('info', `the data is divided already (${[...read.splits.keys()].join(', ')}) and stays so`)
     for (const [split, members] of read.splits) rows.set(split, members.map(named))
   }
-  const leaks = countLeaks(rows)
-  for (const [split, groups] of Object.entries(leaks)) {
-    if (groups > 0) {
-      const what = groups === 1 ? '1 prompt of' : `${groups} prompts of`
-      context.note(
-        'warning',
-        `${what} ${split} also occur in train, so ${split} does not measure unseen questions`,
-      )
-    }
+  const leaks = countLeaks(rows, byPrompt)
+  const noun = { one: 'prompt', many: 'prompts', unseen: 'questions' }
+  for (const text of leakWords(leaks, noun)) context.note('warning', text)
+  if (group !== byPrompt) {
+    const value = JSON.stringify(options.group_by)
+    const shared = { one: `value of ${value}`, many: `values of ${value}`, unseen: 'groups' }
+    for (const text of leakWords(countLeaks(rows, group), shared)) context.note('warning', text)
   }
   const madeBy: JsonObject = undivided
-    ? { op: 'split', seed: options.seed, shares: { ...shares(options) } }
+    ? {
+        op: 'split',
+        seed: options.seed,
+        shares: { ...shares(options) },
+        ...(group === byPrompt ? {} : { group_by: options.group_by }),
+      }
     : { op: 'split', kept: true }
   await writeDataset(output, rows, { made_by: madeBy, groups_also_in_train: leaks })
   const counts = Object.fromEntries([...rows].map(([split, members]) => [split, members.length]))
   return { rows: counts, groups_also_in_train: leaks }
+}
+
+/** What two rows share if they must not be divided. */
+type Group = (row: Pick<Row, 'prompt' | 'fields'>) => string
+
+const byPrompt: Group = (row) => groupKey(row.prompt)
+
+/** Throws `JobError('input')` if a row does not have the field: what group it belongs to, nobody knows. */
+function grouping(field: string, read: ReadRows, promptField: string | undefined): Group {
+  if (field === 'prompt' || field === promptField) return byPrompt
+  const rows = [...read.splits.values()].flat()
+  const without = rows.filter((row) => !Object.hasOwn(row.fields, field))
+  const [first] = without
+  if (first === undefined) return (row) => String(row.fields[field])
+  const known = [...new Set(rows.flatMap((row) => Object.keys(row.fields)))].sort()
+  if (without.length === rows.length) {
+    throw new JobError(
+      'input',
+      `group_by: no row has a field ${JSON.stringify(field)}`,
+      `Fields of these rows: ${['prompt', ...known].join(', ')}. What a schema names as input is called prompt here.`,
+    )
+  }
+  throw new JobError(
+    'input',
+    `group_by: ${without.length} of ${rows.length} rows have no field ${JSON.stringify(field)}, e.g. ${first.place}`,
+    'Fill it in, or remove these rows: a row of an unknown group could lie beside its own group in another split.',
+  )
 }
 
 /** Rows that say the same are told apart by number only, so that their fields must not come in the file's order. */
@@ -78,40 +111,44 @@ function inFixedOrder(rows: readonly RawRow[]): readonly RawRow[] {
 }
 
 /** Rows of each wanted split, sorted by id: the same rows in another order give the same bytes. */
-function divide(rows: readonly Row[], options: SplitOptions): ReadonlyMap<SplitName, readonly Row[]> {
+function divide(
+  rows: readonly Row[],
+  group: Group,
+  options: SplitOptions,
+): ReadonlyMap<SplitName, readonly Row[]> {
   const groups = new Map<string, Row[]>()
   for (const row of rows) {
-    const key = groupKey(row.prompt)
-    const group = groups.get(key)
-    if (group === undefined) groups.set(key, [row])
-    else group.push(row)
+    const key = group(row)
+    const members = groups.get(key)
+    if (members === undefined) groups.set(key, [row])
+    else members.push(row)
   }
   const wanted = WRITE_ORDER.filter((split) => options[split] > 0)
   if (groups.size < wanted.length) {
     throw new JobError(
       'input',
-      `${groups.size} different prompts cannot fill ${wanted.length} splits (${wanted.join(', ')})`,
+      `${groups.size} different ${group === byPrompt ? 'prompts' : `values of ${JSON.stringify(options.group_by)}`} cannot fill ${wanted.length} splits (${wanted.join(', ')})`,
       'Add rows, or ask for fewer splits.',
     )
   }
   const placed = [...groups].map(([key, members]) => ({ at: position(options.seed, key), members }))
   placed.sort((a, b) => a.at - b.at)
-  const assigned = placed.map((group) => ({ ...group, split: splitAt(group.at, options) }))
+  const assigned = placed.map((each) => ({ ...each, split: splitAt(each.at, options) }))
   for (const split of wanted) {
-    if (assigned.some((group) => group.split === split)) continue
+    if (assigned.some((each) => each.split === split)) continue
     // In small data chance may leave a split empty; it then takes the nearest group of the fullest split.
     const sizes = new Map(
-      wanted.map((other) => [other, assigned.filter((group) => group.split === other).length]),
+      wanted.map((other) => [other, assigned.filter((each) => each.split === other).length]),
     )
     const fullest = wanted.reduce((a, b) => ((sizes.get(b) ?? 0) > (sizes.get(a) ?? 0) ? b : a))
     const middle = centre(split, options)
-    const donors = assigned.filter((group) => group.split === fullest)
+    const donors = assigned.filter((each) => each.split === fullest)
     const nearest = donors.reduce((a, b) => (Math.abs(b.at - middle) < Math.abs(a.at - middle) ? b : a))
     nearest.split = split
   }
   const result = new Map<SplitName, readonly Row[]>()
   for (const split of wanted) {
-    const members = assigned.filter((group) => group.split === split).flatMap((group) => group.members)
+    const members = assigned.filter((each) => each.split === split).flatMap((each) => each.members)
     result.set(
       split,
       members.sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)),
@@ -139,14 +176,31 @@ function centre(split: SplitName, options: SplitOptions): number {
 }
 
 /** Groups of every other split that train has too; zero by construction unless the data came divided. */
-function countLeaks(splits: ReadonlyMap<string, readonly Row[]>): Readonly<Record<string, number>> {
-  const keys = (split: string): ReadonlySet<string> =>
-    new Set((splits.get(split) ?? []).map((row) => groupKey(row.prompt)))
+function countLeaks(
+  splits: ReadonlyMap<string, readonly Row[]>,
+  group: Group,
+): Readonly<Record<string, number>> {
+  const keys = (split: string): ReadonlySet<string> => new Set((splits.get(split) ?? []).map(group))
   const train = keys('train')
   const leak = (split: string): number => [...keys(split)].filter((key) => train.has(key)).length
   return Object.fromEntries(
     [...splits.keys()].filter((split) => split !== 'train').map((split) => [split, leak(split)]),
   )
+}
+
+interface LeakNoun {
+  readonly one: string
+  readonly many: string
+  readonly unseen: string
+}
+
+function leakWords(leaks: Readonly<Record<string, number>>, noun: LeakNoun): readonly string[] {
+  return Object.entries(leaks)
+    .filter(([, groups]) => groups > 0)
+    .map(([split, groups]) => {
+      const [what, occur] = groups === 1 ? [noun.one, 'occurs'] : [noun.many, 'occur']
+      return `${groups} ${what} of ${split} also ${occur} in train, so ${split} does not measure unseen ${noun.unseen}`
+    })
 }
 
 function shares({ train, validation, test }: SplitOptions): Readonly<Record<SplitName, number>> {
