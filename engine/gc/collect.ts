@@ -57,8 +57,8 @@ export function findGarbage({ stateDir, stores, roots, since, now }: Collecting)
   const others = [
     ...notes(stateDir, now),
     ...forgotten.map(({ path, bytes }) => ({ path, bytes })),
-    ...oldRunLogs(stateDir, roots.runs, since),
     ...hubGarbage(stateDir, roots.commits, now),
+    ...oldRunLogs(stateDir, roots.runs, since),
   ]
   let keptBytes = 0
   for (const object of stores.blobs.objects()) {

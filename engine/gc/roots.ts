@@ -10,20 +10,20 @@ export interface Roots {
   readonly keys: Set<Digest>
   /** Outputs named by content: `main` is read so where its record is another machine's. */
   readonly trees: Set<Digest>
-  /** Runs whose attempts' logs stay. */
-  readonly runs: Set<string>
   /** Of models on a hub. */
   readonly commits: Set<string>
+  /** Runs whose attempts' logs stay. */
+  readonly runs: Set<string>
 }
 
 export function noRoots(): Roots {
-  return { keys: new Set(), trees: new Set(), runs: new Set(), commits: new Set() }
+  return { keys: new Set(), trees: new Set(), commits: new Set(), runs: new Set() }
 }
 
 export function addLock(roots: Roots, lock: Lock): void {
-  for (const { run } of Object.values(lock['gates'] ?? {})) if (typeof run === 'string') roots.runs.add(run)
   for (const { commit } of Object.values(lock['sources'] ?? {}))
     if (typeof commit === 'string') roots.commits.add(commit)
+  for (const { run } of Object.values(lock['gates'] ?? {})) if (typeof run === 'string') roots.runs.add(run)
   for (const facts of Object.values(lock['stages'] ?? {}))
     for (const [fact, value] of Object.entries(facts)) {
       if (typeof value !== 'string') continue

@@ -8,6 +8,8 @@ export const LOG_FORMAT = 1
 
 export type FailureCause =
   | 'input'
+  | 'memory'
+  /** Another limit of the machine, such as a full disk. */
   | 'resources'
   | 'cancelled'
   | 'bug'

@@ -31,8 +31,8 @@ import { Mailbox } from './mailbox.ts'
 import { measuredEvent } from './measured.ts'
 import { obtain } from './obtain.ts'
 import type { Obtained } from './obtain.ts'
-import { textAt } from './overtaken.ts'
 import { ownerWords } from './owner.ts'
+import { textAt } from './overtaken.ts'
 import { openBecause, waitsFor } from './paused.ts'
 import { Presence } from './presence.ts'
 import { publish, rightOf, showStage, showVerdict } from './publish.ts'
@@ -431,6 +431,7 @@ const EXIT_OF_CAUSE: Readonly<Record<FailureCause, number>> = {
   bug: 1,
   timeout: 1,
   watch: 1,
+  memory: 6,
   resources: 6,
   'worker-lost': 6,
   cancelled: 130,

@@ -84,7 +84,9 @@ export function mutexesOf(stages: readonly Stage[]): Readonly<Record<string, num
 const RETRIED: Readonly<Record<FailureCause, RetryCause | null>> = {
   'worker-lost': 'worker-lost',
   timeout: 'timeout',
-  resources: 'oom',
+  memory: 'oom',
+  // A full disk is as full the next time.
+  resources: null,
   input: 'error',
   bug: 'error',
   watch: null,

@@ -277,6 +277,17 @@ describe('retry', () => {
     ])
   })
 
+  test('for memory that ran out, and not for a full disk', async () => {
+    const told = (kind: string) => ({ fail: { kind, message: 'no' } })
+    const oom = retry({ max: 1, on: ['oom'] })
+    const ran = await go(
+      root,
+      pipelineOf({ a: job('a', told('memory'), oom), b: job('b', told('resources'), oom) }),
+    )
+    expect(ran.exitCode).toBe(6)
+    expect([...lines(mark)].sort()).toEqual(['a', 'a', 'b'])
+  })
+
   test('the pause doubles, and differs from key to key by up to a quarter', () => {
     const keys = Array.from({ length: 50 }, (_, i) => digestOf(String(i)))
     for (const attempts of [1, 2, 3]) {
