@@ -117,10 +117,15 @@ export class BlobStore {
 
   /** Lays a tree out as a directory: clones that share their blocks, else read-only hard links, else copies. */
   layOut(tree: Tree, dir: string): void {
-    mkdirSync(dir, { recursive: true })
+    const made = new Set<string>()
+    const make = (folder: string): void => {
+      if (!made.has(folder)) mkdirSync(folder, { recursive: true })
+      made.add(folder)
+    }
+    make(dir)
     for (const file of tree.files) {
       const target = join(dir, file.path)
-      mkdirSync(dirname(target), { recursive: true })
+      make(dirname(target))
       this.#lay(this.pathOf(file.digest), target)
     }
   }
