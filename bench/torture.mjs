@@ -93,6 +93,7 @@ async function torture(tools, { kills, plugins, aim }) {
       const text = used % KILLS_OF_PROJECT
       broken = await killAndLook(tools, { child, root, text, step: aim(round++) }, found)
       if (broken) found.seen += 1
+      if (used % KILLS_OF_PROJECT === KILLS_OF_PROJECT - 1) console.error(`${found.fell.length} kills`)
     }
   }
   await Promise.all(Array.from({ length: LANES }, lane))

@@ -156,12 +156,16 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     },
   },
   lock: {
-    usage: 'lock',
-    help: 'compare the lock with the file, or make one of two versions',
+    usage: 'lock [source...]',
+    help: 'compare the lock with the file, take newer models from a hub, or make one of two versions',
     flags: {
       param: PARAM,
       json: JSON_FLAG,
       check: { type: 'boolean', help: 'exit 10 if the lock does not say what the file says' },
+      update: {
+        type: 'boolean',
+        help: 'pin the newest commit of the models on a hub, or of those that are named',
+      },
       resolve: { type: 'boolean', help: 'settle a conflict: keep what fits the merged file and the cache' },
       merge: { type: 'boolean', help: 'merge driver of git: %O %A %B' },
     },

@@ -52,6 +52,7 @@ const WALLS: readonly (readonly [string, readonly string[]])[] = [
   ['workers/text/', ['workers/', 'metrics/']],
   ['workers/', ['workers/']],
   ['engine/remote/', ['engine/', 'dsl/']],
+  ['engine/hub/', ['engine/', 'dsl/']],
   ['engine/', ['engine/', 'dsl/', 'metrics/', 'workers/protocol/']],
   ['cli/', ['cli/', 'editor/', 'engine/', 'dsl/', 'stages/']],
 ]

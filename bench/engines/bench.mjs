@@ -15,25 +15,28 @@ export function projectFor(engine, pipeline) {
   return {
     dir,
     run: (...targets) => measureIn(engine.run(targets), dir),
+    runWith: (variables) => measureIn(engine.run(), dir, variables),
     measure: (command) => measureIn(command, dir),
-    /** Which stages ran since the last look. */
-    ran() {
-      const path = join(dir, 'ran.log')
-      const names = readIfThere(path).split('\n').filter(Boolean)
-      rmSync(path, { force: true })
-      return names
-    },
+    ran: () => ranIn(dir),
     made: (name) => readIfThere(engine.made(dir, name)),
     remove: () => rmSync(dir, { recursive: true, force: true }),
   }
+}
+
+/** Which stages ran since the last look. */
+export function ranIn(dir) {
+  const path = join(dir, 'ran.log')
+  const names = readIfThere(path).split('\n').filter(Boolean)
+  rmSync(path, { force: true })
+  return names
 }
 
 export function environment() {
   return { ...plainEnvironment(), DVC_NO_ANALYTICS: '1' }
 }
 
-export function measureIn(command, cwd) {
-  return measureProcess(command, { cwd, env: environment() })
+export function measureIn(command, cwd, variables = {}) {
+  return measureProcess(command, { cwd, env: { ...environment(), ...variables } })
 }
 
 /** The first run of all, which has to work; without it there is nothing to compare. */

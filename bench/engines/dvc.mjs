@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { tools } from './install.mjs'
-import { commandWithPaths, outputOf, pathOf, writeFiles } from './pipelines.mjs'
+import { commandWithPaths, madeBy, outputOf, pathOf, writeFiles } from './pipelines.mjs'
 
 const program = join(tools, 'bin', 'dvc')
 
@@ -15,11 +15,11 @@ export const dvc = {
       {
         cmd: commandWithPaths(stage),
         deps: Object.values(stage.reads).map(pathOf),
-        outs: [outputOf(stage.name)],
+        outs: [outputOf(madeBy(stage))],
       },
     ])
     writeFiles(dir, [
-      ['dvc.yaml', JSON.stringify({ stages: Object.fromEntries(each) })],
+      ['dvc.yaml', `${JSON.stringify({ stages: Object.fromEntries(each) }, null, 2)}\n`],
       ['made/.keep', ''],
     ])
     if (existsSync(join(dir, '.dvc'))) return
@@ -29,7 +29,13 @@ export const dvc = {
     execFileSync(program, ['config', 'core.check_update', 'false'], quiet)
   },
   run: (targets = []) => [program, 'repro', ...targets],
-  explain: [program, 'status'],
+  /** Data that DVC tracks itself is told apart by file. */
+  track: (dir, paths) => execFileSync(program, ['add', '-q', ...paths], { cwd: dir, stdio: 'ignore' }),
+  asks: [
+    [program, 'status'],
+    [program, 'data', 'status', '--granular'],
+  ],
+  file: 'dvc.yaml',
   made: (dir, name) => join(dir, outputOf(name)),
   repair: [],
 }

@@ -1,4 +1,11 @@
 // E6: something is changed, and the engine is asked what it would run. Does its answer name the cause?
+//
+// How it is judged. Each engine is asked by all of its commands that could know (`asks` of its file), and has its data in the form of which
+// it can tell most (`track`: DVC's own for DVC). All that they print counts as one answer. It names the cause if it holds what `names` of
+// the change looks for, which is the path, or the name under which the stage reads it, or the words that the engine has for such a change. What it says
+// before the change must not hold that, so a listing of everything is no answer. What would run is not judged here.
+// wireit prints the commands that it runs, and the paths in them count. `--show`
+// prints every answer.
 import { cpSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -97,12 +104,14 @@ const CHANGES = [
   },
 ]
 
-export async function measure(engines) {
+export async function measure(engines, { show }) {
   const named = new Map()
   for (const engine of engines) {
     const project = projectFor(engine, original)
+    engine.track?.(project.dir, ['data/rows.txt', 'data/extra.txt', 'data/more'])
     await firstRun(engine, project)
     const before = await answer(engine, project.dir)
+    if (show) console.error(`--- ${engine.name}: nothing has changed\n${before}`)
     for (const change of CHANGES) {
       if (change.names.test(before))
         throw new Error(`${engine.name} says this always: ${change.names}\n${before}`)
@@ -111,7 +120,7 @@ export async function measure(engines) {
       change.files?.(dir)
       if (change.pipeline !== undefined) engine.set(dir, change.pipeline)
       const text = await answer(engine, dir)
-      if (process.env.SHOW !== undefined) console.error(`--- ${engine.name}: ${change.name}\n${text}`)
+      if (show) console.error(`--- ${engine.name}: ${change.name}\n${text}`)
       named.set(`${engine.name} ${change.name}`, change.names.test(text))
       rmSync(dir, { recursive: true })
     }
@@ -125,6 +134,10 @@ export async function measure(engines) {
 }
 
 async function answer(engine, dir) {
-  const { stdout, stderr } = await measureIn(engine.explain, dir)
-  return `${stdout}\n${stderr}`
+  let text = ''
+  for (const command of engine.asks) {
+    const { stdout, stderr } = await measureIn(command, dir)
+    text += `${stdout}\n${stderr}\n`
+  }
+  return text
 }

@@ -4,9 +4,9 @@ import { trials } from './pipelines.mjs'
 
 export const title = 'E3 Trials of one command, first run: seconds, and milliseconds a trial'
 
-export async function measure(engines, { quick }) {
+export async function measure(engines, { size: wanted }) {
   const rows = []
-  for (const size of quick ? [5, 10] : [125, 250, 500, 1000]) {
+  for (const size of { quick: [5, 10], usual: [50, 100, 200], large: [125, 250, 500, 1000] }[wanted]) {
     const row = []
     for (const engine of engines) {
       const project = projectFor(engine, trials(size))

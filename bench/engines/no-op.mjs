@@ -4,11 +4,13 @@ import { chains, folders } from './pipelines.mjs'
 
 export const title = 'E1 Nothing to do'
 
-export async function measure(engines, { quick, rounds: count }) {
-  const sizes = quick ? [10] : [10, 100, 1000]
+export async function measure(engines, { size, rounds: count }) {
+  const sizes = { quick: [10], usual: [10, 100, 300], large: [10, 100, 1000] }[size]
   const pipelines = [
     ...sizes.map((size) => [`${size} stages`, chains(size)]),
-    quick ? ['20 stages over 200 files', folders(20, 10)] : ['20 stages over 10 000 files', folders(20, 500)],
+    size === 'quick'
+      ? ['20 stages over 200 files', folders(20, 10)]
+      : ['20 stages over 10 000 files', folders(20, 500)],
   ]
   const rows = []
   for (const [name, pipeline] of pipelines) {

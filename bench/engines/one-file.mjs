@@ -6,8 +6,8 @@ import { folders } from './pipelines.mjs'
 
 export const title = 'E2 One changed file among many'
 
-export async function measure(engines, { quick, rounds: count }) {
-  const [stages, each] = quick ? [4, 100] : [20, 5000]
+export async function measure(engines, { size, rounds: count }) {
+  const [stages, each] = { quick: [4, 100], usual: [20, 500], large: [20, 5000] }[size]
   const pipeline = folders(stages, each)
   const projects = new Map(engines.map((engine) => [engine, projectFor(engine, pipeline)]))
   for (const [engine, project] of projects) {

@@ -1,7 +1,8 @@
 // The same pipelines for all engines, in words of none of them.
 //
 // A stage reads files, folders or other stages, each under a name, and writes one file. In its `run`, {a} is
-// what it reads as `a` and {out} is the file to write. Every stage also notes in `ran.log` that it ran.
+// what it reads as `a` and {out} is the file to write. Every stage also notes in `ran.log` that it ran. `made` is the name of its file, if that
+// is not its own; `variables` are those of the environment that its command reads.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
@@ -88,17 +89,21 @@ export function writeFiles(dir, files) {
 }
 
 /** The command of a stage for engines that know files by path. */
-export function commandWithPaths({ name, reads, run }) {
-  const paths = Object.entries(reads).map(([port, read]) => [port, pathOf(read)])
-  return noted(name, fill(run, Object.fromEntries([...paths, ['out', outputOf(name)]])))
+export function commandWithPaths(stage) {
+  const paths = Object.entries(stage.reads).map(([port, read]) => [port, pathOf(read)])
+  return noted(stage, fill(stage.run, Object.fromEntries([...paths, ['out', outputOf(madeBy(stage))]])))
 }
 
 export function fill(run, values) {
   return run.replace(/\{(\w+)\}/g, (_, name) => values[name])
 }
 
-export function noted(name, run) {
-  return `echo ${name} >> ran.log; ${run}`
+export function noted(stage, run) {
+  return `echo ${madeBy(stage)} >> ran.log; ${run}`
+}
+
+export function madeBy({ name, made }) {
+  return made ?? name
 }
 
 export function pathOf({ file, folder, stage }) {

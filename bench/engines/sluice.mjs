@@ -15,7 +15,8 @@ export const sluice = {
     const names = new Map(
       paths.map((path) => [path, path.replace(/(?:\/\*)?\.txt$/, '').replaceAll('/', '-')]),
     )
-    const lines = stages.map(({ name, reads, run }) => {
+    const lines = stages.map((stage) => {
+      const { name, reads, run, variables: passed = [] } = stage
       const inputs = Object.entries(reads).map(
         ([port, read]) =>
           `${port}: ${read.stage === undefined ? `sources.${names.get(sourceOf(read))}` : `${read.stage}.out`}`,
@@ -25,10 +26,11 @@ export const sluice = {
         `"$SLUICE_${folder === undefined ? 'FILES' : 'INPUT'}_${port.toUpperCase()}"`,
       ])
       const command = noted(
-        name,
+        stage,
         fill(run, { ...Object.fromEntries(variables), out: '"$SLUICE_OUTPUT_OUT/x"' }),
       )
-      return `  ${name}: { uses: shell, inputs: { ${inputs.join(', ')} }, with: { run: ${quoted(command)}, outputs: { out: files } } }`
+      const env = passed.map((variable) => `${variable}: =env.${variable}`).join(', ')
+      return `  ${name}: { uses: shell, inputs: { ${inputs.join(', ')} }, with: { run: ${quoted(command)}, env: { ${env} }, outputs: { out: files } } }`
     })
     const sources = [...names].map(([path, name]) => `  ${name}: { type: files, from: ${path} }`)
     const text = ['version: 1', 'name: p', 'sources:', ...sources, 'stages:', ...lines, ''].join('\n')
@@ -38,7 +40,11 @@ export const sluice = {
     ])
   },
   run: (targets = []) => [process.execPath, launcher, 'run', ...targets],
-  explain: [process.execPath, launcher, 'plan'],
+  asks: [
+    [process.execPath, launcher, 'plan'],
+    ...['first', 'second', 'third'].map((stage) => [process.execPath, launcher, 'why', stage]),
+  ],
+  file: 'pipelines/p.pipeline.yaml',
   made: (dir, name) => join(dir, '.sluice/out/p', name, 'out/x'),
   /** What a user is told to do after a crash: nothing. */
   repair: [],

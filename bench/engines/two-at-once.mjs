@@ -7,12 +7,12 @@ export const title = 'E8 Two at once on a shared stage that is done'
 
 const SECONDS = 1
 
-export async function measure(engines, { quick, rounds: count }) {
+export async function measure(engines, { rounds: count }) {
   const rows = []
   for (const engine of engines) {
     const times = []
     let failed = 0
-    for (let round = 0; round < (quick ? 1 : count); round++) {
+    for (let round = 0; round < count; round++) {
       const project = projectFor(engine, fork(SECONDS))
       await must(engine, project, 'shared')
       const started = performance.now()

@@ -2,7 +2,7 @@
 import { existsSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { tools } from './install.mjs'
-import { commandWithPaths, outputOf, pathOf, writeFiles } from './pipelines.mjs'
+import { commandWithPaths, madeBy, outputOf, pathOf, writeFiles } from './pipelines.mjs'
 
 export const wireit = {
   name: 'wireit',
@@ -21,12 +21,17 @@ export const wireit = {
         files: Object.values(stage.reads).map((from) =>
           from.folder === undefined ? pathOf(from) : `${from.folder}/*.txt`,
         ),
-        output: [outputOf(stage.name)],
+        output: [outputOf(madeBy(stage))],
+        env: Object.fromEntries((stage.variables ?? []).map((name) => [name, { external: true }])),
       },
     ])
     const scripts = { ...Object.fromEntries(each), all: { dependencies: ends } }
     const names = Object.keys(scripts).map((name) => [name, 'wireit'])
-    const text = JSON.stringify({ private: true, scripts: Object.fromEntries(names), wireit: scripts })
+    const text = JSON.stringify(
+      { private: true, scripts: Object.fromEntries(names), wireit: scripts },
+      null,
+      2,
+    )
     writeFiles(dir, [
       ['package.json', text],
       ['made/.keep', ''],
@@ -35,8 +40,9 @@ export const wireit = {
       symlinkSync(join(tools, 'node', 'node_modules'), join(dir, 'node_modules'))
   },
   run: ([target = 'all'] = []) => ['npm', 'run', target],
-  /** It has no command that tells what would run, so its run may tell. */
-  explain: ['npm', 'run', 'all'],
+  /** It has no command that tells what would run, so its run may tell, with all that it logs. */
+  asks: [['sh', '-c', 'WIREIT_LOGGER=simple WIREIT_DEBUG_LOG_FILE=debug.txt npm run all; cat debug.txt']],
+  file: 'package.json',
   made: (dir, name) => join(dir, outputOf(name)),
   repair: [],
 }

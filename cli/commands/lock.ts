@@ -1,12 +1,15 @@
 /** `sluice lock`: does the lock say what the file says, and how two versions of it become one. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
+import { hubAddress } from '../../dsl/hub-address.ts'
+import { sourceFacts } from '../../engine/lock/facts.ts'
+import type { FoundSource } from '../../engine/environment.ts'
 import { LockError, lockText, parseLock, writeLock } from '../../engine/lock-file.ts'
-import type { Lock } from '../../engine/lock-file.ts'
+import type { Facts, Lock } from '../../engine/lock-file.ts'
 import { conflictSides, unmixed } from '../../engine/lock/conflict.ts'
 import type { Sides } from '../../engine/lock/conflict.ts'
 import { mergeLocks } from '../../engine/lock/merge.ts'
-import { resolveLock } from '../../engine/lock/resolve.ts'
+import { lockedSource, resolveLock } from '../../engine/lock/resolve.ts'
 import type { Resolved } from '../../engine/lock/resolve.ts'
 import { staleness } from '../../engine/lock/stale.ts'
 import { writeAtomic } from '../../engine/store/atomic.ts'
@@ -14,6 +17,7 @@ import { unmergedVersions } from '../git.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
 import { openPipeline } from '../project.ts'
+import type { Opened } from '../project.ts'
 import { staleText } from '../reports/stale.ts'
 
 /** As for `plan --check`. */
@@ -22,13 +26,14 @@ const STALE = 10
 const CONFLICT = 1
 
 export async function lockCommand(command: Command, buildDir: string): Promise<number> {
-  const asked = ['check', 'resolve', 'merge'].filter((name) => command.flags[name] === true)
+  const asked = ['check', 'resolve', 'merge', 'update'].filter((name) => command.flags[name] === true)
   if (asked.length !== 1)
     throw new Usage(
-      'lock wants one of --check, --resolve, --merge\n  help: sluice lock --check   (exit 10 if the lock is stale)',
+      'lock wants one of --check, --update, --resolve, --merge\n  help: sluice lock --check   (exit 10 if the lock is stale)',
       true,
     )
   if (command.flags['merge'] === true) return mergeCommand(command)
+  if (command.flags['update'] === true) return updateCommand(command, buildDir)
   if (command.args.length > 0)
     throw new Usage(`lock takes no ${command.args[0] ?? ''}\n  help: sluice lock --help`, true)
   return command.flags['check'] === true ? checkCommand(command, buildDir) : resolveCommand(command, buildDir)
@@ -54,16 +59,63 @@ async function checkCommand(command: Command, buildDir: string): Promise<number>
   return stale === null || stale.length > 0 ? STALE : 0
 }
 
+/** Asks the hub what its branches are now. The lock names the commit at once; a run makes the rest fit. */
+async function updateCommand(command: Command, buildDir: string): Promise<number> {
+  const opened = await openPipeline(command, buildDir)
+  const { pipeline, lock, lockPath, root } = opened
+  const { moveSource } = await import('../hub.ts')
+  const onHub = Object.values(pipeline.sources).filter(({ from }) => hubAddress(from) !== null)
+  const names = command.args.length > 0 ? command.args : onHub.map(({ name }) => name)
+  if (names.length === 0) throw new Usage('no source of this pipeline lies on a hub', true)
+  const sources: Record<string, Facts> = { ...lock?.['sources'] }
+  for (const name of names) {
+    const source = pipeline.sources[name]
+    if (source === undefined) throw new Usage(`there is no source ${name}`, true)
+    const found = await moveSource(source, opened)
+    sources[name] = sourceFacts(found)
+    process.stdout.write(`${name}  ${movedText(opened.sources[name]?.hub?.origin, found.hub?.origin)}\n`)
+  }
+  // Without a lock there is nothing to correct: the next complete run writes it, with these commits.
+  if (lock !== null) writeLock(lockPath, { ...lock, sources })
+  const shown = relative(root, lockPath)
+  process.stdout.write(`next: sluice plan shows what that means; sluice run, and commit ${shown}\n`)
+  return 0
+}
+
+function movedText(before: Facts = {}, after: Facts = {}): string {
+  const short = ({ commit }: Facts) => (typeof commit === 'string' ? commit.slice(0, 8) : null)
+  const [old, young] = [short(before), short(after)]
+  const from = typeof after['from'] === 'string' ? after['from'] : ''
+  if (old === young) return `${from}  still at ${young ?? ''}`
+  return `${from}  ${old === null ? 'now at' : `${old} →`} ${young ?? ''}`
+}
+
 async function resolveCommand(command: Command, buildDir: string): Promise<number> {
   const opened = await openPipeline(command, buildDir, { lock: 'unread' })
   const { lockPath, root } = opened
   const shown = relative(root, lockPath)
   if (!existsSync(lockPath)) throw new Usage(`there is no ${shown}\n  help: sluice run`, true)
   const sides = sidesOf(root, shown)
-  const resolved = resolveLock(sides, opened, opened.stores)
+  const sources = { ...opened.sources, ...(await pinnedBy(sides, opened)) }
+  const resolved = resolveLock(sides, { ...opened, sources }, opened.stores)
   writeLock(lockPath, resolved.lock)
   process.stdout.write(`${resolvedText(shown, resolved)}\n`)
   return 0
+}
+
+/** Which commit a model on a hub is at, only the lock knows. */
+async function pinnedBy(
+  sides: readonly Lock[],
+  opened: Opened,
+): Promise<Readonly<Record<string, FoundSource>>> {
+  const onHub = Object.values(opened.pipeline.sources).filter(({ from }) => hubAddress(from) !== null)
+  if (onHub.length === 0) return {}
+  const { knownOnHub } = await import('../hub.ts')
+  const known = onHub.flatMap((source) => {
+    const found = knownOnHub(source, opened, lockedSource(sides, source.name), false)
+    return found === null ? [] : [[source.name, found] as const]
+  })
+  return Object.fromEntries(known)
 }
 
 /** Both versions of a conflict; a lock without one is its only side. */

@@ -4,9 +4,11 @@ import type { Stats } from 'node:fs'
 import { join } from 'node:path'
 import type { Digest } from '../artifact.ts'
 import type { Stores } from '../environment.ts'
+import { hubGarbage } from '../hub/garbage.ts'
 import { checkpointsIn } from '../run/checkpoints.ts'
 import type { StoredObject } from '../store/blobs.ts'
 import type { Roots } from './roots.ts'
+import { oldRunLogs } from './run-logs.ts'
 
 /** Notes that cost little to make again go when nobody has used them for so long. */
 const NOTES_MS = 30 * 24 * 3_600_000
@@ -52,7 +54,12 @@ export function findGarbage({ stateDir, stores, roots, since, now }: Collecting)
   for (const tree of roots.trees) keep(tree)
   const objects: StoredObject[] = []
   const forgotten = checkpointsIn(stateDir).filter(({ at }) => at < now - CHECKPOINTS_MS)
-  const others = [...notes(stateDir, now), ...forgotten.map(({ path, bytes }) => ({ path, bytes }))]
+  const others = [
+    ...notes(stateDir, now),
+    ...forgotten.map(({ path, bytes }) => ({ path, bytes })),
+    ...hubGarbage(stateDir, roots.commits, now),
+    ...oldRunLogs(stateDir, roots.runs, since),
+  ]
   let keptBytes = 0
   for (const object of stores.blobs.objects()) {
     if (object.digest === null) {

@@ -5,7 +5,7 @@ import { dirname } from 'node:path'
 import { ownerWords } from '../run/owner.ts'
 import { Presence, presenceOf, VISITOR } from '../run/presence.ts'
 import { Rights } from '../run/rights.ts'
-import type { Fetching, Pinned } from './fetch-model.ts'
+import type { Fetching, Pinned } from './fetching.ts'
 import { folderName } from './snapshot.ts'
 
 export async function withRight<T>(

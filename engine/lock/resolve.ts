@@ -78,6 +78,11 @@ export function resolveLock(sides: readonly Lock[], now: Compared, stores: Store
   }
 }
 
+/** What the sides say of a source; where they differ, the same one whichever way round they are merged. */
+export function lockedSource(sides: readonly Lock[], name: string): Facts | undefined {
+  return smallest(entries(sides, 'sources', name)) ?? undefined
+}
+
 /** Whether the facts have this key and are what it was made from: a line edited by hand is found out. */
 function isWhole(facts: Facts | undefined, key: Digest): boolean {
   return facts?.['key'] === key && keyOf(lockedManifest(facts)) === key

@@ -64,7 +64,7 @@ export function writeDraft(path: string, content: Content, end?: (fd: number) =>
 }
 
 /** Makes a rename or a new file in the folder durable. */
-export function flushFolder(folder: string): void {
+function flushFolder(folder: string): void {
   const fd = openSync(folder, 'r')
   try {
     fsyncSync(fd)

@@ -1,6 +1,6 @@
 /** Models from a hub on the command line: plan downloads nothing, run does it first, the lock pins the commit. */
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { symlinkSync, writeFileSync } from 'node:fs'
+import { statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
@@ -172,6 +172,59 @@ test('an architecture that the worker does not compute is refused before its wei
   expect(refused.stderr).toContain('plain Llama models')
   expect(hub.asked.some((each) => each.includes('safetensors') || each.startsWith('store'))).toBe(false)
 }, 60_000)
+
+test('killed in the middle of a download, nothing looks finished, and the next run goes on from there', async () => {
+  const project = onHub()
+  rmSync(join(project.root, '.sluice'), { recursive: true })
+  const half = Math.floor((model['model.safetensors']?.length ?? 0) / 2)
+  hub.lie = (request, response, honest) => {
+    if (!request.headers.host?.endsWith(new URL(hub.store).port) || honest === null) return false
+    response.writeHead(200, { 'content-length': honest.length })
+    response.write(honest.subarray(0, half))
+    return true
+  }
+  const environment = { HF_ENDPOINT: hub.url, HF_HOME: home, HF_TOKEN: '', HF_HUB_OFFLINE: '' }
+  const running = launch(project.root, ['run'], [], environment)
+  const folder = join(project.root, '.sluice/hub/models--org--tiny', commit)
+  const part = join(folder, 'fetching/model.safetensors.part')
+  await expect.poll(() => statSync(part, { throwIfNoEntry: false })?.size, { timeout: 60_000 }).toBe(half)
+  running.child.kill('SIGKILL')
+  await running.ended
+  expect(existsSync(join(folder, 'whole'))).toBe(false)
+
+  const ranges: (string | undefined)[] = []
+  hub.lie = (request) => {
+    if (request.headers.host?.endsWith(new URL(hub.store).port)) ranges.push(request.headers.range)
+    return false
+  }
+  const run = await sluice(project, ['run'])
+  expect(run.code, run.stderr).toBe(0)
+  expect(ranges).toEqual([`bytes=${String(half)}-`])
+}, 180_000)
+
+test('lock --update moves to the newest commit, and plan says what that would run again', async () => {
+  const first = hub.publish('org/moves', model)
+  const project = onHub('hf:org/moves')
+  expect((await sluice(project, ['run'])).code).toBe(0)
+  expect((await sluice(project, ['lock', '--update'])).stdout).toContain(`still at ${first.slice(0, 8)}`)
+
+  const config = { ...(JSON.parse(String(model['config.json'])) as object), max_position_embeddings: 4096 }
+  const second = hub.publish('org/moves', { ...model, 'config.json': Buffer.from(JSON.stringify(config)) })
+  expect((await sluice(project, ['run'])).stdout).toContain('everything cached')
+  expect(project.read(LOCK)).toContain(first)
+  const moved = await sluice(project, ['lock', '--update', 'model'])
+  expect(moved.code, moved.stderr).toBe(0)
+  expect(moved.stdout).toContain(`model  hf:org/moves  ${first.slice(0, 8)} → ${second.slice(0, 8)}`)
+  expect(project.read(LOCK)).toContain(second)
+  const plan = await sluice(project, ['plan'])
+  expect(plan.stdout).toMatch(/● eval +RUN +the content of model changed/)
+  expect(plan.stdout).toContain(`hf:org/moves at ${second.slice(0, 8)}`)
+  expect((await sluice(project, ['lock', '--check'])).code).toBe(10)
+
+  const wrong = await sluice(project, ['lock', '--update', 'data'])
+  expect(wrong.code).toBe(2)
+  expect(wrong.stderr).toContain('data is no model on a hub')
+}, 180_000)
 
 test('a rehearsal needs configuration and tokenizer only', async () => {
   const project = onHub()
