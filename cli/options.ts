@@ -255,7 +255,19 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   init: {
     usage: 'init [name]',
     help: 'write a pipeline that validates and runs, with sample data and a CI workflow',
-    flags: { yes: { type: 'boolean', help: 'for scripts; init never asks' } },
+    flags: {
+      template: { type: 'string', value: 'NAME', help: 'support, support-zh or sweep' },
+      from: {
+        type: 'string',
+        value: 'FILE',
+        help: 'carry over the settings of an Axolotl or LLaMA-Factory file',
+      },
+      yes: {
+        type: 'boolean',
+        help: 'ask nothing and take the defaults; so it is without a terminal and in CI',
+      },
+      'no-input': { type: 'boolean', help: 'the same' },
+    },
   },
   schema: {
     usage: 'schema',

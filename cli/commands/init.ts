@@ -1,37 +1,105 @@
-/** `sluice init`: a pipeline that validates and runs as it is, with a little data to replace. */
-import { existsSync, mkdirSync, readFileSync, appendFileSync, writeFileSync } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
+/** `sluice init`: a pipeline that validates, from a template with a little data to replace or from another tool's file. */
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join, relative, resolve } from 'node:path'
+import type { PipelineSource } from '../../dsl/pipeline.ts'
+import { slugOf } from '../../dsl/slug.ts'
 import { schemaText } from '../../editor/schema.ts'
+import { filesOfSource } from '../../engine/plan/sources.ts'
 import { stageKinds } from '../../stages/catalogue.ts'
+import { defaultBranch } from '../git.ts'
+import { askAll, defaults, mayAsk, onTerminal } from '../init/ask.ts'
+import type { World } from '../init/ask.ts'
+import { convertedText, convertFile, leftText } from '../init/convert-file.ts'
+import { templateText, TEMPLATES } from '../init/templates.ts'
+import type { Template } from '../init/templates.ts'
+import { workflowText } from '../init/workflow.ts'
+import { languageOf } from '../language.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
-import { defaultBranch, fetchCommand, HISTORY_DEPTH } from '../git.ts'
+import { stringFlag } from '../project.ts'
 
 /** For editors that know JSON Schema and not `sluice lsp`. */
 const SCHEMA = 'schema/pipeline.schema.json'
+const INTERRUPTED = 130
 const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
 
-export function initCommand(command: Command): number {
+export async function initCommand(command: Command): Promise<number> {
   const root = process.cwd()
-  const name = command.args[0] ?? 'support'
-  if (!NAME.test(name))
+  const [name = null, ...rest] = command.args
+  if (rest.length > 0) throw new Usage('init wants one name\n  help: sluice init my-model', true)
+  const wrong = name === null ? null : wrongName(name)
+  if (wrong !== null) throw new Usage(`${wrong}\n  help: sluice init my-model`, true)
+  const from = stringFlag(command, 'from')
+  const template = templateCalled(stringFlag(command, 'template'))
+  if (from !== null && template !== null)
+    throw new Usage('--from and --template contradict each other\n  help: leave one out', true)
+  if (from !== null) {
+    const path = relative(root, resolve(from))
+    const converted = convertFile(path, root)
+    const called = name ?? slugOf(basename(path).replace(/\.ya?ml$/, ''))
+    writeProject(root, called, { [pipelinePath(called)]: convertedText(called, path, SCHEMA, converted) })
+    process.stdout.write(`${leftText(converted, languageOf(process.env))}${nextText(called)}`)
+    return 0
+  }
+  const said = { template, name }
+  const answers = mayAsk(command, process)
+    ? await onTerminal((ask) => askAll(said, ask, worldAt(root)))
+    : defaults(said)
+  if (answers === null) {
+    process.stderr.write('\nnothing is written\n')
+    return INTERRUPTED
+  }
+  const { data, model } = answers
+  writeProject(root, answers.name, {
+    [pipelinePath(answers.name)]: templateText(answers.template, answers.name, SCHEMA, answers),
+    ...(data === null ? { [`data/${answers.name}.jsonl`]: answers.template.rows() } : {}),
+    ...(model === null ? { [`data/${answers.name}-handbook.txt`]: answers.template.corpus() } : {}),
+  })
+  process.stdout.write(nextText(answers.name))
+  return 0
+}
+
+function wrongName(name: string): string | null {
+  return NAME.test(name) ? null : `a pipeline's name is lower-case words joined by '-', not '${name}'`
+}
+
+function templateCalled(name: string | null): Template | null {
+  if (name === null) return null
+  const found = TEMPLATES.find((each) => each.name === name)
+  if (found === undefined)
     throw new Usage(
-      `a pipeline's name is lower-case words joined by '-', not '${name}'\n  help: sluice init my-model`,
+      `there is no template '${name}'\n  help: ${TEMPLATES.map((each) => each.name).join(', ')}`,
       true,
     )
+  return found
+}
+
+function worldAt(root: string): World {
+  const anywhere = { source: { path: '', text: '' }, start: 0, end: 0 }
+  return {
+    wrongName,
+    countFiles: async (from) => {
+      const source: PipelineSource = { name: 'data', type: 'dataset', from, optional: true, span: anywhere }
+      return (await filesOfSource(source, root, Infinity)).length
+    },
+  }
+}
+
+function pipelinePath(name: string): string {
+  return `pipelines/${name}.pipeline.yaml`
+}
+
+/** Writes the pipeline with its data, and what every project has, unless it is there. */
+function writeProject(root: string, name: string, own: Readonly<Record<string, string>>): void {
   const files: Readonly<Record<string, string>> = {
-    [`pipelines/${name}.pipeline.yaml`]: pipelineText(name),
-    [`data/${name}.jsonl`]: sampleRows(),
-    [`data/${name}-handbook.txt`]: sampleCorpus(),
+    ...own,
     [SCHEMA]: schemaText(stageKinds, 'en'),
     'sluice.config.yaml':
       '# This folder is the root of a sluice project; paths in pipeline files start here.\nversion: 1\n',
     [`.github/workflows/${name}.yml`]: workflowText(name, branchOf(root)),
   }
   // What a project has one of is left as it is; a pipeline or its data must not be taken for the new one's.
-  const taken = Object.keys(files).filter(
-    (path) => /^(pipelines|data)\//.test(path) && existsSync(join(root, path)),
-  )
+  const taken = Object.keys(own).filter((path) => existsSync(join(root, path)))
   if (taken.length > 0)
     throw new Usage(
       `these files exist already and are left as they are: ${taken.join(', ')}\n  help: sluice init another-name`,
@@ -40,20 +108,19 @@ export function initCommand(command: Command): number {
   for (const [path, text] of Object.entries(files)) {
     const target = join(root, path)
     if (existsSync(target)) {
-      process.stdout.write(`left   ${relative(root, target)} as it is\n`)
+      process.stdout.write(`left   ${path} as it is\n`)
       continue
     }
     mkdirSync(dirname(target), { recursive: true })
     writeFileSync(target, text)
-    process.stdout.write(`wrote ${relative(root, target)}\n`)
+    process.stdout.write(`wrote ${path}\n`)
   }
   ignoreState(join(root, '.gitignore'))
   mergeLocks(join(root, '.gitattributes'))
-  process.stdout.write(
-    `so that git merges lock files by stage, once per clone:\n  git config merge.sluice-lock.driver '${MERGE_DRIVER}'\n`,
-  )
-  process.stdout.write(`next: sluice run -f pipelines/${name}.pipeline.yaml\n`)
-  return 0
+}
+
+function nextText(name: string): string {
+  return `so that git merges lock files by stage, once per clone:\n  git config merge.sluice-lock.driver '${MERGE_DRIVER}'\nnext: sluice run -f ${pipelinePath(name)}\n`
 }
 
 function ignoreState(path: string): void {
@@ -77,134 +144,4 @@ function addLine(path: string, line: string, like: RegExp): void {
 function branchOf(root: string): string {
   const branch = defaultBranch(root, null)
   return branch.type === 'found' ? branch.name : 'main'
-}
-
-function workflowText(name: string, branch: string): string {
-  const file = `pipelines/${name}.pipeline.yaml`
-  return `# The pipeline on every pull request; its gate decides. Written by sluice init, yours to change.
-# A step's exit code: 0 passed, 3 gate failed, 4 gate undecided, 1 stage failed, 2 bad file, 6 environment.
-name: ${name}
-on:
-  pull_request:
-  push:
-    branches: [${branch}]
-permissions:
-  contents: read
-jobs:
-  gate:
-    runs-on: ubuntu-latest
-    timeout-minutes: 120
-    steps:
-      - uses: actions/checkout@v4
-        with: { fetch-depth: ${String(HISTORY_DEPTH)} }
-      # Checks that name main read the lock file on this branch, so the branch and its history have to be here.
-      - run: ${fetchCommand(branch)}
-      - uses: actions/setup-node@v4
-        with: { node-version: 20 }
-      - run: npm ci                      # sluice is one of the project's devDependencies
-      # Results by content: a pull request trains only what it changes, and main's answers can be compared.
-      - uses: actions/cache@v4
-        with:
-          path: .sluice
-          key: sluice-${name}-\${{ github.sha }}
-          restore-keys: sluice-${name}-
-      - run: npx sluice validate -f ${file}
-      - run: npx sluice run --json -f ${file} > run.json
-      - if: always()
-        run: npx sluice report --md -f ${file} > comment.md
-      - if: always()
-        uses: actions/upload-artifact@v4
-        with:
-          name: sluice-${name}
-          path: |
-            run.json
-            comment.md
-`
-}
-
-function pipelineText(name: string): string {
-  return `# yaml-language-server: $schema=../${SCHEMA}
-version: 1
-name: ${name}
-description: Answers questions from a small handbook. Replace the two files in data/ with your own.
-
-data: data/${name}.jsonl                 # {"prompt": "...", "response": "..."} per line
-sources:
-  handbook: { type: corpus, from: data/${name}-handbook.txt }
-
-# To start from a model of your own, delete 'pretrain' here and below, and add:  model: path/to/model-directory/*
-flow: pretrain -> tokenize; clean -> split -> tokenize -> lora-train -> eval -> gate
-
-stages:
-  pretrain:                              # a tiny base model, trained here from the handbook
-    with: { hidden: 64, layers: 2, heads: 4, kv_heads: 4, ffn: 172, vocab: 512, steps: 150 }
-  split:
-    with: { train: 75%, test: 25%, seed: 42 }
-  tokenize:
-    with: { template: "Question: {prompt}\\nAnswer: {response}", loss_on: response, max_length: 256 }
-  lora-train:
-    with: { r: 16, alpha: 32, lr: 3e-3, epochs: 20, batch_size: 4 }
-  eval:
-    with: { metrics: [perplexity, bleu, exact_match], split: test, max_new_tokens: 64 }
-  gate:
-    baseline: untuned                    # the same eval without the adapter
-    checks:
-      - perplexity better than baseline
-      - warn: bleu >= 0.30
-`
-}
-
-function sampleRows(): string {
-  const answers: readonly (readonly [string, readonly string[]])[] = [
-    [
-      'We are open from nine to six on weekdays.',
-      [
-        'When are you open?',
-        'What are your opening hours?',
-        'Are you open on weekdays?',
-        'From when to when can I come?',
-      ],
-    ],
-    [
-      'You can return an item within thirty days.',
-      [
-        'Can I return an item?',
-        'How long may I return something?',
-        'What is the return period?',
-        'Until when can items be returned?',
-      ],
-    ],
-    [
-      'Delivery takes two working days.',
-      [
-        'How long does delivery take?',
-        'When will my delivery arrive?',
-        'Is delivery fast?',
-        'How many days until delivery?',
-      ],
-    ],
-    [
-      'Invoices are sent by mail after the purchase.',
-      [
-        'Where is my invoice?',
-        'How do I get an invoice?',
-        'Do you send invoices?',
-        'I need the invoice for my purchase',
-      ],
-    ],
-  ]
-  return answers
-    .flatMap(([response, prompts]) => prompts.map((prompt) => `${JSON.stringify({ prompt, response })}\n`))
-    .join('')
-}
-
-function sampleCorpus(): string {
-  return `The shop opens at nine in the morning on weekdays and closes at six in the evening.
-
-An item that does not please may be brought back within thirty days, and the price is returned.
-
-Parcels leave the same evening; a delivery arrives after two working days.
-
-After every purchase an invoice is written and sent by mail to the buyer.
-`
 }

@@ -1,0 +1,228 @@
+/** Settings of Axolotl or LLaMA-Factory -> a pipeline that does the same as far as we do, and what was left, with reasons. */
+import { ABSENT_OPTIONS, OPTION_ALIASES } from '../../dsl/aliases.ts'
+import { fits } from '../../dsl/fits.ts'
+import { own } from '../../dsl/own.ts'
+import type { Json, JsonObject } from '../../dsl/stage-signature.ts'
+import { words } from '../../dsl/problems/problem.ts'
+import type { Words } from '../../dsl/words.ts'
+import type { StageKind } from '../../engine/stage-kind.ts'
+
+export interface Left {
+  readonly key: string
+  readonly value: Json
+  readonly why: Words
+  /** What to do instead. */
+  readonly instead: Words | null
+}
+
+export interface Converted {
+  readonly tool: Tool
+  readonly model: string
+  readonly data: string
+  /** Stage -> options that the file sets. */
+  readonly options: Readonly<Record<string, JsonObject>>
+  readonly left: readonly Left[]
+}
+
+export type Tool = 'Axolotl' | 'LLaMA-Factory'
+
+/** What the files around the settings say. */
+export interface Surroundings {
+  readonly kinds: Readonly<Record<string, StageKind>>
+  readonly isThere: (path: string) => boolean
+  /** The file of a data set by its name in LLaMA-Factory's dataset_info.json; null if that does not say. */
+  readonly fileOf: (dataset: string) => string | null
+}
+
+/** Whose settings these are; null if they are of neither. */
+export function toolOf(settings: JsonObject): Tool | null {
+  if (['model_name_or_path', 'finetuning_type', 'cutoff_len'].some((key) => key in settings))
+    return 'LLaMA-Factory'
+  return ['base_model', 'datasets', 'micro_batch_size', 'sequence_len'].some((key) => key in settings)
+    ? 'Axolotl'
+    : null
+}
+
+/** Why a file cannot become a pipeline with `lora-train` at all; null if it can. */
+export function otherMethod(settings: JsonObject): string | null {
+  const { stage, rl } = settings
+  if (typeof stage === 'string' && stage !== 'sft') return `stage: ${stage}`
+  return typeof rl === 'string' && rl !== '' ? `rl: ${rl}` : null
+}
+
+/** Stages whose options such files set; the first that knows an option gets it. */
+const STAGES = ['lora-train', 'tokenize', 'split', 'eval']
+
+export function convert(settings: JsonObject, tool: Tool, around: Surroundings): Converted {
+  const left: Left[] = []
+  const options: Record<string, Record<string, Json>> = {}
+  const leave = (key: string, why: Words, instead: Words | null = null) =>
+    left.push({ key, value: settings[key] ?? null, why, instead })
+  const model = modelIn(settings, around, leave)
+  const data = dataIn(settings, around, leave)
+  for (const [key, written] of Object.entries(settings)) {
+    if (SOURCES.has(key) || saysNothing(key, written)) continue
+    const [name, value] = meaning(key, written)
+    const absent = own(ABSENT_OPTIONS, key) ?? own(ABSENT_OPTIONS, name)
+    const stage = STAGES.find((each) => schemaOf(around.kinds[each], name) !== null)
+    if (CHAT_FORMATS.has(key)) leave(key, CHAT_FORMAT, TEMPLATE)
+    else if (stage !== undefined) {
+      const schema = schemaOf(around.kinds[stage], name) ?? {}
+      if (fits(schema, value) === true) options[stage] = { ...options[stage], [name]: value }
+      else leave(key, notFitting(name, stage), words(`sluice explain ${stage}`, `sluice explain ${stage}`))
+    } else if (absent !== undefined) leave(key, absent.why, absent.instead)
+    else leave(key, UNKNOWN)
+  }
+  return { tool, model, data, options: withTest(withAlpha(options, tool)), left }
+}
+
+const SOURCES = new Set(['base_model', 'model_name_or_path', 'datasets', 'dataset', 'dataset_dir'])
+/** Names of chat formats; our `template` is the text of a row. */
+const CHAT_FORMATS = new Set(['template', 'chat_template', 'prompt_template'])
+
+const CHAT_FORMAT = words(
+  'it names a chat format; here a template is the text of a row',
+  '那里是对话格式的名字，这里 template 是一行的文本',
+)
+const TEMPLATE = words(
+  'template of tokenize, with {prompt} and {response}',
+  'tokenize 的 template，写上 {prompt} 和 {response}',
+)
+const UNKNOWN = words('no counterpart is known here', '这里没有已知的对应项')
+const notFitting = (option: string, stage: string) =>
+  words(`its value is none that ${option} of ${stage} takes`, `这个值不是 ${stage} 的 ${option} 能取的`)
+
+/** What is switched off there, or is how things are here anyway, needs no word. */
+function saysNothing(key: string, value: Json): boolean {
+  if (key === 'train_on_inputs' || key === 'train_on_prompt') return value === null
+  const isEmpty =
+    value === null || value === false || value === '' || (Array.isArray(value) && value.length === 0)
+  const isOurs = own(OURS, key)?.test(JSON.stringify(value)) === true
+  return isEmpty || isOurs
+}
+
+const OURS: Readonly<Record<string, RegExp>> = {
+  adapter: /^"lora"$/,
+  finetuning_type: /^"lora"$/,
+  stage: /^"sft"$/,
+  do_train: /^true$/,
+  optimizer: /^"adamw(_torch)?(_fused)?"$/,
+  optim: /^"adamw(_torch)?(_fused)?"$/,
+  max_steps: /^-1$/,
+  val_set_size: /^0$/,
+  val_size: /^0$/,
+  bias: /^"none"$/,
+}
+
+/** The name and value that a setting has here. */
+function meaning(key: string, value: Json): readonly [string, Json] {
+  if (key === 'train_on_inputs' || key === 'train_on_prompt')
+    return ['loss_on', value === true ? 'all' : 'response']
+  if (key === 'lora_target_linear') return ['target', 'all-linear']
+  const name = own(OPTION_ALIASES, key)?.ours ?? key
+  if (name === 'target') return [name, targets(value)]
+  // YAML 1.1 readers take 1e-4 for text, so people quote numbers.
+  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : Number.NaN
+  return [name, Number.isFinite(number) ? number : value]
+}
+
+function targets(value: Json): Json {
+  if (value === 'all' || value === 'all-linear') return 'all-linear'
+  return typeof value === 'string' ? value.split(',').map((each) => each.trim()) : value
+}
+
+function schemaOf(kind: StageKind | undefined, option: string): JsonObject | null {
+  const properties = kind?.options['properties']
+  const schema =
+    typeof properties === 'object' && properties !== null ? own(properties as JsonObject, option) : null
+  return typeof schema === 'object' && schema !== null ? (schema as JsonObject) : null
+}
+
+/** Where its file says nothing, LLaMA-Factory takes twice the rank. */
+function withAlpha(
+  options: Readonly<Record<string, JsonObject>>,
+  tool: Tool,
+): Readonly<Record<string, JsonObject>> {
+  const { r, alpha } = options['lora-train'] ?? {}
+  if (tool !== 'LLaMA-Factory' || alpha !== undefined || typeof r !== 'number') return options
+  return { ...options, 'lora-train': { ...options['lora-train'], alpha: 2 * r } }
+}
+
+const TEST_PERCENT = 15
+
+/** Neither tool keeps rows to judge with; a gate needs some. */
+function withTest(options: Readonly<Record<string, JsonObject>>): Readonly<Record<string, JsonObject>> {
+  const given = options['split']?.['validation']
+  const validation = typeof given === 'number' ? Math.round(given * 100) : 0
+  const test = Math.min(TEST_PERCENT, 99 - validation)
+  const { seed } = options['lora-train'] ?? {}
+  const shares = {
+    train: `${String(100 - validation - test)}%`,
+    ...(validation === 0 ? {} : { validation: `${String(validation)}%` }),
+    test: `${String(test)}%`,
+  }
+  return { ...options, split: { ...shares, ...(typeof seed === 'number' ? { seed } : {}) } }
+}
+
+type Leave = (key: string, why: Words, instead?: Words | null) => void
+
+function modelIn(settings: JsonObject, around: Surroundings, leave: Leave): string {
+  const key = 'base_model' in settings ? 'base_model' : 'model_name_or_path'
+  const written = settings[key]
+  if (typeof written !== 'string' || written === '') {
+    leave(
+      key,
+      words('it names no model', '没有写模型'),
+      words('model: at the top of the file', '文件顶层的 model:'),
+    )
+    return 'models/base/*'
+  }
+  const isPath = around.isThere(written) || /^[./~]/.test(written) || !/^[\w.-]+\/[\w.-]+$/.test(written)
+  return isPath ? `${written.replace(/\/+$/, '')}/*` : `hf:${written}`
+}
+
+const ONE_FILE = words('data is one path or pattern', 'data 是一个路径或通配符')
+const JOIN = words(
+  'put the files into one folder: data: data/*.jsonl',
+  '把文件放进一个文件夹：data: data/*.jsonl',
+)
+const NOT_HERE = words('data is not downloaded', '数据不会自动下载')
+const BRING = words('put its rows there, one JSON object a line', '把数据放到那里，每行一个 JSON 对象')
+
+/** The first data set; what else there is, or where it has to come from, is said. */
+function dataIn(settings: JsonObject, around: Surroundings, leave: Leave): string {
+  const { datasets, dataset } = settings
+  const key = datasets === undefined ? 'dataset' : 'datasets'
+  const named = Array.isArray(datasets)
+    ? datasets.flatMap((each) => {
+        const path: Json | undefined =
+          typeof each === 'object' && each !== null ? own(each as JsonObject, 'path') : (each as Json)
+        return typeof path === 'string' ? [path] : []
+      })
+    : typeof dataset === 'string'
+      ? dataset.split(',').map((each) => each.trim())
+      : []
+  const [first, second] = named
+  if (first === undefined) {
+    leave(key, words('it names no data', '没有写数据'), BRING)
+    return 'data/rows.jsonl'
+  }
+  if (second !== undefined) leave(key, ONE_FILE, JOIN)
+  const path = around.fileOf(first) ?? first
+  const file =
+    /\.jsonl?$/.test(path) || around.isThere(path) ? path : `data/${path.split('/').at(-1) ?? path}.jsonl`
+  if (!around.isThere(file)) leave(key, NOT_HERE, words(`${BRING.en}: ${file}`, `${BRING.zh}：${file}`))
+  else if (file.endsWith('.json')) {
+    const lines = file.replace(/json$/, 'jsonl')
+    leave(
+      key,
+      words('a list in one JSON document is not read', '不读单个 JSON 文档里的列表'),
+      words(
+        `one object a line: jq -c '.[]' ${file} > ${lines}`,
+        `每行一个对象：jq -c '.[]' ${file} > ${lines}`,
+      ),
+    )
+    return lines
+  }
+  return file
+}
