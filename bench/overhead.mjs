@@ -5,7 +5,7 @@
 // A stage writes one file of a few bytes; the worker does nothing else, so its time is overhead, too. Everything that a
 // run makes durable is made durable here: the table depends on the disk as much as on the program.
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
@@ -19,6 +19,7 @@ const LIMITS = { executed: 5, cached: 1 }
 const { values: options } = parseArgs({
   options: { rounds: { type: 'string', default: '5' }, stages: { type: 'string', default: '1000' } },
 })
+mkdirSync(join(projectRoot, 'build'), { recursive: true })
 const folder = mkdtempSync(join(projectRoot, 'build', 'overhead-'))
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 const program = join(folder, 'overhead-engine.mjs')

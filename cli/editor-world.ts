@@ -4,7 +4,7 @@ import { dirname, join, relative } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { catalogue } from '../dsl/catalogue.ts'
 import type { Diagnostic } from '../dsl/diagnostic.ts'
-import { adviceOn, sourcesToSample, type Facts as WorldFacts } from '../dsl/facts.ts'
+import { adviceOn, sourcesToCompare, sourcesToSample, type Facts as WorldFacts } from '../dsl/facts.ts'
 import { own } from '../dsl/own.ts'
 import type { Pipeline } from '../dsl/pipeline.ts'
 import { LANGUAGES, type Language } from '../dsl/words.ts'
@@ -80,12 +80,13 @@ const SAMPLE_FRESH_MS = 10_000
 
 async function adviceFor(uri: string, pipeline: Pipeline, sampled: Sampled): Promise<readonly Diagnostic[]> {
   const path = pathIn(uri)
-  const names = sourcesToSample(pipeline)
+  const names = [...sourcesToSample(pipeline), ...sourcesToCompare(pipeline)]
   if (path === null || names.length === 0) return []
   const key = JSON.stringify([uri, names.map((name) => pipeline.sources[name]?.from)])
   let known = sampled.get(key)
   if (known === undefined || performance.now() - known.at > SAMPLE_FRESH_MS) {
-    known = { facts: await gatherFacts(pipeline, rootAbove(dirname(path))), at: performance.now() }
+    const root = rootAbove(dirname(path))
+    known = { facts: await gatherFacts(pipeline, root, join(root, '.sluice')), at: performance.now() }
     sampled.set(key, known)
   }
   return adviceOn(pipeline, known.facts)

@@ -125,7 +125,7 @@ async function report(error: unknown, command: Command, buildDir: string): Promi
   const { Interrupted } = await import('./interrupted.ts')
   if (error instanceof Interrupted) {
     process.stderr.write(`\n${error.message}\n`)
-    return 130
+    return error.exitCode
   }
   const { FileProblem, readBuild, rootAbove } = await import('./project.ts')
   const { LockError } = await import('../engine/lock-file.ts')

@@ -192,15 +192,16 @@ export interface Compiled {
   readonly diagnostics: readonly Diagnostic[]
 }
 
-/** Compiles the file and adds the warnings that need the files of its sources. */
+/** Compiles the file and adds what can only be said with the files of its sources at hand. */
 export async function compileFile(project: Project, build: Build, options: FileOptions): Promise<Compiled> {
   const { pipeline, diagnostics } = await compileText(project, build, options)
   if (pipeline === null) return { pipeline, diagnostics }
-  const advice = adviceOn(pipeline, await gatherFacts(pipeline, project.root))
+  const advice = adviceOn(pipeline, await gatherFacts(pipeline, project.root, project.environment.stateDir))
   const claims = await claimsHeld(pipeline, project.root)
   const start = (each: Diagnostic): number => each.primary.span.start
   const all = [...diagnostics, ...advice, ...claims].sort((a, b) => start(a) - start(b))
-  return { pipeline: claims.length > 0 ? null : pipeline, diagnostics: all }
+  const wrong = all.some(({ severity }) => severity === 'error')
+  return { pipeline: wrong ? null : pipeline, diagnostics: all }
 }
 
 /** What the pipeline claims of the user's own resources, held against the project's configuration. */
@@ -291,6 +292,21 @@ export async function compiledPipeline(
   return { ...project, pipeline }
 }
 
+/** Most files name no workers, and then nothing is loaded for them. */
+async function environmentWith(pipeline: Pipeline, { root, environment }: Project): Promise<Environment> {
+  if (Object.keys(pipeline.workers).length === 0) return environment
+  const { namedWorkers } = await import('./workers.ts')
+  const { value, diagnostics } = namedWorkers(pipeline, root)
+  if (value === undefined) throw new FileProblem(diagnostics, root)
+  return {
+    ...environment,
+    ops: { ...environment.ops, ...value.ops },
+    workers: { ...environment.workers, ...value.workers },
+    slots: { ...environment.slots, ...value.slots },
+    threads: { ...environment.threads, ...value.threads },
+  }
+}
+
 /** Everything a command needs; prints warnings to stderr, throws `FileProblem` for errors. */
 export async function openPipeline(
   command: Command,
@@ -306,7 +322,8 @@ export async function openPipeline(
   const build = readBuild(buildDir)
   const { pipeline, diagnostics } = await compileFile(project, build, { params, smoke })
   if (pipeline === null) throw new FileProblem(diagnostics, project.root)
-  const stores = openStores(project.environment.stateDir)
+  const environment = await environmentWith(pipeline, project)
+  const stores = openStores(environment.stateDir)
   const lockPath = lockPathOf(project)
   const lock = wanted === 'read' ? readLock(lockPath, relative(project.root, lockPath)) : null
   const sources: Record<string, FoundSource> = {}
@@ -327,6 +344,7 @@ export async function openPipeline(
   await sayDiagnostics({ diagnostics, root: project.root, version }, command, 'text')
   return {
     ...project,
+    environment,
     pipeline,
     stores,
     past: new Past(project.environment.stateDir, pipeline.name),

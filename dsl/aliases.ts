@@ -93,7 +93,10 @@ const parallel: Absent = {
   ),
 }
 const packing: Absent = {
-  why: words('rows are never packed together: each is a sample of its own', '不拼接样本：一行就是一个样本'),
+  why: words(
+    'training packs the rows of a batch by itself, and keeps them apart',
+    '训练会自动拼接一批里的各行，并且互不干扰',
+  ),
   instead: words(
     'leave it out; max_length of tokenize limits a row',
     '去掉这一项；行长由 tokenize 的 max_length 限制',

@@ -427,8 +427,8 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
   ),
   E130: entry(
     words('A key of a later version.', '以后的版本才有的键。'),
-    'lora-train: { worker: gpu }',
-    'lora-train: {}',
+    'workers: { gpu: { connect: https://gpu.internal:8443 } }',
+    'workers: { gpu: { run: python -m kernel_worker, capabilities: [lora-train] } }',
     words(
       'It is planned; ignoring it would do something else than the file says.',
       '它已在计划中；现在忽略它，做的事就和文件写的不一样。',
@@ -477,6 +477,54 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
     words(
       'A sentence without spaces is one word, so BLEU is near 0 or exactly 1 and says nothing.',
       '没有空格的句子会被当成一个词，BLEU 要么接近 0 要么正好是 1，没有意义。',
+    ),
+  ),
+  E207: entry(
+    words(
+      'A required check could not be decided, so neither could the gate.',
+      '有一个必须的检查项无法裁定，质量门也就无法裁定。',
+    ),
+    words(
+      'bleu no worse than main by 2%   (main has no passing run yet)',
+      'bleu no worse than main by 2%   （main 还没有通过的运行）',
+    ),
+    'bleu >= main.bleu ?? 0.30',
+    words(
+      'What is not known never passes: a gate that waves through what it could not measure protects nothing. Exit code 4.',
+      '不知道的一律不算通过：测不出来就放行的质量门等于没有。退出码 4。',
+    ),
+  ),
+  E208: entry(
+    words('A value of a required check is NaN or infinite.', '必须的检查项里有一个值是 NaN 或无穷大。'),
+    words('perplexity <= 12   (perplexity is NaN)', 'perplexity <= 12   （perplexity 是 NaN）'),
+    words(
+      'perplexity <= 12   (all rows have a finite loss)',
+      'perplexity <= 12   （每行的损失都是有限的数）',
+    ),
+    words(
+      'NaN compares false with everything, so `not (perplexity > 12)` would pass a broken model.',
+      'NaN 和任何数比较都是假，于是 `not (perplexity > 12)` 会放过坏掉的模型。',
+    ),
+  ),
+  E301: entry(
+    words(
+      'The test split that you name has prompts of the training split.',
+      '你给的测试集里有训练集的提示词。',
+    ),
+    'data: { train: data/all.jsonl, test: data/some-of-all.jsonl }',
+    'data: data/all.jsonl\nflow: clean -> split -> tokenize',
+    words(
+      'The model would be asked what it has learnt by heart: a high score then says nothing about new questions. Files up to 64 MB together are compared.',
+      '等于考背过的原题，分数再高也说明不了新问题答得怎样。两边合计不超过 64 MB 的文件会做比较。',
+    ),
+  ),
+  E302: entry(
+    words('Memory ran out while a stage computed a batch.', '阶段算一批数据时内存不足。'),
+    'lora-train: { with: { batch_size: 8 } }',
+    'lora-train: { with: { batch_size: 4, grad_accum: 2 } }',
+    words(
+      'Memory grows with the rows of a batch; the gradient of two halves added up is that of the whole. `retry: { on: [oom] }` helps only where others took the memory.',
+      '内存随一批的行数增长；分两半算再相加，梯度和整批一样。只有内存是被别人占用时，`retry: { on: [oom] }` 才有用。',
     ),
   ),
   W209: entry(
@@ -789,6 +837,27 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
     words(
       'What leaves the cache is used by others; it has to be the thing that was judged, in a folder of its own.',
       '导出的东西会被别人使用；它必须就是评判过的那一个，并且独占一个文件夹。',
+    ),
+  ),
+  E151: entry(
+    words(
+      'A stage names a worker that is not there or cannot do its work.',
+      '阶段指定的 worker 不存在，或者做不了它的工作。',
+    ),
+    'lora-train: { worker: gpuu }',
+    'lora-train: { worker: gpu }',
+    words(
+      'Found out here, it costs nothing; found out after the stages before it have run, it costs hours.',
+      '现在发现不花钱；等前面的阶段都跑完才发现，就白费几个小时。',
+    ),
+  ),
+  E152: entry(
+    words('A worker does not say how it starts or what it can do.', 'worker 没写怎么启动、会做什么。'),
+    'workers: { gpu: { run: python -m kernel_worker } }',
+    'workers: { gpu: { run: python -m kernel_worker, capabilities: [lora-train, generate] } }',
+    words(
+      'Which stages it can take is checked without starting it, on machines that do not have it, too.',
+      '哪些阶段能交给它，不用启动就能检查，在没有它的机器上也能检查。',
     ),
   ),
   E204: entry(

@@ -17,6 +17,7 @@ import * as textProblems from './problems/text.ts'
 import { readFile, type Declarations, type StageDeclaration } from './read-file.ts'
 import { readMatrix } from './read-matrix.ts'
 import type { RunSettings } from './read-settings.ts'
+import type { Workers } from './read-workers.ts'
 import { readYaml } from './read-yaml.ts'
 import { readSelection } from './selections.ts'
 import { rehearsal } from './rehearsal.ts'
@@ -29,6 +30,7 @@ import { faultOf, silenced } from './kind-faults.ts'
 import type { JsonObject, StageSignature } from './stage-signature.ts'
 import { isText, type Node } from './tree.ts'
 import { readWatches } from './watches.ts'
+import { checkWorkers } from './workers.ts'
 import { isGate, wire, type Draft, type Wiring } from './wiring.ts'
 
 type Kinds = Readonly<Record<string, StageSignature>>
@@ -68,6 +70,7 @@ function build(source: Source, kinds: Kinds, options: CompileOptions, out: Diagn
     names: null,
   }
   const drafts = draftAll(file, kinds, values, out)
+  checkWorkers(drafts.values(), file.defaults.worker, file.workers, out)
   const stageNames = [...new Set([...file.stages.map((each) => each.name), ...flowNames(file)])]
   const wiring = wire(
     {
@@ -82,7 +85,8 @@ function build(source: Source, kinds: Kinds, options: CompileOptions, out: Diagn
     out,
   )
   const gates = gatesOf(drafts, stageNames, wiring, kinds, file.poisoned, out)
-  const stages = assemble({ drafts, wiring, gates, values, defaults: file.defaults }, out)
+  const workers = file.workers ?? {}
+  const stages = assemble({ drafts, wiring, gates, values, defaults: file.defaults, workers }, out)
   if (stages === null) return null
   return {
     // A rehearsal leaves the results, locks and logs of the real thing alone.
@@ -93,6 +97,7 @@ function build(source: Source, kinds: Kinds, options: CompileOptions, out: Diagn
     sources: Object.fromEntries(file.sources.map((each) => [each.name, each])),
     stages: options.smoke === true ? rehearsal(stages, file.sources, kinds) : stages,
     notify: file.notify,
+    workers,
   }
 }
 
@@ -293,6 +298,7 @@ interface Parts {
   readonly gates: ReadonlyMap<string, ReadGate | null>
   readonly values: ValueScope
   readonly defaults: RunSettings
+  readonly workers: Workers
 }
 
 /** Stages in running order; null after a mistake that leaves them unknown, such as stages that wait for each other. */
@@ -332,7 +338,15 @@ function assemble(parts: Parts, out: Diagnostic[]): readonly Stage[] | null {
   // Nobody knows how many instances a mistaken matrix stands for.
   if ([...drafts.values()].some(hasBrokenMatrix)) return null
   return expand(
-    { drafts, wiring: wired, decided, order, values: parts.values, defaults: parts.defaults },
+    {
+      drafts,
+      wiring: wired,
+      decided,
+      order,
+      values: parts.values,
+      defaults: parts.defaults,
+      workers: parts.workers,
+    },
     followed,
     out,
   )

@@ -10,8 +10,10 @@ import * as expansion from './problems/expansion.ts'
 import { kindFails } from './problems/graph.ts'
 import { MOST_POINTS, type Point } from './read-matrix.ts'
 import { NO_SETTINGS, type RunSettings } from './read-settings.ts'
+import type { Workers } from './read-workers.ts'
 import type { Json, JsonObject } from './stage-signature.ts'
 import { isText, plainValue } from './tree.ts'
+import { workerFor } from './workers.ts'
 import type { Draft, Wiring } from './wiring.ts'
 
 /** What the compiler has learnt of a stage besides its wires. */
@@ -31,6 +33,7 @@ export interface ExpandScope {
   readonly order: readonly string[]
   readonly values: ValueScope
   readonly defaults: RunSettings
+  readonly workers: Workers
 }
 
 /** One point of each matrix that a stage follows. */
@@ -187,6 +190,7 @@ function stageOf(
     retry: kind.decides === undefined ? settings.retry : null,
     resources: kind.decides === undefined ? settings.resources : NO_SETTINGS.resources,
     mutex: kind.decides === undefined ? settings.mutex : [],
+    worker: workerFor(kind, options, settings.worker, scope.workers),
     when,
     watch: decided?.watch ?? [],
     span: draft.span,

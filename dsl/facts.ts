@@ -1,4 +1,4 @@
-/** Warnings that need the world: which facts somebody has to gather, and what they mean for a compiled pipeline. */
+/** Mistakes that need the world: which facts somebody has to gather, and what they mean for a compiled pipeline. */
 import type { Diagnostic } from './diagnostic.ts'
 import type { Pipeline, Stage } from './pipeline.ts'
 import * as problems from './problems/world.ts'
@@ -8,6 +8,24 @@ import { spanAt } from './tree.ts'
 export interface Facts {
   /** Dataset source -> share of its responses that contain Han characters; absent if nobody could tell. */
   readonly hanShare: Readonly<Record<string, number>>
+  /** Dataset source -> its test prompts that are in train, too; absent if there are none, or nobody could tell. */
+  readonly overlaps: Readonly<Record<string, Overlap>>
+}
+
+export interface Overlap {
+  /** Test rows whose prompt is in train. */
+  readonly rows: number
+  /** All test rows. */
+  readonly of: number
+  /** One of them, and the row of train that asks the same. */
+  readonly test: RowPlace
+  readonly train: RowPlace
+}
+
+export interface RowPlace {
+  /** `data/test.jsonl:12`. */
+  readonly place: string
+  readonly prompt: string
 }
 
 /** Below this the Chinese rows are few enough to be quotations. */
@@ -20,7 +38,40 @@ export function sourcesToSample(pipeline: Pipeline): readonly string[] {
   ]
 }
 
+/**
+ * The dataset sources that say themselves what is for training and what for the test, and whose rows reach a stage as
+ * they are. A `clean` that drops what train has from test has them in order.
+ */
+export function sourcesToCompare(pipeline: Pipeline): readonly string[] {
+  const asWritten = pipeline.stages
+    .filter((stage) => !dropsRepeated(stage))
+    .flatMap((stage) => Object.values(stage.inputs))
+  const read = new Set(asWritten.flatMap((each) => (each.type === 'source' ? [each.source] : [])))
+  return Object.values(pipeline.sources)
+    .filter(
+      ({ name, type, from }) =>
+        type === 'dataset' && typeof from !== 'string' && 'train' in from && 'test' in from && read.has(name),
+    )
+    .map(({ name }) => name)
+}
+
+function dropsRepeated({ with: options }: Stage): boolean {
+  const { drop, conflicts } = options
+  return Array.isArray(drop) && drop.includes('duplicate') && (conflicts === 'first' || conflicts === 'drop')
+}
+
 export function adviceOn(pipeline: Pipeline, facts: Facts): readonly Diagnostic[] {
+  return [...leaksIn(pipeline, facts), ...chineseScores(pipeline, facts)]
+}
+
+function leaksIn(pipeline: Pipeline, { overlaps }: Facts): readonly Diagnostic[] {
+  return sourcesToCompare(pipeline).flatMap((name) => {
+    const [overlap, source] = [overlaps[name], pipeline.sources[name]]
+    return overlap === undefined || source === undefined ? [] : [problems.testInTrain(source.span, overlap)]
+  })
+}
+
+function chineseScores(pipeline: Pipeline, facts: Facts): readonly Diagnostic[] {
   return pipeline.stages.flatMap((stage) => {
     // The twin that `baseline: untuned` adds was written nowhere.
     if (!cutsAtSpaces(stage) || stage.synthesised) return []

@@ -161,11 +161,19 @@ export const TOTAL: Space = {
   },
 }
 
-/** Facts of the data (`data.rows`) and of the training (`train.loss`) behind the judged stage. */
+/**
+ * Facts of the data (`data.rows`) and of the training (`train.loss`) behind the judged stage. A stage that is called
+ * `train` and says something is what `train.x` means.
+ */
 function factsUpstream(scope: GateScope): Record<'data' | 'train', readonly Draft[]> {
   const facts = scope.upstream.filter((each) => each.kind.facts !== undefined)
   const trains = (each: Draft) => Object.values(each.outputs).some((type) => type === 'adapter')
-  return { data: facts.filter((each) => !trains(each)), train: facts.filter(trains).slice(0, 1) }
+  const named = scope.drafts.get('train')
+  const speaks = named !== undefined && (named.kind.measures ?? named.kind.facts) !== undefined
+  return {
+    data: facts.filter((each) => !trains(each)),
+    train: speaks ? [] : facts.filter(trains).slice(0, 1),
+  }
 }
 
 /** Of several stages that say `rows`, the nearest to the judged one counts. */

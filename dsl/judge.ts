@@ -57,6 +57,8 @@ export interface Resamples {
   readonly values: Readonly<Record<string, Float64Array>>
 }
 
+export type UndecidedCode = 'E207' | 'E208'
+
 export type Outcome = 'pass' | 'fail' | 'unknown'
 
 export interface Operand {
@@ -76,6 +78,8 @@ export interface JudgedCheck {
   readonly margin: number | null
   /** Why the outcome is unknown. */
   readonly reason: string | null
+  /** What `sluice explain` knows of that: E207, or E208 where a value is no finite number. Old logs lack it. */
+  readonly code?: UndecidedCode | null
   /** Of a check with a `with` part. */
   readonly significance: SignificanceResult | null
   readonly budget: boolean
@@ -121,6 +125,7 @@ function judgeCheck(check: Check, gate: Gate, scores: Scores): JudgedCheck {
     operands: distinct(context.looked),
     margin: marginOf(check.expression, context),
     reason: result.type === 'unknown' ? result.reason : null,
+    code: result.type === 'unknown' ? (result.code ?? 'E207') : null,
     significance: context.tests[0] ?? null,
     budget: check.budget,
   }
@@ -160,11 +165,12 @@ function newContext(scores: Scores, metrics: Directions): Context {
   return { scores, metrics, looked: [], tests: [], draw: null }
 }
 
-type Unknown = { readonly type: 'unknown'; readonly reason: string }
+type Unknown = { readonly type: 'unknown'; readonly reason: string; readonly code?: UndecidedCode }
 type Known<T> = { readonly type: 'known'; readonly value: T } | Unknown
 
 const known = <T>(value: T): Known<T> => ({ type: 'known', value })
 const unknown = (reason: string): Unknown => ({ type: 'unknown', reason })
+const noNumber = (reason: string): Unknown => ({ type: 'unknown', reason, code: 'E208' })
 
 /** Kleene: `false and unknown` is false, `true or unknown` is true, otherwise the unknown wins. */
 function truth(expression: Expression, context: Context): Known<boolean> {
@@ -280,7 +286,7 @@ function number(expression: Expression, context: Context): Known<number> {
     }
     case 'arithmetic':
       return both(expression.left, expression.right, context, (left, right) => {
-        if (expression.operator === '/' && right === 0) return unknown('division by zero')
+        if (expression.operator === '/' && right === 0) return noNumber('division by zero')
         return finite(compute(expression.operator, left, right))
       })
     case 'default': {
@@ -379,7 +385,7 @@ function spaceOf(name: Name, context: Context): Yardstick {
 }
 
 function finite(value: number): Known<number> {
-  return Number.isFinite(value) ? known(value) : unknown('the result is not a finite number')
+  return Number.isFinite(value) ? known(value) : noNumber('the result is not a finite number')
 }
 
 function lookUp(name: Name, context: Context): Known<number> {
@@ -392,11 +398,16 @@ function lookUp(name: Name, context: Context): Known<number> {
   const metric = second ?? first
   if ('missing' in found) return miss(context, text, first, found.missing)
   const value = own(found.values, metric)
-  if (value === undefined || value === null)
+  if (value === undefined)
     return miss(context, text, found.origin, `${found.origin} has no value for ${metric}`)
+  if (value === null) {
+    // JSON has no word for NaN and Infinity, so what was measured as one of them comes as null.
+    context.looked.push({ text, value, source: found.origin })
+    return noNumber(`${text} is not a finite number`)
+  }
   context.looked.push({ text, value, source: found.origin })
   if (!Number.isFinite(value))
-    return unknown(`${text} is ${Number.isNaN(value) ? 'NaN' : value > 0 ? 'Infinity' : '-Infinity'}`)
+    return noNumber(`${text} is ${Number.isNaN(value) ? 'NaN' : value > 0 ? 'Infinity' : '-Infinity'}`)
   if (found.ruler !== judged.ruler && isSameQuantity(found, judged))
     return unknown(
       `${found.origin} was measured with a different ruler (other rows or settings) than ${judged.origin}`,

@@ -1,4 +1,5 @@
 /** Every key of the file language: where it may stand, what it means in a line, and the form of its value. */
+import { KERNEL_OPS } from './kernel-ops.ts'
 import { NOTIFY_EVENTS } from './pipeline.ts'
 import { ARTIFACT_TYPES, type JsonObject } from './stage-signature.ts'
 import type { Words } from './words.ts'
@@ -50,6 +51,12 @@ const settings: Keys = {
     'What an attempt needs of the machine while it runs.',
     '运行时要占用的机器资源。',
     is('resources'),
+    { only: 'work' },
+  ),
+  worker: key(
+    'Name of the worker that does the heavy steps; none is the one that comes with Sluice.',
+    '繁重的步骤交给哪个 worker；none 是 sluice 自带的。',
+    is('name'),
     { only: 'work' },
   ),
   mutex: key(
@@ -108,6 +115,11 @@ export const KEYS = {
       'Settings of every stage that does not say otherwise.',
       '所有阶段的默认设置，阶段里另写的优先。',
       is('defaults'),
+    ),
+    workers: key(
+      'Processes of others that do heavy steps, by name: how they start and what they can do.',
+      '做繁重步骤的外部进程：名字、怎么启动、会做什么。',
+      { type: 'object', propertyNames: is('name'), additionalProperties: is('worker') },
     ),
     notify: key('Who is told about which event.', '出了什么事通知谁。', {
       type: 'array',
@@ -194,6 +206,27 @@ export const KEYS = {
     input: key('The field that holds the prompt.', '放问题的字段。', field, { required: true }),
     output: key('The field that holds the response.', '放回答的字段。', field, { required: true }),
     id: key('The field that tells rows apart.', '区分各行的字段。', field),
+  },
+  worker: {
+    run: key(
+      'The program and its words, started in the project folder without a shell.',
+      '程序名和参数，在项目目录里直接启动，不经过 shell。',
+      field,
+      { required: true },
+    ),
+    capabilities: key(
+      'The operations that it can do.',
+      '它会做的操作。',
+      oneOrMore({ enum: [...KERNEL_OPS] }),
+      {
+        required: true,
+      },
+    ),
+    version: key(
+      'Part of the key: raise it when results change and no file below the project did.',
+      '缓存键的一部分：结果会变、而项目里的文件没变时，改这个值。',
+      { type: ['string', 'number'] },
+    ),
   },
   param: {
     default: key('Its value unless -p says otherwise.', '默认值，可以用 -p 覆盖。', {}, { required: true }),

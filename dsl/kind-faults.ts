@@ -15,6 +15,6 @@ export function faultOf(kind: StageSignature, options: JsonObject): string | nul
 
 /** The kind without the functions that failed, so that the rest of the file can be checked. */
 export function silenced(kind: StageSignature): StageSignature {
-  const { measures: _, slices: __, smoke: ___, ...rest } = kind
+  const { measures: _, slices: __, smoke: ___, steps: ____, ...rest } = kind
   return { ...rest, outputs: () => ({}) }
 }

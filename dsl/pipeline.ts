@@ -13,6 +13,18 @@ export interface Pipeline {
   /** In topological order (ties by name, instances in the order of their points), gates included. */
   readonly stages: readonly Stage[]
   readonly notify: readonly Notification[]
+  readonly workers: Readonly<Record<string, PipelineWorker>>
+}
+
+/** A process of others that does heavy steps. */
+export interface PipelineWorker {
+  readonly name: string
+  /** Program and words. */
+  readonly command: readonly string[]
+  /** The ops that it can do. */
+  readonly capabilities: readonly string[]
+  /** What the file says of its version. */
+  readonly version: string | null
 }
 
 /** Something that comes from outside: files of the project, found by path or glob from the project root. */
@@ -69,6 +81,8 @@ export interface Stage {
   readonly resources: Resources
   /** Stages that name the same mutex never run at once. */
   readonly mutex: readonly string[]
+  /** The worker of the file that does its heavy steps; null is the one that comes with Sluice. */
+  readonly worker: string | null
   /** Runs only where this holds; a stage whose `when` names a gate or stage waits for it and runs whatever came of it. */
   readonly when: Condition | null
   /** Checks on live values; the first that holds stops the stage. */

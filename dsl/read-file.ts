@@ -17,6 +17,7 @@ import { didYouMean } from './spelling.ts'
 import type { Notification, PipelineSource, SourceSchema } from './pipeline.ts'
 import { conditionStartsWithSign, gateIsNotRun, oddWatch, whenNeedsText } from './problems/run-settings.ts'
 import { NO_SETTINGS, readNotify, readSettings, type RunSettings } from './read-settings.ts'
+import { readWorkers, type Workers } from './read-workers.ts'
 import {
   entryOf,
   isPoisoned,
@@ -65,6 +66,8 @@ export interface Declarations {
   /** For every stage that does not say otherwise. */
   readonly defaults: RunSettings
   readonly notify: readonly Notification[]
+  /** Null if they are unreadable, so that no name is called unknown. */
+  readonly workers: Workers | null
   /** `flow:` is unreadable or misspelt, so nothing can be said about wiring. */
   readonly flowBroken: boolean
   /** True if `flow:` or a source is unreadable, so that wiring must not complain. */
@@ -72,16 +75,14 @@ export interface Declarations {
 }
 
 const TOP_KEYS = keyNames('pipeline')
-const TOP_LATER = ['workers']
 const GATE_KEYS = keyNames('stage', 'gate')
 const STAGE_KEYS = keyNames('stage')
-const STAGE_LATER = ['worker']
 /** Keys that say how a stage is run, which a gate is not. */
 const NOT_FOR_GATES = keyNames('stage', 'work')
 const SOURCE_KEYS = keyNames('source')
 
 export function readFile(root: MapNode, out: Diagnostic[]): Declarations {
-  const poisonedKeys = knownKeys(root, TOP_KEYS, TOP_LATER, 'pipeline', out)
+  const poisonedKeys = knownKeys(root, TOP_KEYS, 'pipeline', out)
   const get = (key: string): MapEntry | undefined => entryOf(root, key)
   const top: Span = { ...root.span, end: Math.min(root.span.end, root.span.start + 1) }
   readVersion(get('version'), top, out)
@@ -95,7 +96,7 @@ export function readFile(root: MapNode, out: Diagnostic[]): Declarations {
   const stagesPoisoned = get('stages') !== undefined && stagesNode === null
   const broken = out.length > before
   const defaults = mapOf(get('defaults'), 'defaults', out)
-  if (defaults !== null) knownKeys(defaults, keyNames('defaults'), STAGE_LATER, 'defaults', out)
+  if (defaults !== null) knownKeys(defaults, keyNames('defaults'), 'defaults', out)
   const fallback = defaults === null ? NO_SETTINGS : readSettings(defaults, NO_SETTINGS, out)
   if (fallback.cacheOff !== null) out.push(graphProblems.cacheOff(fallback.cacheOff, null))
   const stages = (stagesNode?.entries ?? []).map((entry) => readStage(entry, fallback, out))
@@ -110,6 +111,7 @@ export function readFile(root: MapNode, out: Diagnostic[]): Declarations {
     stages,
     defaults: fallback,
     notify: readNotify(get('notify'), out),
+    workers: readWorkers(get('workers'), out),
     // A misspelt `flow` has its own message, too.
     flowBroken: flow === null && (flowEntry !== undefined || poisonedKeys),
     poisoned: broken || poisonedKeys || stagesPoisoned,
@@ -117,19 +119,12 @@ export function readFile(root: MapNode, out: Diagnostic[]): Declarations {
 }
 
 /** Refuses unknown keys; true if there were any. */
-function knownKeys(
-  map: MapNode,
-  known: readonly string[],
-  later: readonly string[],
-  what: Thing,
-  out: Diagnostic[],
-): boolean {
+function knownKeys(map: MapNode, known: readonly string[], what: Thing, out: Diagnostic[]): boolean {
   let found = false
   for (const entry of map.entries) {
     if (known.includes(entry.key)) continue
     found = true
-    if (later.includes(entry.key)) out.push(graphProblems.notYet(entry.keySpan, entry.key))
-    else out.push(textProblems.unknownKey(entry.keySpan, entry.key, what, known))
+    out.push(textProblems.unknownKey(entry.keySpan, entry.key, what, known))
   }
   return found
 }
@@ -231,7 +226,7 @@ function readSources(root: MapNode, out: Diagnostic[]): readonly PipelineSource[
 }
 
 function readSource(entry: MapEntry, map: MapNode, out: Diagnostic[]): PipelineSource | null {
-  if (knownKeys(map, SOURCE_KEYS, [], 'source', out)) return null
+  if (knownKeys(map, SOURCE_KEYS, 'source', out)) return null
   const typeEntry = entryOf(map, 'type')
   const fromEntry = entryOf(map, 'from')
   if (typeEntry === undefined || fromEntry === undefined) {
@@ -289,7 +284,7 @@ function readSchema(
     out.push(graphProblems.schemaWithoutRows(entry.keySpan, type))
     return null
   }
-  if (knownKeys(map, SCHEMA_ROLES, [], 'schema', out)) return null
+  if (knownKeys(map, SCHEMA_ROLES, 'schema', out)) return null
   const roles = new Map<string, TextNode>()
   for (const role of map.entries) {
     const field = textNode(role.value, role.key, out)
@@ -362,7 +357,7 @@ function readStage(entry: MapEntry, defaults: RunSettings, out: Diagnostic[]): S
   if (value.type !== 'map' && value.type !== 'poison' && !empty)
     out.push(valueProblems.wrongType(value.span, name, A.map, kindOf(plainValue(value))))
   const map: MapNode = value.type === 'map' ? value : { type: 'map', entries: [], span: value.span }
-  knownKeys(map, STAGE_KEYS, STAGE_LATER, 'stage', out)
+  knownKeys(map, STAGE_KEYS, 'stage', out)
   const get = (key: string): MapEntry | undefined => entryOf(map, key)
   const gateProblems: Diagnostic[] = []
   const text = (key: string, problemsOf: Diagnostic[]): TextNode | null => {

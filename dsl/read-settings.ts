@@ -7,6 +7,7 @@ import { A, kindOf } from './problems/nouns.ts'
 import { addressInFile, badCount, badNotify } from './problems/run-settings.ts'
 import { badName, unknownKey } from './problems/text.ts'
 import { missingUnit, notOneOf, wrongType, wrongUnit } from './problems/values.ts'
+import { readWorkerWish, type WorkerWish } from './read-workers.ts'
 import { isSlug } from './slug.ts'
 import type { Span } from './source.ts'
 import { didYouMean } from './spelling.ts'
@@ -35,6 +36,7 @@ export interface RunSettings {
   readonly retry: Retry | null
   readonly resources: Resources
   readonly mutex: readonly string[]
+  readonly worker: WorkerWish | null
 }
 
 export const NO_SETTINGS: RunSettings = {
@@ -45,6 +47,7 @@ export const NO_SETTINGS: RunSettings = {
   retry: null,
   resources: {},
   mutex: [],
+  worker: null,
 }
 
 export function readSettings(map: MapNode, defaults: RunSettings, out: Diagnostic[]): RunSettings {
@@ -55,6 +58,7 @@ export function readSettings(map: MapNode, defaults: RunSettings, out: Diagnosti
     retry: readRetry(get('retry'), out) ?? defaults.retry,
     resources: readResources(get('resources'), defaults.resources, out),
     mutex: readMutex(get('mutex'), out) ?? defaults.mutex,
+    worker: readWorkerWish(get('worker'), out) ?? defaults.worker,
   }
 }
 

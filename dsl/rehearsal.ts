@@ -34,6 +34,7 @@ export function rehearsal(
     retry: null,
     resources: {},
     mutex: [],
+    worker: null,
     when: null,
     watch: [],
     span,

@@ -69,6 +69,8 @@ export interface StageSignature {
   readonly facts?: Readonly<Record<string, MetricSchema>>
   /** Decided or done by the engine itself on every run, without a job and never cached. */
   readonly decides?: 'gate' | 'select' | 'export'
+  /** Its jobs, as far as the language has to know: what is done, and by which worker. */
+  readonly steps?: (options: JsonObject) => readonly { readonly op: string; readonly on: string }[]
   /** Options that carry the stage through its motions in seconds, for `run --smoke`. */
   readonly smoke?: (options: JsonObject) => JsonObject
 }

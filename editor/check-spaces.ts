@@ -52,12 +52,12 @@ export function spacesAt(
   }
   const slices = judgedStages.flatMap((each) => each.kind?.slices?.(each.options) ?? [])
   if (stage?.kind === null || stage === undefined || !isGate(stage.kind)) return { judged, named: {}, slices }
-  const named: Record<string, Space> = { main: judged, last: judged }
+  // A stage that is called `train` means itself.
+  const named: Record<string, Space> = { main: judged, last: judged, ...factSpaces(outline) }
   for (const each of outline.stages.values()) {
     const values = measuredBy(each) ?? each.kind?.facts
     if (values !== undefined && each.name !== name) named[each.name] = { stage: each.name, metrics: values }
   }
-  Object.assign(named, factSpaces(outline))
   named['total'] = { stage: null, metrics: TOTAL.metrics }
   if (baseline !== null) {
     const yardstick = named[baseline] ?? { ...judged, stage: baseline }

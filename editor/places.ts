@@ -21,6 +21,7 @@ const PLACES: readonly (readonly [Place, readonly string[]])[] = [
   ['cache', ['defaults', 'cache']],
   ['source', ['sources', '*']],
   ['param', ['params', '*']],
+  ['worker', ['workers', '*']],
   ['notification', ['notify', '*']],
 ]
 

@@ -115,14 +115,20 @@ function failureOf(error: unknown): FailureWords {
     return { kind, message: error.message, help, detail }
   }
   const code = (error as NodeJS.ErrnoException).code
+  if (code === 'ENOMEM' || OUT_OF_MEMORY.test(error.message))
+    return { kind: 'memory', message: `out of memory: ${error.message}`, help: null, detail }
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return { kind: 'resources', message: 'the disk is full', help: 'free some space and run again', detail }
   }
-  if (code === 'EROFS' || code === 'EACCES' || code === 'EMFILE' || code === 'ENOMEM') {
+  if (code === 'EROFS' || code === 'EACCES' || code === 'EMFILE') {
     return { kind: 'resources', message: error.message, help: null, detail }
   }
   return { kind: 'bug', message: error.message, help: null, detail }
 }
+
+/** What C++ (`std::bad_alloc`), ONNX Runtime, V8's buffers, CUDA and the C library say. */
+const OUT_OF_MEMORY =
+  /\bbad_alloc\b|\bbad allocation\b|failed to allocate memory|Array buffer allocation failed|cannot allocate memory|\bout of memory\b/i
 
 function send(message: FromWorker): void {
   const bytes = Buffer.from(`${JSON.stringify(message)}\n`)

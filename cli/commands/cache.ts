@@ -2,6 +2,8 @@
 import { checkStore } from '../../engine/gc/check.ts'
 import type { Damage } from '../../engine/gc/check.ts'
 import type { Digest } from '../../engine/artifact.ts'
+import { stateSizes } from '../../engine/gc/sizes.ts'
+import { visit } from '../../engine/run/visit.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
 import { bytes, width } from '../reports/style.ts'
@@ -59,9 +61,10 @@ function listCommand(command: Command): number {
     total.unnamedBytes += object.size
   }
   const sorted = [...rows.values()].sort((a, b) => (a.user < b.user ? -1 : 1))
+  const folders = Object.fromEntries(stateSizes(view.stateDir))
   if (command.flags['json'] === true)
-    process.stdout.write(`${JSON.stringify({ ...total, stages: sorted }, null, 2)}\n`)
-  else process.stdout.write(listing(sorted, total))
+    process.stdout.write(`${JSON.stringify({ ...total, folders, stages: sorted }, null, 2)}\n`)
+  else process.stdout.write(listing(sorted, total) + folderText(folders))
   return 0
 }
 
@@ -83,10 +86,20 @@ function listing(
   return `${lines.join('\n')}\n`
 }
 
+/** What of `.sluice/` is no store: `runs 1.2 MB, checkpoints 31.0 MB`. */
+function folderText(folders: Readonly<Record<string, number>>): string {
+  const all = Object.values(folders).reduce((sum, size) => sum + size, 0)
+  const beside = Object.entries(folders).filter(([name, size]) => name !== 'cas' && size > 0)
+  const parts = beside.map(([name, size]) => `, ${name} ${bytes(size)}`)
+  return `.sluice in all ${bytes(all)}: store ${bytes(folders['cas'] ?? 0)}${parts.join('')}\n`
+}
+
 async function verifyCommand(command: Command): Promise<number> {
   const view = viewStore(command)
   const full = command.flags['full'] === true
-  const damage = await checkStore(view.stores, { full })
+  const damage = await visit(view.stateDir, 'sluice cache verify', (rights) =>
+    checkStore(view.stores, rights, { full }),
+  )
   const found = damage.damaged.length + damage.lost.length
   if (command.flags['json'] === true)
     process.stdout.write(`${JSON.stringify({ ...damage, lost: namedLosses(damage, view) }, null, 2)}\n`)

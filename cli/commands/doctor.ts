@@ -1,105 +1,58 @@
 /** `sluice doctor`: is this machine ready, and what to do if it is not. */
-import { accessSync, constants, existsSync, statfsSync } from 'node:fs'
-import { availableParallelism, totalmem } from 'node:os'
-import { resolve } from 'node:path'
-import { WorkerSession } from '../../engine/worker/session.ts'
+import { join } from 'node:path'
+import { failed, ok } from '../doctor/finding.ts'
+import type { Finding } from '../doctor/finding.ts'
+import { folderFindings } from '../doctor/folder.ts'
+import { machineFindings } from '../doctor/machine.ts'
+import { hubAddresses, variableFindings } from '../doctor/pipelines.ts'
+import { hubFindings, remoteFindings, workerFindings } from '../doctor/reach.ts'
+import { Usage } from '../options.ts'
 import type { Command } from '../options.ts'
-import { findProject, pipelineFiles, rootAbove } from '../project.ts'
-import { bytes, painter, useColor } from '../reports/style.ts'
-
-interface Finding {
-  readonly what: string
-  readonly ok: boolean
-  readonly detail: string
-  readonly help: string | null
-}
-
-const LEAST_DISK_BYTES = 2e9
-/** Where onnxruntime-node brings a CPU build; elsewhere only validate, plan and gate work. */
-const KERNEL_PLATFORMS = ['linux-x64', 'linux-arm64', 'darwin-arm64']
+import { environmentAt, FileProblem, pipelineFiles, rootAbove } from '../project.ts'
+import { painter, useColor } from '../reports/style.ts'
+import type { Paint } from '../reports/style.ts'
 
 export async function doctorCommand(command: Command, buildDir: string): Promise<number> {
   const root = rootAbove(process.cwd())
   const files = pipelineFiles(root)
-  const file = files[0] ?? 'pipelines/none.pipeline.yaml'
-  const { environment } = await findProject(
-    { ...command, flags: { ...command.flags, file: resolve(root, file) } },
-    buildDir,
-  )
-  const platform = `${process.platform}-${process.arch}`
-  const disk = statfsSync(root)
-  const free = disk.bavail * disk.bsize
   const findings: Finding[] = [
-    { what: 'node', ok: true, detail: process.version, help: null },
-    {
-      what: 'platform',
-      ok: KERNEL_PLATFORMS.includes(platform),
-      detail: platform,
-      help: `training runs on ${KERNEL_PLATFORMS.join(', ')}; here: validate, plan, gate`,
-    },
-    {
-      what: 'machine',
-      ok: true,
-      detail: `${String(availableParallelism())} cores, ${bytes(totalmem())} memory`,
-      help: null,
-    },
-    {
-      what: 'disk',
-      ok: free > LEAST_DISK_BYTES,
-      detail: `${bytes(free)} free`,
-      help: 'free some space, or see what .sluice holds',
-    },
-    writable(existsSync(environment.stateDir) ? environment.stateDir : root),
-    {
-      what: 'pipelines',
-      ok: files.length > 0,
-      detail: files.length === 0 ? 'none' : files.join(', '),
-      help: 'sluice init',
-    },
+    ...machineFindings(process.env),
+    ...folderFindings(root, join(root, '.sluice')),
+    files.length === 0 ? failed('pipelines', 'none', 'sluice init') : ok('pipelines', files.join(', ')),
+    ...(await projectFindings(root, files, buildDir)),
+    ...variableFindings(root, files, process.env),
   ]
-  for (const [name, worker] of Object.entries(environment.workers)) {
-    const began = performance.now()
-    try {
-      const session = await WorkerSession.start(worker)
-      await session.end()
-      findings.push({
-        what: `worker ${name}`,
-        ok: true,
-        detail: `answers in ${(performance.now() - began).toFixed(0)} ms`,
-        help: null,
-      })
-    } catch (error) {
-      findings.push({ what: `worker ${name}`, ok: false, detail: (error as Error).message, help: 'npm ci' })
-    }
-  }
-  for (const name of ['onnxruntime-node', 'tokenizers']) findings.push(await loads(name))
   const paint = painter(useColor(process.stdout, command))
   if (command.flags['json'] === true) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`)
-  else {
-    for (const { what, ok, detail, help } of findings) {
-      const mark = ok ? paint('green', '✓') : paint('red', '✗')
-      process.stdout.write(
-        `${mark} ${what.padEnd(18)}${detail}${ok || help === null ? '' : `\n    help: ${help}`}\n`,
-      )
-    }
-  }
-  return findings.every(({ ok }) => ok) ? 0 : 6
+  else process.stdout.write(findings.map((finding) => `${lineOf(finding, paint)}\n`).join(''))
+  return findings.some(({ state }) => state === 'failed') ? 6 : 0
 }
 
-function writable(folder: string): Finding {
+/** A mistake in the configuration is one finding; what hangs on it cannot be looked at. */
+async function projectFindings(
+  root: string,
+  files: readonly string[],
+  buildDir: string,
+): Promise<readonly Finding[]> {
   try {
-    accessSync(folder, constants.W_OK)
-    return { what: 'state', ok: true, detail: 'the state folder can be written', help: null }
-  } catch {
-    return { what: 'state', ok: false, detail: `${folder} cannot be written`, help: 'check its owner' }
-  }
-}
-
-async function loads(name: string): Promise<Finding> {
-  try {
-    await import(name)
-    return { what: name, ok: true, detail: 'loads', help: null }
+    const { environment, plugins } = await environmentAt(root, buildDir)
+    return [
+      ...(plugins.length === 0 ? [] : [ok('plugins', `${String(plugins.length)} load`)]),
+      ...(await workerFindings(environment)),
+      ...(await remoteFindings(environment)),
+      ...(await hubFindings(hubAddresses(root, files), environment)),
+    ]
   } catch (error) {
-    return { what: name, ok: false, detail: (error as Error).message.split('\n')[0] ?? '', help: 'npm ci' }
+    if (error instanceof Usage) return [failed('settings', error.message, null)]
+    if (!(error instanceof FileProblem)) throw error
+    const [first] = error.diagnostics
+    const place = first === undefined ? '' : `${first.primary.span.source.path}: ${first.message.en}`
+    return [failed('configuration', place, 'sluice validate shows the place')]
   }
+}
+
+function lineOf({ what, state, detail, help }: Finding, paint: Paint): string {
+  const marks = { ok: paint('green', '✓'), warning: paint('yellow', '!'), failed: paint('red', '✗') }
+  const more = state === 'ok' || help === null ? '' : `\n    help: ${help}`
+  return `${marks[state]} ${what.padEnd(18)}${detail}${more}`
 }

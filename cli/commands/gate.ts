@@ -1,6 +1,7 @@
 /** `sluice gate`: judges the gates on the metrics that exist, on made-up ones, or on the past; nothing runs. */
 import { resolve } from 'node:path'
 import { writeAtomic } from '../../engine/store/atomic.ts'
+import { sayUndecided } from '../afterwards.ts'
 import { announce } from '../announce.ts'
 import { findMain, namesMain } from '../baseline.ts'
 import { judgeNow } from '../judging.ts'
@@ -50,6 +51,8 @@ function tell(command: Command, opened: Opened, judged: Judged): void {
     process.stdout.write(
       `${gates.map(({ stage, verdict }) => verdictText(stage, verdict, paint)).join('\n\n')}\n`,
     )
+    // Before a run, and before people have done their part, every check is undecided, and the reason is the same.
+    if (judged.unmeasured.length === 0 && judged.paused.size === 0) sayUndecided(gates, command)
   }
   for (const line of nextSteps(judged)) process.stderr.write(`  help: ${line}\n`)
   announce(gates, { root: opened.root, pipeline: opened.pipeline.name, environment: process.env })

@@ -3,6 +3,7 @@ import { addLock, addRuns, loggedRuns, noRoots } from '../../engine/gc/roots.ts'
 import type { Roots } from '../../engine/gc/roots.ts'
 import { collect, findGarbage } from '../../engine/gc/collect.ts'
 import type { Garbage } from '../../engine/gc/collect.ts'
+import { stateSizes } from '../../engine/gc/sizes.ts'
 import type { Lock } from '../../engine/lock-file.ts'
 import { underWaySince } from '../../engine/run/under-way.ts'
 import { findMain } from '../baseline.ts'
@@ -45,9 +46,10 @@ export async function gcCommand(command: Command): Promise<number> {
   const collecting = { stateDir, stores, roots: roots(), since, now }
   const garbage = findGarbage(collecting)
   if (!dryRun) collect(garbage, collecting, () => roots(loggedRuns(stateDir)))
+  const total = [...stateSizes(stateDir).values()].reduce((sum, size) => sum + size, 0)
   if (command.flags['json'] === true)
-    process.stdout.write(`${JSON.stringify(json(garbage, dryRun), null, 2)}\n`)
-  else process.stdout.write(words(garbage, dryRun, running !== null))
+    process.stdout.write(`${JSON.stringify(json(garbage, dryRun, total), null, 2)}\n`)
+  else process.stdout.write(words(garbage, { dryRun, running: running !== null, total }))
   return 0
 }
 
@@ -81,8 +83,7 @@ async function mainLocks({ root, lockPaths }: StoreView): Promise<readonly Lock[
 
 function words(
   { records, objects, others, freed, kept }: Garbage,
-  dryRun: boolean,
-  running: boolean,
+  { dryRun, running, total }: { dryRun: boolean; running: boolean; total: number },
 ): string {
   const lines: string[] = []
   if (records.length + objects.length + others.length === 0) lines.push('nothing to free')
@@ -92,18 +93,20 @@ function words(
     const kinds = [...counts].sort().map(([kind, count]) => `${String(count)} ${kind}`)
     const results = kinds.length === 0 ? '' : ` (${kinds.join(', ')})`
     lines.push(
-      `${dryRun ? 'would free' : 'freed'} ${bytes(freed)}: ${counted(records.length, 'result')}${results}, ${counted(objects.length, 'file')} of the store${others.length === 0 ? '' : `, ${counted(others.length, 'note')} and leftovers`}`,
+      `${dryRun ? 'would free' : 'freed'} ${bytes(freed)}: ${counted(records.length, 'result')}${results}, ${counted(objects.length, 'file')} of the store${others.length === 0 ? '' : `, ${counted(others.length, 'note')}, old logs and leftovers`}`,
     )
   }
   lines.push(`kept ${bytes(kept.bytes)}: ${counted(kept.records, 'result')} that locks, runs or main name`)
+  lines.push(`.sluice holds ${bytes(total)}`)
   if (running) lines.push('a run is under way: everything since it began is kept')
   return `${lines.join('\n')}\n`
 }
 
-function json({ records, objects, others, freed, kept }: Garbage, dryRun: boolean): object {
+function json({ records, objects, others, freed, kept }: Garbage, dryRun: boolean, total: number): object {
   return {
     dryRun,
     freedBytes: freed,
+    totalBytes: total,
     results: records.map(({ key, kind }) => ({ key, kind })),
     objects: objects.length,
     others: others.length,

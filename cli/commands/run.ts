@@ -10,6 +10,7 @@ import type { RunOutcome } from '../../engine/run/run.ts'
 import { Stopped } from '../../engine/run/stopped.ts'
 import type { StopSignal } from '../../engine/run/stopped.ts'
 import { metricsPort, readMetrics } from '../../engine/run/gate.ts'
+import { sayMemory, sayUndecided } from '../afterwards.ts'
 import { announce } from '../announce.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
@@ -68,6 +69,11 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
   const yardsticks = await yardsticksOf(opened)
   const { stages } = opened.pipeline
   const machine = await machineFor(stages, opened.root, opened.environment.stateDir)
+  if (stages.some(({ worker }) => worker !== null)) {
+    const { checkCommands } = await import('../workers.ts')
+    const mayRun = planned.filter(({ stage }) => wished.takesPart.has(stage.name))
+    checkCommands(mayRun, opened.environment)
+  }
   const report = reportFor(command, events !== null)
   const stop = new AbortController()
   const interrupt = (signal: StopSignal) => stopOrKill(stop, signal)
@@ -94,6 +100,10 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
     const program = command.flags['json'] === true || events !== null
     if (smoke && !program) return rehearsed(outcome, command)
     sumUp(opened, outcome, command, events !== null)
+    if (!program) {
+      await sayMemory(opened, outcome.state, command, readBuild(buildDir).version)
+      if (!smoke) sayUndecided(judgedIn(opened, outcome), command)
+    }
     if (smoke) return codeOfRehearsal(outcome)
     if (locked !== null) tellDrift(outcome, locked)
     announce(judgedIn(opened, outcome), {

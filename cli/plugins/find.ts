@@ -30,17 +30,27 @@ export function findPlugin(root: string, wanted: string): FoundPlugin | PluginFa
   if (file === null) return noEntry()
   const folder = statSync(real).isDirectory() ? real : dirname(real)
   if (folder === realpathSync(root)) return noFolderOfItsOwn()
-  const files = contentOf(folder)
-  if (files.length > MOST_FILES) return tooManyFiles(MOST_FILES)
+  const digest = folderDigest(folder)
+  if (digest === null) return tooManyFiles(MOST_FILES)
   const named = place === path ? basename(file, '.mjs') : wanted
   return {
     name: named === 'plugin' || named === 'index' ? basename(folder) : named,
     file,
     folder,
-    digest: digestOf(
-      canonicalJson(files.map((each) => [relative(folder, each), digestOf(readFileSync(each))])),
-    ),
+    digest,
   }
+}
+
+/** Of all files below a folder, but for what tools leave there; null if there are too many to be one thing. */
+export function folderDigest(folder: string): string | null {
+  const files = contentOf(folder)
+  if (files.length > MOST_FILES) return null
+  return digestOf(canonicalJson(files.map((each) => [relative(folder, each), digestOf(readFileSync(each))])))
+}
+
+/** Whether a name is of what tools leave behind, or of other packages. */
+export function isNoContent(name: string): boolean {
+  return NOT_CONTENT.test(name)
 }
 
 /** As Node would look for it, but for packages that hide their package.json, too. */

@@ -57,7 +57,8 @@ function annotation(
   const { span } = check
   const start = positionOf(span.source, span.start)
   const end = positionOf(span.source, span.end)
-  const title = `${gate} ${judged.outcome === 'unknown' ? 'undecided' : 'failed'}: ${judged.name ?? judged.text}`
+  const code = judged.code == null ? '' : `${judged.code} `
+  const title = `${code}${gate} ${judged.outcome === 'unknown' ? 'undecided' : 'failed'}: ${judged.name ?? judged.text}`
   const properties = {
     file: place(span.source.path),
     line: start.line,

@@ -2,7 +2,7 @@
 import type { RunState, StageState } from '../../engine/run/state.ts'
 import { baseOf, groupsOf } from './crowd.ts'
 import { bar, exportText, sparkline, summaryText, timeLeft } from './progress.ts'
-import { duration, number, pad, painter, width } from './style.ts'
+import { bytes, duration, number, pad, painter, width } from './style.ts'
 import type { Paint } from './style.ts'
 
 const REDRAW_MS = 120
@@ -38,9 +38,15 @@ const SHOWN_OF_CROWD = 4
 /** `3 of 8 done, 2 cached, 1 running, 1 failed`. */
 function crowdText(group: readonly StageState[]): string {
   const count = (status: StageState['status']) => group.filter((each) => each.status === status).length
-  const parts = (['done', 'cached', 'running', 'paused', 'failed', 'skipped', 'waiting'] as const).flatMap(
-    (status) => (count(status) === 0 ? [] : [`${String(count(status))} ${status}`]),
-  )
+  const pulling = group.filter((each) => each.status === 'waiting' && each.pulling !== null).length
+  const counts = [
+    ...(['done', 'cached', 'running', 'paused', 'failed', 'skipped'] as const).map(
+      (status) => [status, count(status)] as const,
+    ),
+    ['pulling', pulling],
+    ['waiting', count('waiting') - pulling],
+  ] as const
+  const parts = counts.flatMap(([word, many]) => (many === 0 ? [] : [`${String(many)} ${word}`]))
   return `${String(group.length)} instances: ${parts.join(', ')}`
 }
 
@@ -55,7 +61,7 @@ function crowdMark(group: readonly StageState[], paint: Paint): string {
 function markOf(stage: StageState, paint: Paint): string {
   switch (stage.status) {
     case 'waiting':
-      return paint('dim', '○')
+      return stage.pulling === null ? paint('dim', '○') : paint('cyan', '↓')
     case 'running':
       return paint('cyan', '▶')
     case 'cached':
@@ -77,6 +83,7 @@ function markOf(stage: StageState, paint: Paint): string {
 function detailOf(stage: StageState, now: number): string {
   switch (stage.status) {
     case 'waiting':
+      if (stage.pulling !== null) return `pulls ${bytes(stage.pulling)} that others have made`
       return stage.holder === null ? '' : `waits: the same is being made by ${stage.holder}`
     case 'cached':
       return `cached${stage.from === null ? '' : `  ${stage.from}`}`

@@ -49,6 +49,8 @@ export class PlainReport {
         return `waiting to show the outputs, for ${event.holder}`
       case 'stage.waiting':
         return `${event.stage.padEnd(12)} waits    the same is being made by ${event.holder}`
+      case 'stage.pulling':
+        return `${event.stage.padEnd(12)} pulls    ${bytes(event.bytes)} that others have made`
       case 'stage.cached':
         return `${event.stage.padEnd(12)} cached${event.from === null ? '' : `   ${event.from}`}`
       case 'stage.start':

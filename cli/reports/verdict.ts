@@ -56,7 +56,7 @@ export function checkLines(
       ...(drawn
         ? drawParts(inColumns(explanation.parts, judged.text)).map((each) => `    ${paint('dim', each)}`)
         : []),
-      ...(judged.reason === null ? [] : [`      ${paint('dim', judged.reason)}`]),
+      ...(judged.reason === null ? [] : [`      ${paint('dim', `${judged.reason}${codeText(judged)}`)}`]),
       ...(judged.why === null || judged.outcome === 'pass'
         ? []
         : [`      ${paint('dim', `why: ${judged.why}`)}`]),
@@ -76,6 +76,11 @@ export function outcomeText(check: Check | undefined, judged: JudgedCheck): stri
       : judged.operands.map(operandText).join(', ')
   const more = extraText(judged, explanation, false)
   return more === '' ? sides : `${sides}${more.startsWith('(') ? ' ' : ', '}${more}`
+}
+
+/** What `sluice explain` takes. */
+function codeText({ code }: JudgedCheck): string {
+  return code == null ? '' : `   (${code})`
 }
 
 /** `pipelines/x.pipeline.yaml:46`. */

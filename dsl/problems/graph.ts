@@ -577,26 +577,6 @@ export function fieldTwice(span: Span, field: string, role: string, first: Span)
   )
 }
 
-export function notYet(span: Span, key: string): Diagnostic {
-  return problem(
-    'E130',
-    words(`'${key}' is not supported yet`, `暂不支持 '${key}'`),
-    span,
-    words('planned, but this version cannot do it', '已在计划中，当前版本还做不到'),
-    {
-      notes: key.startsWith('worker')
-        ? [
-            words(
-              'heavy stages run in the worker that comes with sluice, on this machine',
-              '繁重的阶段在 sluice 自带的 worker 里运行，就在本机',
-            ),
-          ]
-        : [],
-      help: [words('leave it out', '先去掉这一项')],
-    },
-  )
-}
-
 export function measuresNothing(span: Span, stage: string): Diagnostic {
   return problem(
     'E132',

@@ -43,6 +43,7 @@ export const THINGS = {
   split: '数据划分',
   stage: '阶段',
   trust: 'trust',
+  worker: 'worker',
 } as const
 export type Thing = keyof typeof THINGS
 

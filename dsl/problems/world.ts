@@ -1,5 +1,6 @@
 /** E3xx: mistakes that only the world can show: files, data, the lock. */
 import type { Diagnostic } from '../diagnostic.ts'
+import type { Overlap } from '../facts.ts'
 import type { Span } from '../source.ts'
 import { problem, words } from './problem.ts'
 
@@ -47,6 +48,48 @@ export function missingResource(
   )
 }
 
+/** Rows that are asked in the test were learnt, question and all. */
+export function testInTrain(span: Span, { rows, of, test, train }: Overlap): Diagnostic {
+  const [asked, learnt] = [test.prompt, train.prompt].map(shortened)
+  return problem(
+    'E301',
+    words('prompts from the training split are in the test split', '测试集里有训练集的提示词'),
+    span,
+    words(`${rows} of ${of} test rows ask what train has`, `测试集 ${of} 行里有 ${rows} 行在训练集里问过`),
+    {
+      notes: [
+        words(
+          'case, full and half width, spaces and punctuation do not count',
+          '不计大小写、全角半角、空格和标点的差别',
+        ),
+        words(
+          `e.g. ${test.place} “${asked}”  =  ${train.place} “${learnt}”`,
+          `例如 ${test.place}「${asked}」 =  ${train.place}「${learnt}」`,
+        ),
+      ],
+      help: [
+        words(
+          'take these rows out of one of them; a clean stage before the others drops them from test',
+          '从其中一个文件里删掉这些行；在最前面加一个 clean 阶段也会把它们从测试集里去掉',
+        ),
+        words(
+          'if it is meant, as a test of memory, give that split another name than test:  { train: …, seen: … }',
+          '如果是有意考记忆，就给这个划分换个名字，不叫 test：  { train: …, seen: … }',
+        ),
+      ],
+    },
+  )
+}
+
+const MOST_SHOWN = 40
+
+function shortened(text: string): string {
+  const characters = Array.from(text.replace(/\s+/g, ' ').trim())
+  return characters.length <= MOST_SHOWN
+    ? characters.join('')
+    : `${characters.slice(0, MOST_SHOWN - 1).join('')}…`
+}
+
 /** `share` of the responses contains Han characters. */
 export function bleuOnChinese(span: Span, stage: string, files: string, share: number): Diagnostic {
   const percent = Math.round(share * 100)
@@ -63,6 +106,43 @@ export function bleuOnChinese(span: Span, stage: string, files: string, share: n
         ),
       ],
       help: [`stages.${stage}.with.bleu_tokenizer: zh`],
+    },
+  )
+}
+
+/** Memory ran out while a stage computed batches of `batch` rows; `gradAccum` is null where a stage has no such option. */
+export function outOfMemory(
+  span: Span,
+  stage: string,
+  { batch, gradAccum }: { readonly batch: number; readonly gradAccum: number | null },
+): Diagnostic {
+  const half = Math.floor(batch / 2)
+  const smaller =
+    gradAccum === null
+      ? words(`with less memory: batch_size: ${half}`, `少用内存：batch_size: ${half}`)
+      : words(
+          `the same training with less memory: batch_size: ${half}, grad_accum: ${Math.ceil((batch * gradAccum) / half)}`,
+          `结果相同而少用内存：batch_size: ${half}, grad_accum: ${Math.ceil((batch * gradAccum) / half)}`,
+        )
+  return problem(
+    'E302',
+    words(`${stage} ran out of memory`, `${stage} 内存不足`),
+    span,
+    words(`${batch} rows at once did not fit`, `一次算 ${batch} 行，装不下`),
+    {
+      notes: [
+        words(
+          'finished stages are kept, and training goes on from its checkpoint if its options stay',
+          '已完成的阶段都保留；选项不变时，训练会从检查点接着跑',
+        ),
+      ],
+      help: [
+        ...(half >= 1 ? [smaller] : []),
+        words(
+          'or shorter rows (tokenize: max_length), fewer stages at once (resources: { memory: … }), a smaller model',
+          '或缩短每行（tokenize 的 max_length）、减少同时跑的阶段（resources: { memory: … }）、换小一些的模型',
+        ),
+      ],
     },
   )
 }

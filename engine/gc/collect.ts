@@ -8,6 +8,7 @@ import { hubGarbage } from '../hub/garbage.ts'
 import { checkpointsIn } from '../run/checkpoints.ts'
 import type { StoredObject } from '../store/blobs.ts'
 import type { Roots } from './roots.ts'
+import { oldRunLogs } from './run-logs.ts'
 
 /** Notes that cost little to make again go when nobody has used them for so long. */
 const NOTES_MS = 30 * 24 * 3_600_000
@@ -57,6 +58,7 @@ export function findGarbage({ stateDir, stores, roots, since, now }: Collecting)
     ...notes(stateDir, now),
     ...forgotten.map(({ path, bytes }) => ({ path, bytes })),
     ...hubGarbage(stateDir, roots.commits, now),
+    ...oldRunLogs(stateDir, roots.runs, since),
   ]
   let keptBytes = 0
   for (const object of stores.blobs.objects()) {

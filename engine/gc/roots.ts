@@ -12,15 +12,18 @@ export interface Roots {
   readonly trees: Set<Digest>
   /** Of models on a hub. */
   readonly commits: Set<string>
+  /** Runs whose attempts' logs stay. */
+  readonly runs: Set<string>
 }
 
 export function noRoots(): Roots {
-  return { keys: new Set(), trees: new Set(), commits: new Set() }
+  return { keys: new Set(), trees: new Set(), commits: new Set(), runs: new Set() }
 }
 
 export function addLock(roots: Roots, lock: Lock): void {
   for (const { commit } of Object.values(lock['sources'] ?? {}))
     if (typeof commit === 'string') roots.commits.add(commit)
+  for (const { run } of Object.values(lock['gates'] ?? {})) if (typeof run === 'string') roots.runs.add(run)
   for (const facts of Object.values(lock['stages'] ?? {}))
     for (const [fact, value] of Object.entries(facts)) {
       if (typeof value !== 'string') continue
@@ -73,10 +76,12 @@ function eventIn(line: string): Readonly<Record<string, unknown>> {
 /** The last runs of every pipeline, and those without an end whose log grew since a time: they may be under way. */
 export function addRuns(roots: Roots, runs: readonly LoggedRun[], last: number, openSince: number): void {
   const seen = new Map<string | null, number>()
-  for (const { pipeline, keys, hasEnded, changedMs } of runs) {
+  for (const { run, pipeline, keys, hasEnded, changedMs } of runs) {
     const newer = seen.get(pipeline) ?? 0
     seen.set(pipeline, newer + 1)
     const isOpen = !hasEnded && changedMs >= openSince
-    if (newer < last || isOpen) for (const key of keys.values()) roots.keys.add(key)
+    if (newer >= last && !isOpen) continue
+    roots.runs.add(run)
+    for (const key of keys.values()) roots.keys.add(key)
   }
 }

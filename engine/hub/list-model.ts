@@ -7,6 +7,7 @@ import type { Digest, Tree, TreeFile } from '../artifact.ts'
 import { Patience } from '../remote/patience.ts'
 import { RemoteTrouble } from '../remote/transport.ts'
 import { hashFile } from '../store/digest.ts'
+import { flush } from '../store/flush.ts'
 import { filesOf } from './api.ts'
 import type { HubFile } from './api.ts'
 import { bringFiles } from './bring-files.ts'
@@ -104,6 +105,7 @@ async function keepListing(files: readonly TreeFile[], from: string, places: Pla
   rmSync(draft, { recursive: true, force: true })
   mkdirSync(draft, { recursive: true })
   for (const { path } of smallTree(treeOf(files)).files) await copyFile(join(from, path), join(draft, path))
+  await flush([...smallTree(treeOf(files)).files.map(({ path }) => join(draft, path)), draft])
   rmSync(places.small, { recursive: true, force: true })
   renameSync(draft, places.small)
   writeListing(places, files)

@@ -7,6 +7,7 @@ import type { Environment, FoundSource } from '../environment.ts'
 import { lockedManifest } from '../lock/facts.ts'
 import type { Lock } from '../lock-file.ts'
 import type { Step } from '../stage-kind.ts'
+import { stepsOf } from '../steps.ts'
 import type { Lookup, Result } from '../store/results.ts'
 import { waitsFor } from '../run/paused.ts'
 import { differences, keyOf, manifestOf } from './manifest.ts'
@@ -160,12 +161,14 @@ export function stageManifest(
   const kind = environment.kinds[stage.uses]
   if (kind === undefined)
     throw new Error(`bug: stage ${stage.name} uses ${stage.uses}, which is not installed`)
-  const steps = kind.steps(stage.with)
+  const steps = stepsOf(stage, environment)
   const codeOf = ({ on, op }: Step): string => {
     const code = environment.ops[`${on}/${op}`] ?? environment.ops[`${on}/*`]
     if (code === undefined) throw new Error(`bug: there is no op ${on}/${op}`)
     return code
   }
+  // Whose code it is the digest says; that a worker is called otherwise, or is another one with the same code, it does not.
+  const nameOf = ({ on, op }: Step) => `${on.startsWith('workers.') ? 'kernel' : on}/${op}`
   const runtimes = steps.map(({ on }) => environment.runtimes[on] ?? {})
   return manifestOf({
     kind: kind.name,
@@ -173,7 +176,7 @@ export function stageManifest(
     with: stage.with,
     also: stage.also,
     inputs: digests,
-    ops: Object.fromEntries(steps.map((step) => [`${step.on}/${step.op}`, codeOf(step)])),
+    ops: Object.fromEntries(steps.map((step) => [nameOf(step), codeOf(step)])),
     runtime: Object.assign({}, ...runtimes) as Record<string, string>,
   })
 }

@@ -87,14 +87,22 @@ export class RemoteCache {
   /**
    * A result with all its bytes in the store; its record is written last, as after a run.
    * @param ports the outputs that it has to have, no more and no fewer
+   * @param coming hears of the bytes that are about to be fetched
    */
-  async pull(key: Digest, ports: readonly string[], stores: Stores, signal: AbortSignal): Promise<Pulled> {
+  async pull(
+    key: Digest,
+    ports: readonly string[],
+    stores: Stores,
+    signal: AbortSignal,
+    coming: (bytes: number) => void = () => undefined,
+  ): Promise<Pulled> {
     const staged = visitorsPlaceFor(this.#sharing.stateDir)
     return this.#guarded(this.#reading, signal, async (): Promise<Pulled> => {
       const record = await this.#record(key, signal)
       if (record === null) return { type: 'miss' }
       if (Object.keys(record.result.outputs).sort().join() !== [...ports].sort().join())
         throw new RemoteTrouble('wrong', 'a record has other outputs than its stage')
+      coming(lacking(record, stores.blobs).reduce((sum, { size }) => sum + size, 0))
       try {
         staged.open()
         const { bytes, folders } = await fetchBytes(record, {

@@ -15,6 +15,8 @@ export interface HttpRemote {
     readonly payloadHash: string
   }) => Readonly<Record<string, string>>
   readonly limits: HttpLimits
+  /** What one PUT may bring; absent where the server sets its own limit. */
+  readonly mostBytes?: number
 }
 
 const EMPTY_HASH = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
@@ -36,6 +38,12 @@ export function httpTransport(remote: HttpRemote): Transport {
       return length === undefined ? 'unknown' : Number(length)
     },
     put: async (name, payload, signal) => {
+      const { mostBytes = Infinity } = remote
+      if (payload.size > mostBytes)
+        throw new RemoteTrouble(
+          'wrong',
+          `a result has a file of ${gibibytes(payload.size)}, and one PUT may bring ${gibibytes(mostBytes)}; it is not shared`,
+        )
       const exchange = await ask(remote, 'PUT', name, { payload, most: payload.size }, signal)
       const found = await failureOf(exchange)
       if (found.status < 200 || found.status > 299) throw troubleOf(remote, found)
@@ -59,6 +67,10 @@ function ask(
     ...(payload === undefined ? {} : { 'content-length': String(payload.size) }),
   }
   return send({ method, url, headers, most, limits, ...(payload === undefined ? {} : { payload }) }, signal)
+}
+
+function gibibytes(bytes: number): string {
+  return `${(bytes / 2 ** 30).toFixed(1)} GiB`
 }
 
 function absent(remote: HttpRemote, found: HttpFailure): null {

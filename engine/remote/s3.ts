@@ -13,6 +13,9 @@ export interface Bucket {
   readonly endpoint: string | null
 }
 
+/** S3 takes no more in one request, and parts are not sent. */
+const MOST_PUT_BYTES = 5 * 2 ** 30
+
 export function s3Remote(
   { bucket, prefix, region, endpoint }: Bucket,
   credentials: Credentials | null,
@@ -32,6 +35,7 @@ export function s3Remote(
     base,
     shown: `s3://${bucket}${prefix === '' ? '' : `/${prefix}`}`,
     limits,
+    mostBytes: MOST_PUT_BYTES,
     headersFor: ({ method, url, payloadHash }) => {
       if (credentials === null) return {}
       const headers = {

@@ -10,6 +10,7 @@ import { reach } from '../failpoint.ts'
 import type { Environment, FoundSource, Stores } from '../environment.ts'
 import type { Manifest } from '../plan/manifest.ts'
 import type { Step } from '../stage-kind.ts'
+import { stepsOf } from '../steps.ts'
 import type { Result } from '../store/results.ts'
 import type { JobOutcome } from '../worker/session.ts'
 import type { WorkerPool } from '../worker/pool.ts'
@@ -117,6 +118,7 @@ export async function tryStage(
         run: attempt.run,
         threads: environment.threads,
         ...(checkpoints.resumedFrom === null ? {} : { resumed: true, resumedFrom: checkpoints.resumedFrom }),
+        ...(stage.worker === null ? {} : { worker: stage.worker }),
         ...(attempt.gpus.length === 0 ? {} : { gpus: attempt.gpus }),
       },
     }
@@ -168,7 +170,6 @@ async function runSteps(
   signal: AbortSignal,
 ): Promise<JobOutcome> {
   const { stage } = attempt
-  const kind = tools.environment.kinds[stage.uses]
   const available: Record<string, InputFiles> = {}
   for (const [port, input] of Object.entries(attempt.inputs)) {
     // Not here only if somebody else was to have made what reads it.
@@ -177,7 +178,7 @@ async function runSteps(
   }
   reach('inputs-laid-out')
   const summary: Record<string, JsonObject[string]> = {}
-  for (const step of kind?.steps(stage.with) ?? []) {
+  for (const step of stepsOf(stage, tools.environment)) {
     const job = {
       ...jobOf(step, available, places.place, tools.environment),
       checkpoint: places.checkpoints.placeFor(step.op, (text) =>

@@ -8,6 +8,8 @@ export const LOG_FORMAT = 1
 
 export type FailureCause =
   | 'input'
+  | 'memory'
+  /** Another limit of the machine, such as a full disk. */
   | 'resources'
   | 'cancelled'
   | 'bug'
@@ -36,6 +38,8 @@ export type RunEvent =
     }
   /** Another run, or another stage of this one, is making the same result. */
   | { readonly type: 'stage.waiting'; readonly stage: string; readonly holder: string }
+  /** A result that others shared is on its way here: so many bytes. */
+  | { readonly type: 'stage.pulling'; readonly stage: string; readonly bytes: number }
   | {
       readonly type: 'stage.start'
       readonly stage: string

@@ -85,7 +85,10 @@ export function judgeGate(stage: Stage, world: GateWorld): Verdict {
   const judged = scoresOf(gate.judged, world)
   const spaces: Record<string, Yardstick> = { ...world.yardsticks, total: totals(world) }
   for (const { name } of world.stages) spaces[name] = scoresOf(name, world)
-  for (const space of ['data', 'train'] as const) spaces[space] = mergedFacts(space, gate.facts[space], world)
+  for (const space of ['data', 'train'] as const)
+    // A stage of that name speaks for itself.
+    if (gate.facts[space].length > 0 || spaces[space] === undefined)
+      spaces[space] = mergedFacts(space, gate.facts[space], world)
   if (gate.baseline !== null) spaces['baseline'] = scoresOf(gate.baseline, world)
   const none: ScoreSet = { ruler: null, origin: gate.judged, values: {} }
   const scores: Scores = {
@@ -137,7 +140,8 @@ function factsOf(stage: Stage, world: GateWorld): Yardstick {
   const result = world.resultOf(stage.name)
   if (result === null) return { missing: `${stage.name} has not run` }
   const names = Object.keys(world.kinds[stage.uses]?.facts ?? {})
-  const values = names.map((name) => {
+  const said = names.filter((name) => Object.hasOwn(result.summary, name))
+  const values = said.map((name) => {
     const value = result.summary[name]
     return [name, typeof value === 'number' ? value : null] as const
   })

@@ -30,6 +30,7 @@ export function machineFailure(
       help: 'free some space and run again; finished stages are kept',
     }
   }
+  if (code === 'ENOMEM') return { cause: 'memory', message: `memory ran out${where}`, help: null }
   if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM') {
     return {
       cause: 'resources',

@@ -3,7 +3,6 @@
  * pipeline that are under way at once show each stage as they go; each ends by showing all of its own at one go, so
  * that after the last of them `out/` and the lock say the same.
  */
-import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Pipeline, Stage } from '../../dsl/pipeline.ts'
 import type { Verdict } from '../../dsl/judge.ts'
@@ -18,6 +17,8 @@ import { writeAtomic } from '../store/atomic.ts'
 import type { Result } from '../store/results.ts'
 import type { Finished } from './fate.ts'
 import { metricsPort, readMetrics } from './gate.ts'
+import { isOvertaken, textAt } from './overtaken.ts'
+import type { Claim } from './overtaken.ts'
 import { ownerWords } from './owner.ts'
 import type { Holder, Rights } from './rights.ts'
 import type { ShowingRight } from './showing-right.ts'
@@ -53,6 +54,9 @@ export interface Publication extends Showroom {
   readonly sources: Readonly<Record<string, FoundSource>>
   /** Null after a run that was not complete or had parameters of its own: the lock stays as it is. */
   readonly lockPath: string | null
+  readonly claim: Claim
+  /** A run with newer files has published; ours is kept in the store only. */
+  readonly overtaken: () => void
   readonly waiting: (holder: string) => void
   readonly signal: AbortSignal
 }
@@ -65,6 +69,11 @@ export async function publish(publication: Publication): Promise<void> {
   const tell = (holder: Holder) => waiting(ownerWords(holder))
   const right = await publication.rights.take(rightOf(publication), 'showing', tell, signal)
   try {
+    if (await isOvertaken(publication.claim)) {
+      showLocked(publication)
+      publication.overtaken()
+      return
+    }
     for (const [stage, result] of resultsOf(publication)) showPorts(stage, result, publication)
     for (const stage of stages) {
       const verdict = finished.verdicts.get(stage.name)
@@ -80,7 +89,8 @@ export async function publish(publication: Publication): Promise<void> {
 }
 
 function isPublished(publication: Publication): boolean {
-  const { lockPath, stages, finished } = publication
+  const { lockPath, stages, finished, claim } = publication
+  if (claim.lockPath !== null && textAt(claim.lockPath) !== claim.lockAtStart) return false
   const showsResult = ([stage, result]: readonly [Stage, Result]) =>
     hiddenPorts(stage, result, publication).length === 0
   const judgedAsShown = (stage: Stage) => {
@@ -106,6 +116,18 @@ function hiddenPorts(stage: Stage, result: Result, room: Showroom): readonly (re
   )
 }
 
+/** Puts back what this run has shown of its own while the other had ended. */
+function showLocked({ claim: { lockPath }, stages, ...room }: Publication): void {
+  const lock = lockPath === null ? null : readLock(lockPath)
+  for (const stage of stages) {
+    for (const port of Object.keys(stage.outputs)) {
+      const digest = lock?.['stages']?.[stage.name]?.[`out.${port}`]
+      const tree = typeof digest === 'string' ? room.stores.blobs.openTree(digest as Digest) : null
+      if (tree !== null && !('lost' in tree)) room.stores.blobs.show(tree, folderOf(stage, port, room))
+    }
+  }
+}
+
 function showPorts(stage: Stage, result: Result, room: Showroom): void {
   for (const [port, digest] of hiddenPorts(stage, result, room)) {
     const tree = room.stores.blobs.openTree(digest)
@@ -128,10 +150,6 @@ function verdictText(verdict: Verdict): string {
 
 function showsVerdict(stage: Stage, verdict: Verdict, place: Place): boolean {
   return textAt(folderOf(stage, 'verdict.json', place)) === verdictText(verdict)
-}
-
-function textAt(path: string): string | null {
-  return existsSync(path) ? readFileSync(path, 'utf8') : null
 }
 
 function lockOf({

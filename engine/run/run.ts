@@ -32,6 +32,7 @@ import { measuredEvent } from './measured.ts'
 import { obtain } from './obtain.ts'
 import type { Obtained } from './obtain.ts'
 import { ownerWords } from './owner.ts'
+import { textAt } from './overtaken.ts'
 import { openBecause, waitsFor } from './paused.ts'
 import { Presence } from './presence.ts'
 import { publish, rightOf, showStage, showVerdict } from './publish.ts'
@@ -114,6 +115,7 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
   const tookMs = () => Math.round((process.uptime() - began) * 1000)
   // By itself, so that an error names this folder and not one below it.
   mkdirSync(environment.stateDir, { recursive: true })
+  const lockAtStart = request.lockPath === null ? null : textAt(request.lockPath)
   const id = newRunId(join(environment.stateDir, 'runs'))
   const log = new RunLog(join(environment.stateDir, 'runs', id, 'run.jsonl'))
   let state = newRun
@@ -148,7 +150,14 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
     if (!request.signal.aborted) {
       const lockPath = complete ? request.lockPath : null
       const waiting = (holder: string) => emit({ type: 'run.waiting', holder })
-      await publish({ ...room, run: id, stages: wanted, finished, lockPath, waiting })
+      const { root } = environment
+      const claim = { root, pipeline, sources: request.sources, lockPath: request.lockPath, lockAtStart }
+      const overtaken = () => {
+        const text = 'another run with newer files has ended: the lock and out/ are left to it'
+        const stage = wanted.at(-1)?.name
+        if (stage !== undefined) emit({ type: 'note', stage, level: 'warning', text })
+      }
+      await publish({ ...room, run: id, stages: wanted, finished, lockPath, claim, overtaken, waiting })
     }
     emit({ type: 'run.done', exitCode, durationMs: tookMs() })
     reach('run-ended')
@@ -422,6 +431,7 @@ const EXIT_OF_CAUSE: Readonly<Record<FailureCause, number>> = {
   bug: 1,
   timeout: 1,
   watch: 1,
+  memory: 6,
   resources: 6,
   'worker-lost': 6,
   cancelled: 130,

@@ -41,7 +41,9 @@ export class Shares {
     if (!this.#use.reads) return null
     // Somebody waits for a pull, nobody for a push.
     const pulled = await this.#inLane(1, () =>
-      this.#cache.pull(key, Object.keys(stage.outputs), this.#stores, this.#signal),
+      this.#cache.pull(key, Object.keys(stage.outputs), this.#stores, this.#signal, (bytes) =>
+        this.#say({ type: 'stage.pulling', stage: stage.name, bytes }),
+      ),
     )
     if (pulled.type !== 'pulled') return null
     const { result, bytes, builder } = pulled

@@ -18,6 +18,8 @@ export interface StageState {
   readonly from: string | null
   /** Who makes the same result at this moment. */
   readonly holder: string | null
+  /** Bytes of a shared result that is on its way here; null if none is. */
+  readonly pulling: number | null
   /** What came from the remote cache or went there; null if nothing did. */
   readonly pulledBytes: number | null
   readonly pushedBytes: number | null
@@ -110,6 +112,7 @@ export function fold(state: RunState, event: Logged): RunState {
       return state
     case 'remote.trouble':
       return { ...state, troubles: [...state.troubles, event.text] }
+    case 'stage.pulling':
     case 'stage.pulled':
     case 'stage.pushed':
     case 'stage.cached':
@@ -153,6 +156,8 @@ function foldStage(stage: StageState, event: StageEvent): StageState {
       return { ...stage, notes: [...stage.notes, event.text] }
     case 'stage.waiting':
       return { ...stage, status: stepStage(stage.status, event.type), holder: event.holder }
+    case 'stage.pulling':
+      return { ...stage, holder: null, pulling: event.bytes }
     case 'stage.checkpoint':
       return { ...stage, checkpoint: event.step }
     case 'stage.resumed':
@@ -162,7 +167,7 @@ function foldStage(stage: StageState, event: StageEvent): StageState {
       return { ...stage, status: stepStage(stage.status, event.type), key, summary, from }
     }
     case 'stage.pulled':
-      return { ...stage, pulledBytes: event.bytes }
+      return { ...stage, pulling: null, pulledBytes: event.bytes }
     case 'stage.pushed':
       return { ...stage, pushedBytes: event.bytes }
     case 'stage.chosen':
@@ -218,6 +223,7 @@ function waiting(name: string): StageState {
     reason: null,
     from: null,
     holder: null,
+    pulling: null,
     pulledBytes: null,
     pushedBytes: null,
     progress: null,

@@ -1,6 +1,8 @@
 /** Tries a stage as often as it may be tried, holding what it claims of the machine. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RetryCause, Stage } from '../../dsl/pipeline.ts'
+import { digestOf } from '../artifact.ts'
+import type { Digest } from '../artifact.ts'
 import { reach } from '../failpoint.ts'
 import { tryStage } from './attempt.ts'
 import type { Attempt, AttemptOutcome, AttemptTools } from './attempt.ts'
@@ -41,7 +43,7 @@ export async function tryRepeatedly(
       reach('stage-begun')
       const outcome = await tryStage({ ...first, number, gpus }, tools, signal)
       if (outcome.type === 'done' || !mayRetry(stage, outcome.cause, number)) return ended(outcome)
-      const waitMs = (stage.retry?.backoffMs ?? 0) * 2 ** (number - 1)
+      const waitMs = pauseMs(stage.retry?.backoffMs ?? 0, key, number)
       const { cause, message } = outcome
       tools.emit({ type: 'stage.retry', stage: stage.name, attempt: number, cause, message, waitMs })
       await sleep(waitMs, undefined, { signal })
@@ -49,6 +51,15 @@ export async function tryRepeatedly(
   } catch (error) {
     return ended({ type: 'failed', ...machineFailure(error, signal), log: null })
   }
+}
+
+/**
+ * The pause doubles with each attempt. Up to a quarter is added, another one for each key, so that the instances of a
+ * sweep that failed together do not come back together.
+ */
+export function pauseMs(backoffMs: number, key: Digest, attempts: number): number {
+  const drawn = digestOf(`${key} ${String(attempts)}`).slice('sha256:'.length, 'sha256:'.length + 8)
+  return Math.round(backoffMs * 2 ** (attempts - 1) * (1 + parseInt(drawn, 16) / 2 ** 34))
 }
 
 /**
@@ -73,7 +84,9 @@ export function mutexesOf(stages: readonly Stage[]): Readonly<Record<string, num
 const RETRIED: Readonly<Record<FailureCause, RetryCause | null>> = {
   'worker-lost': 'worker-lost',
   timeout: 'timeout',
-  resources: 'oom',
+  memory: 'oom',
+  // A full disk is as full the next time.
+  resources: null,
   input: 'error',
   bug: 'error',
   watch: null,

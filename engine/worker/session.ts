@@ -6,6 +6,7 @@ import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 import { PROTOCOL } from '../../workers/protocol/messages.ts'
 import type { FailureKind, FromWorker, Job, ToWorker } from '../../workers/protocol/messages.ts'
 import type { JsonObject } from '../../dsl/stage-signature.ts'
+import { memoryDeath, oomKills } from './memory-death.ts'
 
 /** How a worker is started. */
 export interface WorkerCommand {
@@ -47,12 +48,18 @@ const KILL_AFTER_MS = 2_000
 export class WorkerSession {
   readonly #process
   readonly #group: number
+  readonly #isForeign: boolean
   #listener: JobListener | null = null
   #job: string | null = null
   #settle: ((outcome: JobOutcome) => void) | null = null
   #giveUp: ((error: unknown) => void) | null = null
   #ready: (() => void) | null = null
+  /** What a worker of others says that it can do; ours are asked and answer. */
+  #ops: readonly string[] | null = null
   #gone: string | null = null
+  #killedBy: string | null = null
+  /** The kernel's count when the job at hand began. */
+  #kills: number | null = null
   #tail = ''
   #heard = 0
   /** What a listener threw, such as a full disk under the log. */
@@ -70,7 +77,8 @@ export class WorkerSession {
     } as const)
     this.#group = this.#process.pid ?? 0
     const { stdout, stderr } = this.#process
-    const answers = worker.answers === 'stdout' ? stdout : this.#process.stdio[3]
+    this.#isForeign = worker.answers === 'stdout'
+    const answers = this.#isForeign ? stdout : this.#process.stdio[3]
     for (const stream of [stdout, stderr]) {
       if (stream === answers) continue
       // Decoded by the stream: a character may be cut between two chunks.
@@ -83,6 +91,7 @@ export class WorkerSession {
     void this.#process.then((result) => {
       const how = result.signal === undefined ? `exit code ${String(result.exitCode)}` : result.signal
       this.#gone = `the worker ended with ${how}`
+      this.#killedBy = result.signal ?? null
       this.#finish(this.#lost(this.#gone))
       this.#ready?.()
     })
@@ -123,11 +132,13 @@ export class WorkerSession {
   async run(job: Job, listener: JobListener, signal: AbortSignal): Promise<JobOutcome> {
     signal.throwIfAborted()
     if (this.#gone !== null) return this.#lost(this.#gone)
+    if (this.#ops?.includes(job.op) === false) return unable(job.op, this.#ops)
     const outcome = new Promise<JobOutcome>((resolve, reject) => {
       this.#settle = resolve
       this.#giveUp = reject
     })
     this.#trouble = null
+    this.#kills = oomKills()
     this.#job = job.id
     this.#listener = listener
     const over = new AbortController()
@@ -168,6 +179,10 @@ export class WorkerSession {
   }
 
   #lost(message: string): JobOutcome {
+    const death = { signal: this.#killedBy, tail: this.#tail, killsBefore: this.#kills, killsNow: oomKills() }
+    const memory = memoryDeath(death)
+    if (memory !== null)
+      return { type: 'failed', kind: 'memory', message: memory, help: null, detail: this.#tail }
     const help = 'run again; finished stages are kept. A worker that is killed is often out of memory'
     return { type: 'failed', kind: 'worker-lost', message, help, detail: this.#tail }
   }
@@ -214,6 +229,7 @@ export class WorkerSession {
       return
     }
     if (message.type === 'ready') {
+      if (this.#isForeign && Array.isArray(message.ops)) this.#ops = message.ops
       if (message.protocol === PROTOCOL) this.#ready?.()
       return
     }
@@ -243,6 +259,17 @@ export class WorkerSession {
     const settle = this.#settle
     this.#settle = null
     settle?.(outcome)
+  }
+}
+
+function unable(op: string, ops: readonly string[]): JobOutcome {
+  const message = `the worker says that it cannot do ${op}; it can do ${ops.join(', ') || 'nothing'}`
+  return {
+    type: 'failed',
+    kind: 'input',
+    message,
+    help: 'another worker, or another version of it',
+    detail: null,
   }
 }
 

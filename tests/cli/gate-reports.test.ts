@@ -103,7 +103,7 @@ describe('GitHub', () => {
   test('annotates the line of each check that does not hold', () => {
     expect(checkAnnotations([gate], (path) => `ml/${path}`)).toEqual([
       '::error file=ml/t,line=13,endLine=13,col=20,endColumn=32,title=gate failed%3A 答得对::bleu >= 0.30: 0.271 < 0.300, short by 0.029 (9.7 %25)%0Awhy: 用户会走 & <离开>',
-      '::error file=ml/t,line=14,endLine=14,col=9,endColumn=32,title=gate undecided%3A bleu no worse than main::bleu no worse than main: main is not fetched here: git fetch --depth=200 origin main',
+      '::error file=ml/t,line=14,endLine=14,col=9,endColumn=32,title=E207 gate undecided%3A bleu no worse than main::bleu no worse than main: main is not fetched here: git fetch --depth=200 origin main',
       '::warning file=ml/t,line=15,endLine=15,col=15,endColumn=29,title=gate failed%3A rouge_l >= 40%25::rouge_l >= 40%25: 0.300 < 0.400, short by 0.100 (25 %25), warning',
     ])
   })

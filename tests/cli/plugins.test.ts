@@ -1,6 +1,6 @@
 /** The example plugins run, their content is in the key, and their workers keep to the protocol. */
 import { spawnSync } from 'node:child_process'
-import { cpSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { readConfig } from '../../cli/config.ts'
@@ -51,6 +51,76 @@ describe('the examples', () => {
     expect(code).toBe(2)
     expect(stderr).toContain("E321: the plugin 'shortn' cannot be used")
   })
+})
+
+describe('a package that the project has installed', () => {
+  const PACKAGE = 'node_modules/@mycompany/stages'
+
+  /** As npm would lay it out: a scope, an entry behind `exports`, a dependency beside it. */
+  function installed() {
+    const project = examples()
+    cpSync(join(EXAMPLES, 'shorten/ops.mjs'), join(project.root, PACKAGE, 'ops.mjs'))
+    const plugin = readFileSync(join(EXAMPLES, 'shorten/plugin.mjs'), 'utf8')
+    project.write(
+      `${PACKAGE}/lib/stages.mjs`,
+      plugin
+        .replace("'Leaves out rows whose prompt is long.'", 'SUMMARY')
+        .replace(/^/, "import { SUMMARY } from 'words-of-others'\n"),
+    )
+    project.write(
+      `${PACKAGE}/package.json`,
+      JSON.stringify({
+        name: '@mycompany/stages',
+        version: '1.0.0',
+        exports: { '.': { import: './lib/stages.mjs' } },
+      }),
+    )
+    project.write(
+      'node_modules/words-of-others/package.json',
+      '{"name":"words-of-others","type":"module","exports":"./x.js"}',
+    )
+    project.write('node_modules/words-of-others/x.js', "export const SUMMARY = 'From a package of others.'\n")
+    project.edit('- shorten', '- "@mycompany/stages"', 'sluice.config.yaml')
+    return project
+  }
+
+  test('runs, and its own files are in the key', async () => {
+    const project = installed()
+    const { code, stderr } = await project.sluice('run', 'shorten')
+    expect(code, stderr).toBe(0)
+    expect(project.read('.sluice/out/words/shorten/data/rows.jsonl').trim().split('\n')).toHaveLength(2)
+    expect((await project.sluice('explain', 'shorten')).stdout).toContain('From a package of others.')
+    project.write('node_modules/words-of-others/x.js', "export const SUMMARY = 'Another version.'\n")
+    expect((await project.sluice('run', 'shorten')).stdout).toContain('everything cached')
+    project.edit('no row is left', 'no row at all', `${PACKAGE}/ops.mjs`)
+    expect((await project.sluice('run', 'shorten')).stdout).toContain('1 ran')
+  })
+})
+
+test('authors get types from the package sluice, and a wrong field is an error in their editor', () => {
+  const project = emptyProject()
+  const root = join(import.meta.dirname, '../..')
+  mkdirSync(join(project.root, 'node_modules'))
+  symlinkSync(root, join(project.root, 'node_modules/sluice'))
+  const kind = (more: string) => `/** @type {import('sluice/stage-kind').StageKind} */
+export const kind = { name: 'x', version: '1.0.0', summary: 'X.', options: {}, inputs: {}, outputs: () => ({}), ${more} }
+/** @type {import('sluice/op').Op} */
+export const op = async ({ threads }) => ({ threads })
+`
+  project.write('good.mjs', kind('steps: () => []'))
+  project.write('bad.mjs', kind('stepz: () => []'))
+  const options = '--noEmit --strict --skipLibCheck --allowJs --checkJs --module nodenext --target es2023'
+  const { stdout } = spawnSync(
+    process.execPath,
+    [
+      join(root, 'node_modules/typescript/bin/tsc'),
+      ...`${options} --allowImportingTsExtensions --types node`.split(' '),
+      ...['--typeRoots', join(root, 'node_modules/@types'), 'good.mjs', 'bad.mjs'],
+    ],
+    { cwd: project.root, encoding: 'utf8' },
+  )
+  expect(stdout).toMatch(/^bad\.mjs\(2,14\): error [^\n]*'?steps'? |^bad\.mjs[^\n]*'stepz' does not exist/)
+  expect(stdout).not.toContain('good.mjs')
 })
 
 test('a plugin that changes while a process goes on (run --watch) is refused, not run under the key of another', async () => {

@@ -197,6 +197,7 @@ describe('verdictText', () => {
     why: 'users leave',
     margin: null,
     reason: null,
+    code: null,
     significance: null,
     budget: false,
   } as const
@@ -227,6 +228,7 @@ describe('verdictText', () => {
             outcome: 'unknown',
             operands: [{ text: 'main', value: null, source: '' }],
             reason: 'no branch main',
+            code: 'E207',
           },
         ],
       },
@@ -239,7 +241,7 @@ describe('verdictText', () => {
       '      why: users leave',
       '  ✓ loss <= 9      loss 8',
       '  ? bleu >= main   main missing',
-      '      no branch main',
+      '      no branch main   (E207)',
       '      why: users leave',
     ])
   })

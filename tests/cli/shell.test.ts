@@ -173,4 +173,15 @@ describe.skipIf(process.platform !== 'linux')('nothing stays behind', () => {
     await running.ended
     await until(() => !runs(pid), 'the command ends')
   })
+
+  test('after SIGKILL to its worker, which can end nothing any more', async () => {
+    const project = projectWith(stage(`echo $PPID > worker.pid\n${CHILD}\nwait`))
+    const running = project.start('run')
+    const pid = await pidIn(join(project.root, 'child.pid'))
+    process.kill(await pidIn(join(project.root, 'worker.pid')), 'SIGKILL')
+    await until(() => !runs(pid), 'the command ends')
+    const { code, stderr } = await running.ended
+    expect(code).toBe(6)
+    expect(stderr).toContain('the worker ended with SIGKILL')
+  })
 })

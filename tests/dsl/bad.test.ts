@@ -10,10 +10,13 @@ import { compile } from '../../dsl/compile.ts'
 import { decode } from '../../dsl/decode.ts'
 import type { Diagnostic } from '../../dsl/diagnostic.ts'
 import { claimProblems } from '../../dsl/claims.ts'
-import { adviceOn, sourcesToSample } from '../../dsl/facts.ts'
+import { judge } from '../../dsl/judge.ts'
+import { memoryProblems } from '../../dsl/memory.ts'
+import { adviceOn, sourcesToCompare, sourcesToSample } from '../../dsl/facts.ts'
 import { brokenTests, readGateTests, runGateTests } from '../../dsl/gate-tests.ts'
 import type { Pipeline } from '../../dsl/pipeline.ts'
 import { smallTests } from '../../dsl/power.ts'
+import { undecidedChecks } from '../../dsl/undecided.ts'
 import { missingSource } from '../../dsl/problems/world.ts'
 import type { StageSignature } from '../../dsl/stage-signature.ts'
 import { LANGUAGES, type Language } from '../../dsl/words.ts'
@@ -58,7 +61,8 @@ const publish: StageSignature = {
 /**
  * A first line `# test: …` says what the world adds: `-p name=value`, `han=0.97` (share of Chinese responses),
  * `publish` (the kind above is installed), `fails` (so is the plugin whose functions throw), `licences=2` (the project
- * has so many), `missing` (no file of a source is there).
+ * has so many), `missing` (no file of a source is there), `leak` (test prompts are in train),
+ * or what a run met (`ranInto`).
  */
 function diagnose(file: string): readonly Diagnostic[] {
   const bytes = readFileSync(join(folder, file))
@@ -87,9 +91,19 @@ function diagnose(file: string): readonly Diagnostic[] {
         missingSource(span, name, JSON.stringify(from).slice(1, -1)),
       )
     : []
+  const overlaps = world.includes('leak')
+    ? Object.fromEntries(sourcesToCompare(value).map((name) => [name, LEAK]))
+    : {}
   const licences = given('licences')
   const claims = claimProblems(value, licences === undefined ? {} : { licence: Number(licences) })
-  return [...diagnostics, ...adviceOn(value, { hanShare }), ...claims, ...missing, ...tooSmall(value, given)]
+  return [
+    ...diagnostics,
+    ...adviceOn(value, { hanShare, overlaps }),
+    ...claims,
+    ...missing,
+    ...tooSmall(value, given),
+    ...ranInto(value, world),
+  ]
 }
 
 /** What a last run with these numbers has to say. */
@@ -103,9 +117,33 @@ function tooSmall(pipeline: Pipeline, given: (name: string) => string | undefine
     operands: [],
     margin,
     reason: null,
+    code: null,
     significance: { p: 0.21, alpha: 0.05, rows, draws: 2000, detectable },
   }))
   return smallTests(gate, { verdict: 'fail', checks })
+}
+
+const LEAK = {
+  rows: 31,
+  of: 118,
+  test: { place: 'data/test.jsonl:12', prompt: '如何办理社保开户？' },
+  train: { place: 'data/train.jsonl:803', prompt: '如何办理社保开户?' },
+}
+
+/** What a run met: `undecided` (main has no passing run), `nan` (perplexity is none), `oom` (training needed more memory). */
+function ranInto(pipeline: Pipeline, world: readonly string[]): readonly Diagnostic[] {
+  const gate = pipeline.stages.find((stage) => stage.gate !== null)?.gate
+  const judged = {
+    ruler: 'r',
+    origin: 'eval',
+    values: { bleu: 0.4, perplexity: world.includes('nan') ? NaN : 9 },
+  }
+  const main = { missing: 'main has no passing run yet' }
+  const verdict =
+    gate != null && (world.includes('nan') || world.includes('undecided'))
+      ? undecidedChecks(gate, judge(gate, { judged, spaces: { main } }))
+      : []
+  return [...verdict, ...(world.includes('oom') ? memoryProblems(pipeline, ['lora-train']) : [])]
 }
 
 const JUDGED = `version: 1

@@ -192,6 +192,22 @@ describe('wiring', () => {
   })
 })
 
+describe('train.x in a check', () => {
+  const file = (stages: string, check: string) =>
+    `${HEAD}flow: clean -> split -> tokenize -> tuning -> [eval, train] -> gate\nstages:\n${SPLIT}  tuning: { uses: lora-train }\n  train: ${stages}\n  gate: { metrics: eval, checks: [bleu >= 0.3, ${check}] }\n`
+
+  it('means the training behind the judged stage', () => {
+    const text = `${HEAD}${FLOW}stages:\n${SPLIT}  gate: { checks: [bleu >= 0.3, train.loss <= 2] }\n`
+    expect(compiled(text).stages.get('gate')?.gate?.facts.train).toEqual(['lora-train'])
+  })
+
+  it('means a stage of that name if it says something', () => {
+    const untuned = '{ uses: eval, inputs: { adapter: none } }'
+    expect(compiled(file(untuned, 'bleu > train.bleu')).stages.get('gate')?.gate?.facts.train).toEqual([])
+    expect(codes(file(untuned, 'train.loss <= 2'))).toContain('E201')
+  })
+})
+
 describe('any text', () => {
   const pieces = fc.constantFrom(
     ...[

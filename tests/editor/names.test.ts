@@ -260,11 +260,11 @@ describe('a rename', () => {
   })
 
   it('asks the compiler before anything changes', () => {
-    // In a check `train.loss` is a fact of the training; a stage called so would be read as something else.
-    const text = GOOD.replace('      - bleu better than baseline\n', '      - bleu better than eval-base\n')
+    // In a check `train.loss` is a fact of the training, unless a stage is called so.
+    const text = GOOD.replace('      - bleu better than baseline\n', '      - train.loss <= 2\n')
     expect(viewOf(text).diagnostics).toEqual([])
     expect(renamed('  eval-base:\n', '  eval|-base:\n', 'train', text)).toMatch(
-      /^refused: that name would break the file: train does not measure 'bleu'/,
+      /^refused: that name would break the file: train does not measure 'loss'/,
     )
   })
 

@@ -28,6 +28,7 @@ describe('a job that fails', () => {
   test.each([
     ['input', 1],
     ['bug', 1],
+    ['memory', 6],
     ['resources', 6],
     ['cancelled', 130],
   ])('as %s is exit %i', async (kind, exitCode) => {

@@ -7,12 +7,15 @@ import type { Digest } from '../../engine/artifact.ts'
 import { openStores } from '../../engine/environment.ts'
 import type { Stores } from '../../engine/environment.ts'
 import { checkStore } from '../../engine/gc/check.ts'
+import type { Damage } from '../../engine/gc/check.ts'
 import { collect, findGarbage } from '../../engine/gc/collect.ts'
 import type { Collecting, Garbage } from '../../engine/gc/collect.ts'
 import { addLock, addRuns, loggedRuns, noRoots } from '../../engine/gc/roots.ts'
 import type { Roots } from '../../engine/gc/roots.ts'
+import { stateSizes } from '../../engine/gc/sizes.ts'
 import { readLock } from '../../engine/lock-file.ts'
 import { thisProcess } from '../../engine/run/owner.ts'
+import { visit } from '../../engine/run/visit.ts'
 import { underWaySince } from '../../engine/run/under-way.ts'
 import { go, newRoot, pipelineOf, takeTree } from '../support/rig.ts'
 
@@ -66,7 +69,8 @@ describe('gc', () => {
     expect(garbage.records.map(({ key, kind }) => [key, kind])).toEqual([[old, 'toy']])
     // x.txt and the list; same.txt is of all three.
     expect(garbage.objects).toHaveLength(2)
-    expect(garbage.freed).toBe(garbage.objects.reduce((sum, { size }) => sum + size, 0))
+    const logs = garbage.others.reduce((sum, { bytes }) => sum + bytes, 0)
+    expect(garbage.freed - logs).toBe(garbage.objects.reduce((sum, { size }) => sum + size, 0))
     expect([old, middle, newest].map(isHit)).toEqual([false, true, true])
     expect(existsSync(stores.blobs.pathOf(digestOf('old')))).toBe(false)
     expect(free(rootsOf(2))).toMatchObject({ records: [], objects: [], freed: 0 })
@@ -96,9 +100,9 @@ describe('gc', () => {
 
   test('counts no bytes as freed that are still shown', async () => {
     await make('shown')
-    expect(findGarbage(asking(noRoots())).freed).toBeLessThan(
-      findGarbage(asking(noRoots())).objects.reduce((sum, { size }) => sum + size, 0),
-    )
+    const { freed, objects, others } = findGarbage(asking(noRoots()))
+    const logs = others.reduce((sum, { bytes }) => sum + bytes, 0)
+    expect(freed - logs).toBeLessThan(objects.reduce((sum, { size }) => sum + size, 0))
   })
 
   test('keeps what is younger than asked, and bytes without a record that were just taken in', async () => {
@@ -142,6 +146,35 @@ describe('gc', () => {
     expect(readdirSync(join(stateDir, 'results')).filter((name) => name.endsWith('.going'))).toEqual([])
   })
 
+  test('logs of attempts go with the runs that nobody keeps; the logs of the runs stay, and what a gate names', async () => {
+    await make('first')
+    await make('second')
+    await make('third')
+    const [newest = '', named = '', oldest = ''] = loggedRuns(stateDir).map(({ run }) => run)
+    const roots = rootsOf(1)
+    addLock(roots, { gates: { gate: { run: named } } })
+    const logs = (run: string) => readdirSync(join(stateDir, 'runs', run)).sort()
+    const garbage = free(roots)
+    expect(logs(newest)).toEqual(['one', 'run.jsonl'])
+    expect(logs(named)).toEqual(['one', 'run.jsonl'])
+    expect(logs(oldest)).toEqual(['run.jsonl'])
+    expect(garbage.others).toHaveLength(1)
+    expect(loggedRuns(stateDir).map(({ run }) => run)).toEqual([newest, named, oldest])
+  })
+
+  test('the size of the state folder counts bytes with several names once', async () => {
+    await make('shown')
+    const sizes = stateSizes(stateDir)
+    const objects = [...stores.blobs.objects()].reduce(
+      (sum, object) => sum + (object.digest === null ? 0 : object.size),
+      0,
+    )
+    expect(sizes.get('cas')).toBe(objects)
+    // Only the marks of what is shown.
+    expect(sizes.get('out')).toBe('sha256:'.length + 64)
+    expect(sizes.get('runs')).toBeGreaterThan(0)
+  })
+
   test('a run without an end keeps what it names as long as it may be under way', async () => {
     const old = await make('old')
     await make('new')
@@ -169,6 +202,7 @@ describe('gc', () => {
       utimesSync(join(stateDir, path), old, old)
     const roots = noRoots()
     roots.keys.add(key)
+    for (const { run } of loggedRuns(stateDir)) roots.runs.add(run)
     expect(free(roots).others).toHaveLength(2)
     expect(readdirSync(join(stateDir, 'compiled'))).toEqual(['young'])
     expect(readdirSync(join(stateDir, 'checkpoints'))).toEqual(['alive'])
@@ -190,10 +224,26 @@ describe('gc', () => {
 })
 
 describe('verify', () => {
+  const verify = (full: boolean): Promise<Damage> =>
+    visit(stateDir, 'sluice cache verify', (rights) => checkStore(stores, rights, { full }))
+
+  test('leaves a record to the run that is making it anew, and nothing of itself', async () => {
+    const key = await make('lost')
+    rmSync(stores.blobs.pathOf(digestOf('lost')))
+    mkdirSync(join(stateDir, 'locks'), { recursive: true })
+    const lock = join(stateDir, 'locks', `${key.slice(7)}.lock`)
+    writeFileSync(lock, JSON.stringify({ ...thisProcess('r', 'sluice run'), id: 'x', purpose: 'one' }))
+    expect((await verify(false)).lost).toEqual([])
+    rmSync(lock)
+    expect((await verify(false)).lost).toMatchObject([{ key }])
+    expect(readdirSync(join(stateDir, 'locks'))).toEqual([])
+    expect(readdirSync(join(stateDir, 'runs')).filter((run) => run.startsWith('visitor'))).toEqual([])
+  })
+
   test('finds nothing wrong with what is whole', async () => {
     await make('whole')
     for (const full of [false, true])
-      expect(await checkStore(stores, { full })).toMatchObject({
+      expect(await verify(full)).toMatchObject({
         records: 1,
         objects: 3,
         damaged: [],
@@ -206,8 +256,8 @@ describe('verify', () => {
     const path = stores.blobs.pathOf(digestOf('right'))
     rmSync(path)
     writeFileSync(path, 'wrong')
-    expect((await checkStore(stores, { full: false })).lost).toEqual([])
-    const { damaged, lost } = await checkStore(stores, { full: true })
+    expect((await verify(false)).lost).toEqual([])
+    const { damaged, lost } = await verify(true)
     expect(damaged).toEqual([digestOf('right')])
     expect(lost).toEqual([{ key, why: 'x.txt is gone from the store' }])
     expect(readdirSync(join(stateDir, 'cas/quarantine'))).toEqual([digestOf('right').slice(7)])
@@ -215,7 +265,7 @@ describe('verify', () => {
       (await go(root, pipelineOf({ one: { with: { files: { 'x.txt': 'right', 'same.txt': 'shared' } } } })))
         .status,
     ).toEqual({ one: 'done' })
-    expect((await checkStore(stores, { full: true })).damaged).toEqual([])
+    expect((await verify(true)).damaged).toEqual([])
   })
 
   test('a record without its bytes and a record that cannot be read are put aside', async () => {
@@ -223,7 +273,7 @@ describe('verify', () => {
     const damaged = await make('damaged')
     rmSync(stores.blobs.pathOf(digestOf('lost')))
     writeFileSync(join(stateDir, 'results', `${damaged.slice(7)}.json`), '{')
-    const found = await checkStore(stores, { full: false })
+    const found = await verify(false)
     expect(new Map(found.lost.map(({ key, why }) => [key, why]))).toEqual(
       new Map([
         [lost, 'x.txt is gone from the store'],

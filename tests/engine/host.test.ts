@@ -25,6 +25,8 @@ const ops = {
   bug: async () => { null.x },
   text: async () => { throw 'only text' },
   full: async () => { throw Object.assign(new Error('ENOSPC: no space'), { code: 'ENOSPC' }) },
+  memory: async () => { throw new RangeError('Array buffer allocation failed') },
+  enomem: async () => { throw Object.assign(new Error('ENOMEM: x'), { code: 'ENOMEM' }) },
   denied: async () => { throw Object.assign(new Error('EACCES: denied'), { code: 'EACCES' }) },
   loop: async ({ throwIfCancelled, progress }) => { for (let i = 0; ; i++) { progress(i, 1e9, 'x'); await throwIfCancelled() } },
   big: async () => ({ text: '文'.repeat(400000) }),
@@ -112,6 +114,8 @@ describe('a job', () => {
     ],
     ['text', { kind: 'bug', message: 'only text' }],
     ['full', { kind: 'resources', message: 'the disk is full' }],
+    ['memory', { kind: 'memory', message: 'out of memory: Array buffer allocation failed' }],
+    ['enomem', { kind: 'memory', message: 'out of memory: ENOMEM: x' }],
     ['denied', { kind: 'resources', message: 'EACCES: denied' }],
     ['nothing', { kind: 'bug', message: 'there is no op nothing' }],
     [

@@ -56,6 +56,8 @@ describe('a team shares a folder', () => {
     const pulled = await go(other, pipeline, { remote: useOver(remote, other) })
     expect(pulled.status).toEqual({ first: 'cached', second: 'cached' })
     expect(remoteEvents(pulled)).toEqual(['stage.pulled first', 'stage.pulled second'])
+    const coming = pulled.events.flatMap((event) => (event.type === 'stage.pulling' ? [event.stage] : []))
+    expect(coming).toEqual(['first', 'second'])
     expect(pulled.digests).toEqual(made.digests)
     expect(pulled.state.stages.get('first')?.from).toBe('pulled, made by test machine')
     expect(readFileSync(join(other, '.sluice/out/toy/first/out/x.txt'), 'utf8')).toBe('x')
@@ -302,6 +304,17 @@ describe('a server', () => {
     const gets = server.asked.filter((each) => each.startsWith('GET'))
     expect(gets.length).toBe(6)
     expect(new Set(gets).size).toBe(6)
+  })
+
+  test('that takes no such large file in one request is not sent it, and the words name the limit', async () => {
+    server.stored.clear()
+    const limited = httpOver(server, {}, { mostBytes: 200_000 })
+    const ran = await go(root, pipeline, { remote: useOver(limited, root), forced: new Set(['first']) })
+    expect(ran.exitCode).toBe(0)
+    expect(ran.state.troubles.join()).toMatch(
+      /a file of 0.0 GiB, and one PUT may bring 0.0 GiB; it is not shared/,
+    )
+    expect(server.asked.filter((each) => each.startsWith('PUT') && each.includes('/ac/'))).toEqual([])
   })
 
   test('that sends other bytes is not believed', async () => {

@@ -21,7 +21,7 @@ import { readLock } from '../../engine/lock-file.ts'
 import { lockedOutput } from '../../engine/lock/facts.ts'
 import { makePlan } from '../../engine/plan/plan.ts'
 import { readLog, runIds } from '../../engine/run/log.ts'
-import type { Toy } from '../support/rig.ts'
+import type { Ran, Toy } from '../support/rig.ts'
 import { environmentAt, go, lines, newRoot, pipelineOf, span, staged, write } from '../support/rig.ts'
 
 let root = ''
@@ -401,6 +401,33 @@ describe('two runs at once', () => {
         )
       }
     }
+  })
+
+  test('the one that began with older files and ends later leaves the lock and out/ to the newer one', async () => {
+    write(root, 'data/rows.txt', 'old')
+    const version = (b: Toy) =>
+      pipelineOf({ a: job('a', { copy: true }, { inputs: { a: '@data' } }), b }, { data: 'data/rows.txt' })
+    let newer: Promise<Ran> | null = null
+    let newerEnded = false
+    const older = await go(root, version(job('b', { slow: 3000 })), {
+      onEvent: (event) => {
+        if (event.type !== 'stage.done' || event.stage !== 'a') return
+        write(root, 'data/rows.txt', 'new')
+        newer = go(root, version(job('quick')))
+        void newer.then(() => (newerEnded = true))
+      },
+    })
+    expect(newerEnded, 'the newer one has ended first').toBe(true)
+    const { digests } = await (newer as unknown as Promise<Ran>)
+    expect(digests['a.out']).not.toBe(older.digests['a.out'])
+    const lock = readLock(join(root, 'toy.pipeline.lock'))
+    for (const stage of ['a', 'b']) {
+      expect(lockedOutput(lock?.['stages']?.[stage], 'out')).toBe(digests[`${stage}.out`])
+      expect(readFileSync(join(root, `.sluice/out/toy/${stage}/out.tree`), 'utf8')).toBe(
+        digests[`${stage}.out`],
+      )
+    }
+    expect(older.state.stages.get('b')?.notes.join()).toContain('left to it')
   })
 
   test('nothing is locked for what is up to date', async () => {

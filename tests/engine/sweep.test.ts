@@ -5,6 +5,8 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import type { Expression } from '../../dsl/expression/syntax.ts'
 import type { Condition, Retry, Selection, Stage, Sweep } from '../../dsl/pipeline.ts'
 import type { JsonObject } from '../../dsl/stage-signature.ts'
+import { digestOf } from '../../engine/artifact.ts'
+import { pauseMs } from '../../engine/run/tries.ts'
 import { go, lines, newRoot, pipelineOf, span } from '../support/rig.ts'
 import type { Toy } from '../support/rig.ts'
 
@@ -273,6 +275,29 @@ describe('retry', () => {
       'stage.start',
       'stage.failed',
     ])
+  })
+
+  test('for memory that ran out, and not for a full disk', async () => {
+    const told = (kind: string) => ({ fail: { kind, message: 'no' } })
+    const oom = retry({ max: 1, on: ['oom'] })
+    const ran = await go(
+      root,
+      pipelineOf({ a: job('a', told('memory'), oom), b: job('b', told('resources'), oom) }),
+    )
+    expect(ran.exitCode).toBe(6)
+    expect([...lines(mark)].sort()).toEqual(['a', 'a', 'b'])
+  })
+
+  test('the pause doubles, and differs from key to key by up to a quarter', () => {
+    const keys = Array.from({ length: 50 }, (_, i) => digestOf(String(i)))
+    for (const attempts of [1, 2, 3]) {
+      const pauses = keys.map((key) => pauseMs(1000, key, attempts) / (1000 * 2 ** (attempts - 1)))
+      expect(Math.min(...pauses)).toBeGreaterThanOrEqual(1)
+      expect(Math.max(...pauses)).toBeLessThanOrEqual(1.25)
+      expect(new Set(pauses).size).toBeGreaterThan(40)
+    }
+    expect(pauseMs(1000, digestOf('x'), 2)).toBe(pauseMs(1000, digestOf('x'), 2))
+    expect(pauseMs(0, digestOf('x'), 3)).toBe(0)
   })
 
   test('not for a cause that it does not name', async () => {

@@ -22,6 +22,7 @@ function compiled(file: string): Pipeline {
 test('every example compiles without a warning', () => {
   expect(files.sort()).toEqual([
     'faq-en.pipeline.yaml',
+    'review-zh.pipeline.yaml',
     'summarise-en.pipeline.yaml',
     'support-zh.pipeline.yaml',
     'sweep-zh.pipeline.yaml',

@@ -122,11 +122,16 @@ export async function startServer(): Promise<Server> {
 
 const LIMITS: HttpLimits = { stallMs: 200, bodyMs: 2_000, slowestBytesPerSecond: 1e9 }
 
-export function httpOver(server: Server, limits: Partial<HttpLimits> = {}): Transport {
+export function httpOver(
+  server: Server,
+  limits: Partial<HttpLimits> = {},
+  mostBytes: { readonly mostBytes?: number } = {},
+): Transport {
   return httpTransport({
     base: new URL(server.url),
     shown: server.url,
     headersFor: () => ({}),
     limits: { ...LIMITS, ...limits },
+    ...mostBytes,
   })
 }

@@ -71,6 +71,7 @@ export function pipelineOf(
     ),
     stages: Object.entries(stages).map(([name, toy]) => stageOf(name, toy)),
     notify: [],
+    workers: {},
   }
 }
 
@@ -96,6 +97,7 @@ export function stageOf(name: string, toy: Toy): Stage {
     retry: null,
     resources: {},
     mutex: [],
+    worker: null,
     when: null,
     watch: [],
     span,

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { nearDuplicates } from '../../workers/text/near-duplicates.ts'
-import { groupKey } from '../../workers/text/normalize.ts'
+import { groupKey } from '../../workers/protocol/group-key.ts'
 
 const RATIOS = [0.5, 0.55, 0.7, 0.9, 1]
 

@@ -1,7 +1,7 @@
 /** Each text rule does what it says and leaves its neighbours alone. */
 import { expect, test } from 'vitest'
+import { groupKey } from '../../workers/protocol/group-key.ts'
 import {
-  groupKey,
   prefixStripper,
   removeControls,
   sameText,

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Json, JsonObject } from '../../workers/protocol/json.ts'
-import { groupKey } from '../../workers/text/normalize.ts'
+import { groupKey } from '../../workers/protocol/group-key.ts'
 import { run } from '../../workers/text/ops/split.ts'
 import { failureOf, inputOf, jsonl, runOp } from './run-op.ts'
 import type { Ran } from './run-op.ts'

@@ -60,8 +60,8 @@ export type ToWorker =
   | { readonly type: 'cancel'; readonly id: string }
   | { readonly type: 'bye' }
 
-/** Who has to act: the user's data or options, the machine's limits, nobody (cancelled), or us. */
-export type FailureKind = 'input' | 'resources' | 'cancelled' | 'bug'
+/** Who has to act: the user's data or options, the machine's memory or another limit of it, nobody (cancelled), or us. */
+export type FailureKind = 'input' | 'memory' | 'resources' | 'cancelled' | 'bug'
 
 export type FromWorker =
   | {

@@ -1,5 +1,5 @@
 /** Finds texts that are nearly the same: the Jaccard similarity of their trigrams of characters, exact, without all pairs. */
-import { groupKey } from './normalize.ts'
+import { groupKey } from '../protocol/group-key.ts'
 
 export interface Candidate {
   readonly text: string

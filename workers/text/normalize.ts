@@ -101,13 +101,3 @@ export function sameText(text: string): string {
     .replace(/ ?(\p{Script=Han}) ?/gu, '$1')
     .replace(/^[\s,.?!:;，。？！：；、…~]+|[\s,.?!:;，。？！：；、…~]+$/g, '')
 }
-
-/**
- * What a prompt is grouped by when data is split: as `sameText`, without any punctuation or space. It is coarser on
- * purpose: two prompts wrongly in one group cost nothing, one prompt in two splits is a leak.
- */
-export function groupKey(prompt: string): string {
-  const folded = prompt.normalize('NFKC').toLowerCase()
-  const key = folded.replace(/[\p{P}\s]/gu, '')
-  return key === '' ? folded.trim() : key
-}

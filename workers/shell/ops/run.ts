@@ -1,9 +1,8 @@
 /** Runs a stage's command: values go in as environment variables, its output is the log, its files are the result. */
 import { spawn } from 'node:child_process'
-import type { ChildProcess, ChildProcessByStdio } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
-import type { Readable } from 'node:stream'
 import { StringDecoder } from 'node:string_decoder'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { JobError } from '../../op.ts'
@@ -20,16 +19,24 @@ const DRAIN_MS = 500
 const TAIL_LINES = 12
 const TAIL_CHARACTERS = 1_500
 
+/**
+ * Who is killed cannot take the command along. So a watcher in the command's group reads a pipe that only we hold: its
+ * end means that we are gone, and the watcher kills the group. It is nobody's child, so that no `wait` meets it.
+ */
+const WATCHED = `( ( read -r gone <&3; kill -KILL 0 ) >/dev/null 2>&1 & ); exec sh -eu -c "$1" 3<&-`
+
 export const run: Op = async (context) => {
-  const child = spawn('sh', ['-eu', '-c', context.with['run'] as string], {
+  const child = spawn('sh', ['-c', WATCHED, 'sh', context.with['run'] as string], {
     env: environmentOf(context, process.env),
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     // A group of its own, so that all it started can be ended with it and we go on.
     detached: true,
   })
   const endAll = (signal: NodeJS.Signals) => signalGroup(child, signal)
   const leave = () => endAll('SIGKILL')
   process.once('exit', leave)
+  const lifeline = child.stdio[3]
+  lifeline?.on('error', () => undefined)
   const tail = follow(child)
   const over = new AbortController()
   const stopped = stopOnRequest(context, endAll, over.signal)
@@ -42,7 +49,7 @@ export const run: Op = async (context) => {
     const request = await stopped
     if (request !== null) throw request
     if (signal === 'SIGKILL')
-      throw new JobError('resources', `the command was killed${tail.words()}`, 'it is often out of memory')
+      throw new JobError('memory', `the command was killed${tail.words()}`, 'it is often out of memory')
     if (code !== 0) {
       const how = signal === null ? `exit code ${String(code)}` : signal
       throw new JobError('input', `the command ended with ${how}${tail.words()}`)
@@ -50,6 +57,7 @@ export const run: Op = async (context) => {
   } finally {
     over.abort()
     tail.end()
+    lifeline?.destroy()
     process.removeListener('exit', leave)
   }
   const empty = Object.entries(context.outputs).filter(([, dir]) => readdirSync(dir).length === 0)
@@ -69,9 +77,9 @@ interface Tail {
 }
 
 /** What it prints goes to our own output, which is the stage's log; the last of it is kept for the failure's words. */
-function follow({ stdout, stderr }: ChildProcessByStdio<null, Readable, Readable>): Tail {
+function follow({ stdout, stderr }: ChildProcess): Tail {
   let tail = ''
-  const streams = [stdout, stderr]
+  const streams = [stdout, stderr].filter((stream) => stream !== null)
   for (const stream of streams) {
     const decoder = new StringDecoder('utf8')
     stream.on('data', (bytes: Buffer) => (tail = (tail + decoder.write(bytes)).slice(-TAIL_CHARACTERS)))

@@ -2,10 +2,11 @@
 import { createHash } from 'node:crypto'
 import { JobError } from '../../op.ts'
 import type { Op } from '../../op.ts'
+import { groupKey } from '../../protocol/group-key.ts'
 import type { JsonObject } from '../../protocol/json.ts'
 import { rowNamer, writeDataset } from '../dataset-files.ts'
 import type { Row } from '../dataset-files.ts'
-import { groupKey, sameText } from '../normalize.ts'
+import { sameText } from '../normalize.ts'
 import { readRows } from '../read-rows.ts'
 import type { RawRow, ReadRows } from '../read-rows.ts'
 
