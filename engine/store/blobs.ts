@@ -144,10 +144,21 @@ export class BlobStore {
     }
   }
 
-  /** Whether this tree was shown there last. */
+  /** Whether this tree was shown there last, and all of its files are still the ones that were. */
   shows(dir: string, tree: Digest): boolean {
     const marker = markerOf(dir)
-    return existsSync(dir) && existsSync(marker) && readFileSync(marker, 'utf8') === tree
+    const shown = lstatSync(marker, { throwIfNoEntry: false })
+    if (shown === undefined || readFileSync(marker, 'utf8') !== tree || !existsSync(dir)) return false
+    const files = this.filesOf(tree) ?? []
+    return files.every((file) => this.#isShown(file, join(dir, file.path), shown.mtimeMs))
+  }
+
+  /** Not removed, nor replaced or edited since: a link is known by its inode, a clone or a copy by its times. */
+  #isShown({ digest, size }: TreeFile, path: string, shownMs: number): boolean {
+    const found = lstatSync(path, { throwIfNoEntry: false })
+    if (found?.size !== size) return false
+    if (found.ctimeMs <= shownMs) return true
+    return found.ino === lstatSync(this.pathOf(digest), { throwIfNoEntry: false })?.ino
   }
 
   /** Like `layOut`, but the directory appears at once, in place of an older one. One at a time per directory. */

@@ -1,5 +1,15 @@
 /** A whole run over toy stages: what runs, what is reused, what is judged, what is written. */
-import { existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
@@ -435,6 +445,37 @@ describe('two runs at once', () => {
     expect(ran.map(({ exitCode }) => exitCode)).toEqual([0, 0])
     expect(ran.flatMap(({ events }) => events).filter(({ type }) => type === 'run.waiting')).toEqual([])
   })
+})
+
+test.each<readonly [string, (path: string) => void]>([
+  ['removed', (path) => rmSync(path)],
+  [
+    'replaced by another of its size',
+    (path) => {
+      const other = `${path}.other`
+      writeFileSync(other, readFileSync(path, 'utf8').toUpperCase())
+      renameSync(other, path)
+    },
+  ],
+  [
+    'replaced by a folder',
+    (path) => {
+      rmSync(path)
+      mkdirSync(path)
+    },
+  ],
+])('a shown file that was %s is there again after the next run, which makes nothing', async (_, harm) => {
+  const pipeline = pipelineOf({ a: { with: { files: { 'deep/x.txt': 'one' } } } })
+  await go(root, pipeline)
+  const path = join(root, '.sluice/out/toy/a/out/deep/x.txt')
+  const untouched = statSync(path).ino
+  expect((await go(root, pipeline)).status).toEqual({ a: 'cached' })
+  expect(statSync(path).ino).toBe(untouched)
+  // As if it had been shown a while ago.
+  utimesSync(join(root, '.sluice/out/toy/a/out.tree'), 1, 1)
+  harm(path)
+  expect((await go(root, pipeline)).status).toEqual({ a: 'cached' })
+  expect(readFileSync(path, 'utf8')).toBe('one')
 })
 
 test('what is shown is read-only', async () => {
