@@ -27,8 +27,8 @@ export function openParts(buildDir, verb) {
     const filename = join(folder, name)
     const cache = join(caches, group, name)
     const cachedData = readIfThere(cache)
-    // The parts are plain ASCII.
-    const source = readFileSync(filename, 'latin1')
+    // Regular expressions keep their full-width signs.
+    const source = readFileSync(filename, 'utf8')
     const script = new vm.Script(`(function (require, module, exports, importMetaUrl) {${source}\n})`, {
       filename,
       importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,

@@ -43,6 +43,7 @@ describe('in the pipeline file (exit 2)', () => {
     ['a misspelt option', 'epochs: 1', 'epoch: 1', ['E101', "did you mean 'epochs'?"]],
     ['a cycle', 'eval -> gate', 'eval -> gate; eval -> clean', ['E111', 'wait for each other', 'break one']],
     ['a missing data file', 'rows.jsonl', 'rowz.jsonl', ['E310', `${FILE}:3:`, 'data/rowz.jsonl']],
+    ['a sign of a Chinese keyboard', 'perplexity <=', 'perplexity ≤', ['E221', 'write <=']],
     ['two chains without ;', 'tokenize;', 'tokenize', ['E120', "a second chain comes after ';'"]],
   ]
   test.each(cases)('%s', async (_, before, after, words) => {
