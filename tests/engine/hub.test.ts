@@ -128,7 +128,8 @@ test('a user to whom a read-only file is one gets the model, also after a try th
   const state = newFolder()
   await asOrdinaryUser(state, async () => {
     hub.lie = (request, response) =>
-      Boolean(request.headers.host?.endsWith(new URL(hub.store).port)) && (response.writeHead(503).end(), true)
+      Boolean(request.headers.host?.endsWith(new URL(hub.store).port)) &&
+      (response.writeHead(503).end(), true)
     await troubleOf(fetchAll(fetchingIn(state)))
     hub.lie = () => false
     expect(contentOf(await fetchAll(fetchingIn(state)))).toEqual(hashed(MODEL))
