@@ -144,8 +144,10 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
     reach('run-begun')
     await using pool = new WorkerPool(environment.workers)
     using showing = new ShowingRight(rights, rightOf(request))
-    const { root } = environment
-    const claim = { root, pipeline, sources: request.sources, lockPath: request.lockPath, lockAtStart }
+    const { root, stateDir } = environment
+    const stages = wanted.map(({ name }) => name)
+    const ours = { run: id, stages, pipeline, sources: request.sources }
+    const claim = { root, stateDir, ...ours, lockPath: request.lockPath, lockAtStart }
     const room = { ...request, rights, showing, claim }
     const finished = await runStages(wanted, id, room, pool, emit)
     const exitCode = exitCodeOf(finished, request)
