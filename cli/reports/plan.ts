@@ -89,7 +89,14 @@ function conditionText(on: readonly Dependence[]): string {
 }
 
 export function dependenceText(on: Dependence): string {
-  return on.type === 'gate' ? `${gateCalled(on.gate)} passes` : on.text
+  switch (on.type) {
+    case 'gate':
+      return `${gateCalled(on.gate)} passes`
+    case 'people':
+      return `people have done their part of ${on.stage}`
+    case 'when':
+      return on.text
+  }
 }
 
 const VERDICTS = { pass: 'passes', fail: 'fails', undecided: 'is undecided' } as const

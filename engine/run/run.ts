@@ -150,8 +150,10 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
     if (!request.signal.aborted) {
       const lockPath = complete ? request.lockPath : null
       const waiting = (holder: string) => emit({ type: 'run.waiting', holder })
-      const { root } = environment
-      const claim = { root, pipeline, sources: request.sources, lockPath: request.lockPath, lockAtStart }
+      const { root, stateDir } = environment
+      const stages = wanted.map(({ name }) => name)
+      const ours = { run: id, stages, pipeline, sources: request.sources }
+      const claim = { root, stateDir, ...ours, lockPath: request.lockPath, lockAtStart }
       const overtaken = () => {
         const text = 'another run with newer files has ended: the lock and out/ are left to it'
         const stage = wanted.at(-1)?.name

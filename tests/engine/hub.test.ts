@@ -16,6 +16,7 @@ import { hubSettings } from '../../engine/hub/settings.ts'
 import type { HubSettings } from '../../engine/hub/settings.ts'
 import { placesOf } from '../../engine/hub/snapshot.ts'
 import { HubTrouble } from '../../engine/hub/trouble.ts'
+import { asOrdinaryUser } from '../support/ordinary-user.ts'
 import { bytes, refuse, sha256, startHub } from '../support/fake-hub.ts'
 import type { FakeHub } from '../support/fake-hub.ts'
 
@@ -121,6 +122,18 @@ test('takes what a model is made of, whole, and leaves nothing half done', async
     never,
   )
   expect(hub.asked).toEqual([])
+})
+
+test('a user to whom a read-only file is one gets the model, also after a try that broke off', async () => {
+  const state = newFolder()
+  await asOrdinaryUser(state, async () => {
+    hub.lie = (request, response) =>
+      Boolean(request.headers.host?.endsWith(new URL(hub.store).port)) &&
+      (response.writeHead(503).end(), true)
+    await troubleOf(fetchAll(fetchingIn(state)))
+    hub.lie = () => false
+    expect(contentOf(await fetchAll(fetchingIn(state)))).toEqual(hashed(MODEL))
+  })
 })
 
 test('only the hub sees who we are, and a token from a file counts', async () => {
