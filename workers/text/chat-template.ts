@@ -24,8 +24,7 @@ export async function loadChatTemplate(dir: string): Promise<ChatTemplate> {
   if (found === null) {
     throw new JobError(
       'input',
-      `template: chat, but the model in ${dir} has no chat template ` +
-        '(no chat_template.jinja, no chat_template in tokenizer_config.json or chat_template.json)',
+      `template: chat, but the model in ${dir} has no chat template, neither in a file of its own nor in its configuration`,
       'Take a model that was trained to chat, or write a template of your own, e.g. template: "问：{prompt}\\n答：{response}".',
     )
   }

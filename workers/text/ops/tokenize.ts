@@ -1,6 +1,6 @@
 /** `tokenize`: renders rows with a template, encodes them and marks which tokens are learnt. */
 import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { JobError } from '../../op.ts'
 import type { Op, OpContext } from '../../op.ts'
 import { writeTokens } from '../../tokens-file.ts'
@@ -98,12 +98,12 @@ async function chatEncoder(
   context: OpContext,
 ): Promise<RowEncoder & ChatNotes> {
   const encoder = await chatRows(dir, tokenizer)
-  if (encoder.asksForDate)
-    context.note('info', `${encoder.file} asks for the date and is always told 26 July 2024`)
+  const file = basename(encoder.file)
+  if (encoder.asksForDate) context.note('info', `${file} asks for the date and is always told 26 July 2024`)
   if (!encoder.stopsElsewhere) {
     context.note(
       'warning',
-      `${encoder.file} ends an answer with ${encoder.end.text}, where eval stops; other programs will not, ` +
+      `${file} ends an answer with ${encoder.end.text}, where eval stops; other programs will not, ` +
         `unless eos_token_id of generation_config.json names token ${encoder.end.id}, too`,
     )
   }
