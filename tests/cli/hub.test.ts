@@ -226,6 +226,13 @@ test('lock --update moves to the newest commit, and plan says what that would ru
   expect(plan.stdout).toContain(`hf:org/moves at ${second.slice(0, 8)}`)
   expect((await sluice(project, ['lock', '--check'])).code).toBe(10)
 
+  // What a lock pins is nothing to a pipeline without one: it asks for itself.
+  rmSync(join(project.root, '.sluice/hub'), { recursive: true })
+  const smoke = await sluice(project, ['run', '--smoke'])
+  expect(smoke.code, smoke.stderr).toBe(0)
+  expect(existsSync(join(project.root, '.sluice/hub/models--org--moves', second, 'small'))).toBe(true)
+  expect(existsSync(join(project.root, '.sluice/hub/models--org--moves/refs'))).toBe(false)
+
   const wrong = await sluice(project, ['lock', '--update', 'data'])
   expect(wrong.code).toBe(2)
   expect(wrong.stderr).toContain('data is no model on a hub')
