@@ -16,6 +16,7 @@ export async function outlooksOf(
   let yardsticks: ReturnType<typeof yardsticksOf> | null = null
   return outlookOf(planned, {
     facts: pipeline.stages.some(({ when }) => when !== null) ? runFacts(root, false, process.env) : {},
+    asksPeople: ({ uses }) => environment.kinds[uses]?.waitsFor !== undefined,
     judge: async (stage, { results, paused }) => {
       yardsticks ??= yardsticksOf(opened)
       const resultOf = (name: string) => results.get(name) ?? null

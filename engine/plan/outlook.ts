@@ -11,7 +11,9 @@ import type { Planned } from './plan.ts'
 
 /** What cannot be known before something has run. */
 export type Dependence =
-  { readonly type: 'gate'; readonly gate: string } | { readonly type: 'when'; readonly text: string }
+  | { readonly type: 'gate'; readonly gate: string }
+  | { readonly type: 'when'; readonly text: string }
+  | { readonly type: 'people'; readonly stage: string }
 
 export type Outlook =
   /** It comes to it: the stage is run, taken from the cache or judged, as planned. */
@@ -26,12 +28,14 @@ export interface Prospect {
   readonly facts: ConditionFacts
   /** Judges a gate whose metrics are all on this machine. */
   readonly judge: (gate: Stage, finished: Finished) => Promise<Verdict>
+  /** Whether a stage that has run may still wait for people. */
+  readonly asksPeople: (stage: Stage) => boolean
 }
 
 /** Plays the run through without running anything: what is there has finished, what would run stays open. */
 export async function outlookOf(
   planned: readonly Planned[],
-  { facts, judge }: Prospect,
+  { facts, judge, asksPeople }: Prospect,
 ): Promise<ReadonlyMap<string, Outlook>> {
   const byName = new Map(planned.map(({ stage }) => [stage.name, stage]))
   const request = { facts, signal: new AbortController().signal, onFailure: 'as-written' } as const
@@ -57,7 +61,7 @@ export async function outlookOf(
       const on = needsOf(stage).flatMap((name) =>
         stage.when?.asks.includes(name) === true || isOver(name, finished)
           ? []
-          : dependence(name, byName, outlooks),
+          : dependence(name, byName, outlooks, asksPeople),
       )
       if (stage.when !== null && holds === null) on.push({ type: 'when', text: stage.when.text })
       outlooks.set(stage.name, on.length === 0 ? SURE : { type: 'depends', on: distinct(on) })
@@ -87,10 +91,13 @@ function dependence(
   need: string,
   byName: ReadonlyMap<string, Stage>,
   outlooks: ReadonlyMap<string, Outlook>,
+  asksPeople: Prospect['asksPeople'],
 ): Dependence[] {
-  if (byName.get(need)?.gate != null) return [{ type: 'gate', gate: need }]
+  const stage = byName.get(need)
+  if (stage?.gate != null) return [{ type: 'gate', gate: need }]
   const outlook = outlooks.get(need)
-  return outlook?.type === 'depends' ? [...outlook.on] : []
+  const own = outlook?.type === 'depends' ? outlook.on : []
+  return stage !== undefined && asksPeople(stage) ? [...own, { type: 'people', stage: need }] : [...own]
 }
 
 function distinct(on: readonly Dependence[]): readonly Dependence[] {

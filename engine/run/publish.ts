@@ -3,6 +3,7 @@
  * pipeline that are under way at once show each stage as they go; each ends by showing all of its own at one go, so
  * that after the last of them `out/` and the lock say the same.
  */
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Pipeline, Stage } from '../../dsl/pipeline.ts'
 import type { Verdict } from '../../dsl/judge.ts'
@@ -17,7 +18,7 @@ import { writeAtomic } from '../store/atomic.ts'
 import type { Result } from '../store/results.ts'
 import type { Finished } from './fate.ts'
 import { metricsPort, readMetrics } from './gate.ts'
-import { isOvertaken, textAt } from './overtaken.ts'
+import { isOvertaken, laterRun, textAt } from './overtaken.ts'
 import type { Claim } from './overtaken.ts'
 import { ownerWords } from './owner.ts'
 import type { Holder, Rights } from './rights.ts'
@@ -70,7 +71,7 @@ export async function publish(publication: Publication): Promise<void> {
   const right = await publication.rights.take(rightOf(publication), 'showing', tell, signal)
   try {
     if (await isOvertaken(publication.claim)) {
-      showLocked(publication)
+      showOthers(publication)
       publication.overtaken()
       return
     }
@@ -117,14 +118,25 @@ function hiddenPorts(stage: Stage, result: Result, room: Showroom): readonly (re
 }
 
 /** Puts back what this run has shown of its own while the other had ended. */
-function showLocked({ claim: { lockPath }, stages, ...room }: Publication): void {
-  const lock = lockPath === null ? null : readLock(lockPath)
+function showOthers(publication: Publication): void {
+  const { claim, stages, stores } = publication
+  const lock = lockBefore(claim.lockPath)
+  const verdicts = new Map(
+    laterRun(claim)?.flatMap((event) =>
+      event.type === 'gate.verdict' ? [[event.stage, event.verdict] as const] : [],
+    ),
+  )
   for (const stage of stages) {
     for (const port of Object.keys(stage.outputs)) {
       const digest = lock?.['stages']?.[stage.name]?.[`out.${port}`]
-      const tree = typeof digest === 'string' ? room.stores.blobs.openTree(digest as Digest) : null
-      if (tree !== null && !('lost' in tree)) room.stores.blobs.show(tree, folderOf(stage, port, room))
+      const tree = typeof digest === 'string' ? stores.blobs.openTree(digest as Digest) : null
+      if (tree !== null && !('lost' in tree)) stores.blobs.show(tree, folderOf(stage, port, publication))
     }
+    if (stage.gate === null) continue
+    const verdict = verdicts.get(stage.name)
+    // Nobody knows what the gate would say of another machine's run.
+    if (verdict === undefined) rmSync(folderOf(stage, 'verdict.json', publication), { force: true })
+    else showVerdict(stage, verdict, publication)
   }
 }
 

@@ -3,6 +3,7 @@
  * by way of `ResultStore.write`, which flushes the folders first.
  */
 import { chmodSync, existsSync, lstatSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { copyFile } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
 import { dirname, join, relative } from 'node:path'
 import { treeOf, treeText } from '../artifact.ts'
@@ -73,9 +74,17 @@ export async function takeVerified(
   arrivals: readonly Arrival[],
   blobs: BlobStore,
 ): Promise<Taken['folders']> {
-  const move = await prepare(arrivals, blobs)
-  for (const arrival of arrivals) move(arrival)
-  return foldersOf(arrivals, blobs)
+  const drafts = new Drafts(blobs)
+  try {
+    const near: Arrival[] = []
+    for (const arrival of arrivals) near.push(await drafts.bring(arrival))
+    const move = await prepare(near, blobs)
+    for (const arrival of near) move(arrival)
+    return foldersOf(near, blobs)
+  } catch (error) {
+    drafts.remove()
+    throw error
+  }
 }
 
 /** Flushes what is new. What comes back moves a file into the store, or removes it if the store has its bytes. */
@@ -154,6 +163,14 @@ class Drafts {
     const path = join(this.folder, `${randomBytes(8).toString('hex')}.tmp`)
     this.#paths.push(path)
     return path
+  }
+
+  /** The file itself, or a copy if it lies on another disk: from there it could not be moved. */
+  async bring(arrival: Arrival): Promise<Arrival> {
+    if (lstatSync(arrival.path).dev === statSync(this.folder).dev) return arrival
+    const path = this.next()
+    await copyFile(arrival.path, path)
+    return { ...arrival, path }
   }
 
   remove(): void {

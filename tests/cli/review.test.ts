@@ -37,6 +37,7 @@ function rate(project: Project, name: string, score: number, only = Infinity): v
 
 test('the run writes the sheet, waits, and goes on when the ratings are there', async () => {
   const project = await reviewed()
+  expect((await project.sluice('plan')).stdout).toMatch(/○ gate +if people have done their part of review/)
   const lock = project.read(LOCK)
   const first = await project.sluice('run')
   expect(first.code, first.stderr).toBe(5)

@@ -59,7 +59,7 @@ it.each(Object.values(stageKinds))('the options of $name', ({ options }) => {
     ...fc.sample(anything, { numRuns: 100, seed: 2 }),
     // One option at a time, so that some fit.
     ...(Object.entries(propertiesOf(options)) as [string, JsonObject][]).flatMap(([name, property]) =>
-      fc.sample(optionsOf({ properties: { [name]: property } }), { numRuns: 60, seed: 3 }),
+      fc.sample(optionsOf({ properties: { [name]: property } }), { numRuns: 90, seed: 3 }),
     ),
   ]
   for (const value of values) {

@@ -11,7 +11,7 @@ it('the file that all this starts from is good', () => {
 describe('keys', () => {
   it('of the file, without those that are there', () => {
     const { labels, take } = completed('flow:', '|\nflow:')
-    expect(labels).toEqual(['description', 'model', 'defaults', 'notify'])
+    expect(labels).toEqual(['description', 'model', 'defaults', 'workers', 'notify'])
     expect(take('model')).toContain('\nmodel: \nflow:')
     expect(take('defaults')).toContain('\ndefaults:\nflow:')
   })

@@ -12,6 +12,7 @@ import {
 } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Gate } from '../../dsl/pipeline.ts'
 import type { Expression } from '../../dsl/expression/syntax.ts'
@@ -427,6 +428,30 @@ describe('two runs at once', () => {
         digests[`${stage}.out`],
       )
     }
+    expect(older.state.stages.get('b')?.notes.join()).toContain('left to it')
+  })
+
+  test('a newer one that found everything as the lock says has the last word, too', async () => {
+    const version = (b: Toy) =>
+      pipelineOf({ a: job('a', { copy: true }, { inputs: { a: '@data' } }), b }, { data: 'data/rows.txt' })
+    write(root, 'data/rows.txt', 'new')
+    await go(root, version(job('quick')))
+    const lock = readFileSync(join(root, 'toy.pipeline.lock'), 'utf8')
+    write(root, 'data/rows.txt', 'old')
+    // Their ids have to tell which one began first.
+    await sleep(1000)
+    let newer: Promise<Ran> | null = null
+    const older = await go(root, version(job('b', { slow: 4000 })), {
+      onEvent: (event) => {
+        if (event.type !== 'stage.done' || event.stage !== 'a') return
+        write(root, 'data/rows.txt', 'new')
+        newer = sleep(1100).then(() => go(root, version(job('quick'))))
+      },
+    })
+    const { status, digests } = await (newer as unknown as Promise<Ran>)
+    expect(status).toEqual({ a: 'cached', b: 'cached' })
+    expect(readFileSync(join(root, 'toy.pipeline.lock'), 'utf8')).toBe(lock)
+    expect(readFileSync(join(root, '.sluice/out/toy/a/out.tree'), 'utf8')).toBe(digests['a.out'])
     expect(older.state.stages.get('b')?.notes.join()).toContain('left to it')
   })
 
