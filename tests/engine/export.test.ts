@@ -1,14 +1,5 @@
 /** The folder of an export against the disk, other runs and crafted records: no byte of it unchecked, no file of others lost. */
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
 import { digestOf } from '../../engine/artifact.ts'
@@ -19,7 +10,7 @@ import { rightOf } from '../../engine/run/export.ts'
 import { visit } from '../../engine/run/visit.ts'
 import type { StageKind } from '../../engine/stage-kind.ts'
 import { exporting } from '../../stages/export.ts'
-import { go, newRoot, pipelineOf, until, write } from '../support/rig.ts'
+import { damage, go, newRoot, pipelineOf, until, write } from '../support/rig.ts'
 import type { Ran, RunChanges, Toy } from '../support/rig.ts'
 import { toyKinds } from '../support/toy-kinds.ts'
 
@@ -106,8 +97,7 @@ test('bytes that rotted in the store are not handed out', async () => {
   rmSync(join(root, 'dist'), { recursive: true })
   const { blobs } = openStores(join(root, '.sluice'))
   const blob = blobs.pathOf(digestOf('good'))
-  chmodSync(blob, 0o644)
-  writeFileSync(blob, 'evil')
+  damage(blob, 'evil')
   const ran = await goExporting(making('good'))
   expect(ran.status['export']).toBe('failed')
   const stage = ran.state.stages.get('export')

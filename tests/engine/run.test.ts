@@ -6,7 +6,6 @@ import {
   renameSync,
   rmSync,
   statSync,
-  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
@@ -23,7 +22,7 @@ import { lockedOutput } from '../../engine/lock/facts.ts'
 import { makePlan } from '../../engine/plan/plan.ts'
 import { readLog, runIds } from '../../engine/run/log.ts'
 import type { Ran, Toy } from '../support/rig.ts'
-import { environmentAt, go, lines, newRoot, pipelineOf, span, staged, write } from '../support/rig.ts'
+import { damage, environmentAt, go, lines, newRoot, pipelineOf, span, staged, write } from '../support/rig.ts'
 
 let root = ''
 let mark = ''
@@ -143,7 +142,7 @@ describe('reuse', () => {
     const tree = blobs.openTree(first.results.get('a')?.outputs['out']?.tree ?? ('' as never))
     if ('lost' in tree) throw new Error(tree.lost)
     const blob = blobs.pathOf(tree.files[0]?.digest ?? ('' as never))
-    truncateSync(blob, 0)
+    damage(blob, '')
     const healed = await go(root, pipeline)
     expect(healed.status).toEqual({ a: 'done', b: 'cached' })
     expect(healed.digests).toEqual(first.digests)

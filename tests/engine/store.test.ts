@@ -8,7 +8,6 @@ import {
   rmSync,
   statSync,
   symlinkSync,
-  truncateSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -18,7 +17,7 @@ import type { Tree } from '../../engine/artifact.ts'
 import { BlobStore } from '../../engine/store/blobs.ts'
 import { hashFile } from '../../engine/store/digest.ts'
 import { ResultStore } from '../../engine/store/results.ts'
-import { newRoot, write, takeTree } from '../support/rig.ts'
+import { damage, newRoot, write, takeTree } from '../support/rig.ts'
 
 let root = ''
 beforeEach(() => {
@@ -78,7 +77,7 @@ describe('blobs', () => {
     expect(blobs.openTree(tree.digest)).toEqual({ lost: 'a/深.txt is gone from the store' })
     writeFileSync(one, '')
     expect(blobs.openTree(tree.digest)).toEqual({ lost: 'a/深.txt is damaged in the store' })
-    writeFileSync(blobs.pathOf(tree.digest), '[]')
+    damage(blobs.pathOf(tree.digest), '[]')
     expect(blobs.openTree(tree.digest)).toEqual({
       lost: expect.stringMatching(/^the list .* is damaged$/) as string,
     })
@@ -164,7 +163,7 @@ describe('results', () => {
 
   test('a record without its bytes is a miss with the reason, and is put aside', async () => {
     const { blobs, results, key, file } = await stored()
-    truncateSync(blobs.pathOf(digestOf('content')), 3)
+    damage(blobs.pathOf(digestOf('content')), 'con')
     expect(results.find(key)).toEqual({ type: 'miss', lost: 'x.txt is damaged in the store' })
     rmSync(blobs.pathOf(digestOf('content')))
     expect(results.find(key)).toEqual({ type: 'miss', lost: 'x.txt is gone from the store' })

@@ -1,5 +1,13 @@
 /** A project in a temporary folder, hand-made pipelines and `run()` over them with a puppet worker. */
-import { existsSync, mkdtempSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Pipeline, PipelineSource, Reference, Stage } from '../../dsl/pipeline.ts'
@@ -179,6 +187,12 @@ export async function go(root: string, pipeline: Pipeline, changes: RunChanges =
 export function write(root: string, path: string, text: string): void {
   mkdirSync(join(root, path, '..'), { recursive: true })
   writeFileSync(join(root, path), text)
+}
+
+/** What a bad disk does: the store's own files are read-only. */
+export function damage(path: string, text: string): void {
+  chmodSync(path, 0o644)
+  writeFileSync(path, text)
 }
 
 export function lines(path: string): readonly string[] {
