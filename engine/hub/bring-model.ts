@@ -40,8 +40,12 @@ async function gather(
   const { settings } = fetching
   mkdirSync(places.fetching, { recursive: true })
   const weights = tree.files.filter(({ path }) => isWeights(path))
-  for (const { path } of smallTree(tree).files)
-    await copyFile(join(places.small, path), join(places.fetching, path))
+  for (const { path } of smallTree(tree).files) {
+    const target = join(places.fetching, path)
+    // What came before cannot be written: it is read-only.
+    rmSync(target, { force: true })
+    await copyFile(join(places.small, path), target)
+  }
   if (!isWhole(places.fetching, tree) && !(await linkShared(weights, pinned, places, fetching))) {
     const wanted = weights.map(({ path, size, digest }) => ({
       ...{ path, size, gitSha1: '' },

@@ -11,7 +11,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { isCommit } from '../../dsl/hub-address.ts'
 import { treeOf } from '../artifact.ts'
-import type { Tree, TreeFile } from '../artifact.ts'
+import type { Digest, Tree, TreeFile } from '../artifact.ts'
 import { writeAtomic } from '../store/atomic.ts'
 import { isWeights } from './model-files.ts'
 
@@ -51,11 +51,17 @@ export function commitIn(path: string): string | null {
   return isCommit(commit) ? commit : null
 }
 
-/** All files of the model by content; null if they are not known here. */
-export function readListing({ listing, small }: Places): Tree | null {
-  if (!existsSync(listing) || !existsSync(small)) return null
+/** All files of the model by content; null if they are not known here, or are not those that are expected. */
+export function readListing(places: Places, expected: Digest | null): Tree | null {
+  const tree = listingIn(places.listing)
+  if (tree === null || (expected !== null && tree.digest !== expected)) return null
+  return isWhole(places.small, smallTree(tree)) ? tree : null
+}
+
+function listingIn(path: string): Tree | null {
+  if (!existsSync(path)) return null
   try {
-    const { format, files } = JSON.parse(readFileSync(listing, 'utf8')) as {
+    const { format, files } = JSON.parse(readFileSync(path, 'utf8')) as {
       format: number
       files: readonly TreeFile[]
     }

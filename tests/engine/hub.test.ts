@@ -1,21 +1,26 @@
 /** Fetching a model from a hub that lies, breaks off, is slow or refuses: what comes is what the hub lists, or nothing is there. */
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { hubAddress } from '../../dsl/hub-address.ts'
+import { treeOf } from '../../engine/artifact.ts'
+import type { Digest } from '../../engine/artifact.ts'
 import { bringModel } from '../../engine/hub/bring-model.ts'
 import type { Fetching } from '../../engine/hub/fetching.ts'
 import { findCommit } from '../../engine/hub/find-commit.ts'
 import { hubGarbage } from '../../engine/hub/garbage.ts'
+import { hubSource } from '../../engine/hub/hub-source.ts'
 import { listModel } from '../../engine/hub/list-model.ts'
 import { modelFiles } from '../../engine/hub/model-files.ts'
 import { hubSettings } from '../../engine/hub/settings.ts'
 import type { HubSettings } from '../../engine/hub/settings.ts'
+import { sharedSnapshot } from '../../engine/hub/shared-cache.ts'
 import { placesOf } from '../../engine/hub/snapshot.ts'
 import { HubTrouble } from '../../engine/hub/trouble.ts'
+import { asOrdinaryUser } from '../support/ordinary-user.ts'
 import { bytes, refuse, sha256, startHub } from '../support/fake-hub.ts'
 import type { FakeHub } from '../support/fake-hub.ts'
 
@@ -80,7 +85,7 @@ async function fetchAll(fetching: Fetching, from = 'hf:org/name'): Promise<strin
   if (address === null) throw new Error(`${from} is no address`)
   const found = await findCommit(address, fetching, never)
   const pinned = { repository: address.repository, commit: found }
-  const tree = await listModel(pinned, fetching, never)
+  const tree = await listModel(pinned, { digest: null }, fetching, never)
   await bringModel(pinned, tree, fetching, never)
   return placesOf(fetching.stateDir, address.repository, found).whole
 }
@@ -116,11 +121,23 @@ test('takes what a model is made of, whole, and leaves nothing half done', async
   hub.forget()
   await bringModel(
     { repository: 'org/name', commit },
-    await listModel({ repository: 'org/name', commit }, fetching, never),
+    await listModel({ repository: 'org/name', commit }, { digest: null }, fetching, never),
     fetching,
     never,
   )
   expect(hub.asked).toEqual([])
+})
+
+test('a user to whom a read-only file is one gets the model, also after a try that broke off', async () => {
+  const state = newFolder()
+  await asOrdinaryUser(state, async () => {
+    hub.lie = (request, response) =>
+      Boolean(request.headers.host?.endsWith(new URL(hub.store).port)) &&
+      (response.writeHead(503).end(), true)
+    await troubleOf(fetchAll(fetchingIn(state)))
+    hub.lie = () => false
+    expect(contentOf(await fetchAll(fetchingIn(state)))).toEqual(hashed(MODEL))
+  })
 })
 
 test('only the hub sees who we are, and a token from a file counts', async () => {
@@ -227,7 +244,7 @@ describe('a download', () => {
     const state = newFolder()
     const fetching = fetchingIn(state)
     const pinned = { repository: 'org/name', commit }
-    const tree = await listModel(pinned, fetching, never)
+    const tree = await listModel(pinned, { digest: null }, fetching, never)
     const part = join(placesOf(state, 'org/name', commit).fetching, 'model-00001-of-00002.safetensors.part')
     writeFileSync(part, Buffer.alloc(1000, 'torn'))
     await bringModel(pinned, tree, fetching, never)
@@ -324,6 +341,91 @@ test.skipIf(python === undefined)(
   },
   60_000,
 )
+
+describe('a cache that other tools share', () => {
+  const PARTS = ['config.json', 'tokenizer.json', 'model.safetensors']
+  const FULL = {
+    'config.json': MODEL['config.json'],
+    'tokenizer.json': MODEL['tokenizer.json'],
+    'generation_config.json': Buffer.from('{"eos_token_id":2}'),
+    'model.safetensors': WEIGHTS,
+  }
+  const repository = 'org/partly'
+  let at: string
+  beforeAll(() => {
+    at = hub.publish(repository, FULL)
+  })
+
+  /** What transformers wanted of the commit: the rest it did not fetch. */
+  function sharedWith(names: readonly string[]): string {
+    const cache = newFolder()
+    const snapshot = sharedSnapshot(cache, repository, at)
+    mkdirSync(snapshot, { recursive: true })
+    for (const name of names) writeFileSync(join(snapshot, name), FULL[name as keyof typeof FULL])
+    return cache
+  }
+  const treeWith = (names: readonly string[]) =>
+    treeOf(
+      names
+        .map((path) => ({ path, bytes: FULL[path as keyof typeof FULL] }))
+        .map(({ path, bytes: { length }, bytes }) => ({
+          ...{ path, size: length },
+          digest: `sha256:${sha256(bytes)}` as Digest,
+        }))
+        .sort((a, b) => (a.path < b.path ? -1 : 1)),
+    )
+  const list = (fetching: Fetching, digest: Digest | null = null) =>
+    listModel({ repository, commit: at }, { digest }, fetching, never)
+  const sourceOf = (fetching: Fetching, digest: Digest) =>
+    hubSource({
+      ...{ from: 'hf:org/partly', address: { repository, revision: null }, smallOnly: false, fetching },
+      locked: { from: 'hf:org/partly', commit: at, digest, files: 4 },
+    })
+
+  test('that has a part only serves one command; with a network the hub says what there is', async () => {
+    const state = newFolder()
+    const sharedCache = sharedWith(PARTS)
+    const part = await list(fetchingIn(state, { sharedCache, offline: true }))
+    expect(part).toEqual(treeWith(PARTS))
+    expect(await list(fetchingIn(state, { sharedCache }))).toEqual(treeWith(Object.keys(FULL)))
+  })
+
+  test('is never believed against the lock', async () => {
+    const state = newFolder()
+    const sharedCache = sharedWith(PARTS)
+    const fetching = fetchingIn(state, { sharedCache, offline: true })
+    const trouble = await troubleOf(list(fetching, treeWith(Object.keys(FULL)).digest))
+    expect(trouble).toMatchObject({
+      kind: 'machine',
+      message: expect.stringContaining('lacks files') as string,
+    })
+    // As the lock says, it is as good as the hub, and noted.
+    expect(await list(fetching, treeWith(PARTS).digest)).toEqual(treeWith(PARTS))
+    expect(sourceOf(fetching, treeWith(PARTS).digest)?.hub?.tree).toEqual(treeWith(PARTS))
+    // A lock that names other content, from a clone for instance: its model comes from the hub.
+    const source = sourceOf(fetchingIn(state, { sharedCache }), treeWith(Object.keys(FULL)).digest)
+    expect(source?.digest).toBe(treeWith(Object.keys(FULL)).digest)
+    expect(source?.files).toEqual([])
+    await source?.hub?.bring(never)
+    expect(contentOf(source?.dir ?? '')).toEqual(hashed(FULL))
+    expect(source?.files).toEqual(Object.keys(FULL).sort())
+  })
+
+  test('does not stand for a hub that is silent for a while', async () => {
+    const fetching = fetchingIn(newFolder(), { sharedCache: sharedWith(PARTS) })
+    hub.lie = (_, response) => (response.writeHead(503).end(), true)
+    await troubleOf(list(fetching, treeWith(Object.keys(FULL)).digest))
+    expect(await list(fetching)).toEqual(treeWith(PARTS))
+    hub.lie = () => false
+    expect(await list(fetching)).toEqual(treeWith(Object.keys(FULL)))
+    const anew = { digest: null, anew: true }
+    hub.forget()
+    expect(await listModel({ repository, commit: at }, anew, fetching, never)).toEqual(
+      treeWith(Object.keys(FULL)),
+    )
+    expect(hub.asked.some((each) => each.includes('/tree/'))).toBe(true)
+  })
+})
 
 test('a commit that no lock names goes after a week; its place can be filled again', async () => {
   const state = newFolder()

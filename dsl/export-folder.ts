@@ -1,0 +1,11 @@
+/** Where an export goes, from the project root: as it is meant, however it is written. */
+import type { Json } from './stage-signature.ts'
+
+/** @param to what the file says, with `./`, a slash at the end, or nothing at all */
+export function exportFolder(to: Json | undefined, pipeline: string): string {
+  return partsOf(typeof to === 'string' ? to : `out/${pipeline}`).join('/')
+}
+
+export function partsOf(path: string): readonly string[] {
+  return path.split('/').filter((part) => part !== '.' && part !== '')
+}
