@@ -84,13 +84,13 @@ function slip(diagnostic: Diagnostic): Diagnostic | null {
 /** YAML gave up on this line, or on the end of one of those before it. */
 function slipInLines(source: Source, start: number, lines: number): Diagnostic | null {
   const { text } = source
-  const signs = wideSigns(text)
   let from = text.lastIndexOf('\n', start - 1) + 1
   for (let tries = 0; tries < lines; tries++) {
     const end = endOfLine(text, from)
     const line = unquoted(text.slice(from, end))
     const blank = /^[ \t\u3000\u00a0]+/.exec(line)
     if (blank !== null && FULL_WIDTH.test(blank[0])) return fullWidth(source, from, from + blank[0].length)
+    const signs = FULL_WIDTH.test(line) ? wideSigns(text) : []
     const here = signs.filter(({ at }) => at >= from && at < end)
     if (here[0] !== undefined)
       return problems.fullWidth(
