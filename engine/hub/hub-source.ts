@@ -4,10 +4,11 @@ import type { HubAddress } from '../../dsl/hub-address.ts'
 import type { Digest, Tree } from '../artifact.ts'
 import type { FoundSource } from '../environment.ts'
 import type { Facts } from '../lock-file.ts'
-import { bringModel } from './bring-model.ts'
+import { bringModel, isHere } from './bring-model.ts'
 import type { Fetching } from './fetching.ts'
+import { areLinksUnchanged } from './links.ts'
 import { listModel } from './list-model.ts'
-import { bytesIn, isWhole, knownCommit, placesOf, readListing, smallTree } from './snapshot.ts'
+import { bytesIn, isWhole, knownCommit, markUsed, placesOf, readListing, smallTree } from './snapshot.ts'
 
 export interface Known {
   /** As the file writes it. */
@@ -45,8 +46,12 @@ export function hubSource(known: Known): FoundSource | null {
   const commit = pinnedCommit(known)
   if (commit === null) return null
   const digest = lockedDigest(known, commit)
-  const tree = readListing(placesOf(fetching.stateDir, address.repository, commit), digest)
-  if (tree !== null) return listedSource(known, commit, tree)
+  const places = placesOf(fetching.stateDir, address.repository, commit)
+  const tree = readListing(places, digest)
+  if (tree !== null) {
+    markUsed(places)
+    return listedSource(known, commit, tree)
+  }
   return smallOnly || digest === null ? null : lockedSource(known, commit, digest)
 }
 
@@ -63,11 +68,12 @@ export function listedSource(
   return {
     ...{ digest: tree.digest, dir, count: tree.files.length },
     files: tree.files.map(({ path }) => path),
+    isUnchanged: () => Promise.resolve(smallOnly || areLinksUnchanged(places, tree)),
     hub: {
       origin: { from, commit, bytes },
       tree,
       bytes,
-      isHere: () => isWhole(dir, tree),
+      isHere: () => (smallOnly ? isWhole(dir, tree) : isHere(places, tree)),
       bring: (signal) =>
         smallOnly ? Promise.resolve() : bringModel({ repository, commit }, tree, fetching, signal),
     },
@@ -91,6 +97,8 @@ function lockedSource(
     get files() {
       return (readListing(places, digest)?.files ?? []).map(({ path }) => path)
     },
+    isUnchanged: () =>
+      Promise.resolve(areLinksUnchanged(places, readListing(places, digest) ?? { files: [] })),
     hub: {
       origin: { from, commit, ...(size === null ? {} : { bytes: size }) },
       tree: null,

@@ -1,6 +1,7 @@
 /** Fetching a model from a hub that lies, breaks off, is slow or refuses: what comes is what the hub lists, or nothing is there. */
 import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync } from 'node:fs'
+import { rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -11,14 +12,14 @@ import type { Digest } from '../../engine/artifact.ts'
 import { bringModel } from '../../engine/hub/bring-model.ts'
 import type { Fetching } from '../../engine/hub/fetching.ts'
 import { findCommit } from '../../engine/hub/find-commit.ts'
-import { hubGarbage } from '../../engine/hub/garbage.ts'
+import { hubGarbage, removeCommit } from '../../engine/hub/garbage.ts'
 import { hubSource } from '../../engine/hub/hub-source.ts'
 import { listModel } from '../../engine/hub/list-model.ts'
 import { modelFiles } from '../../engine/hub/model-files.ts'
 import { hubSettings } from '../../engine/hub/settings.ts'
 import type { HubSettings } from '../../engine/hub/settings.ts'
 import { sharedSnapshot } from '../../engine/hub/shared-cache.ts'
-import { placesOf } from '../../engine/hub/snapshot.ts'
+import { placesOf, readListing } from '../../engine/hub/snapshot.ts'
 import { HubTrouble } from '../../engine/hub/trouble.ts'
 import { asOrdinaryUser } from '../support/ordinary-user.ts'
 import { bytes, refuse, sha256, startHub } from '../support/fake-hub.ts'
@@ -441,6 +442,59 @@ test('a commit that no lock names goes after a week; its place can be filled aga
   expect(others).toEqual([])
   rmSync(folder, { recursive: true })
   expect(contentOf(await fetchAll(fetching))).toEqual(hashed(MODEL))
+})
+
+test('a removal that was killed leaves nothing that looks like a model, and the next one ends it', async () => {
+  const state = newFolder()
+  const fetching = fetchingIn(state)
+  const folder = dirname(await fetchAll(fetching))
+  renameSync(folder, `${folder}.going`)
+  expect(hubGarbage(state, new Set([commit]), 0).map(({ path }) => path)).toEqual([`${folder}.going`])
+  removeCommit(`${folder}.going`)
+  expect(existsSync(`${folder}.going`)).toBe(false)
+  // Half emptied by another hand: what is lacking is noticed.
+  const again = await fetchAll(fetching)
+  rmSync(join(folder, 'small/tokenizer.json'))
+  rmSync(join(again, 'tokenizer.json'))
+  expect(readListing(placesOf(state, 'org/name', commit), null)).toBeNull()
+  expect(contentOf(await fetchAll(fetching))).toEqual(hashed(MODEL))
+  removeCommit(folder)
+  expect(readdirSync(dirname(folder))).toEqual([])
+})
+
+test('what a pipeline without a lock uses is not garbage', async () => {
+  const state = newFolder()
+  const fetching = fetchingIn(state)
+  const folder = dirname(await fetchAll(fetching))
+  const age = (path: string): void => {
+    if (statSync(path).isDirectory()) for (const name of readdirSync(path)) age(join(path, name))
+    utimesSync(path, 1, 1)
+  }
+  age(folder)
+  expect(hubGarbage(state, new Set(), Date.now())).toHaveLength(1)
+  const address = { repository: 'org/name', revision: commit }
+  hubSource({ from: `hf:org/name@${commit}`, address, locked: undefined, smallOnly: false, fetching })
+  expect(hubGarbage(state, new Set(), Date.now())).toEqual([])
+})
+
+test('linked weights that somebody writes to are not the ones that were hashed', async () => {
+  const state = newFolder()
+  const fetching = fetchingIn(state)
+  const snapshot = sharedSnapshot(fetching.settings.sharedCache, 'org/name', commit)
+  mkdirSync(snapshot, { recursive: true })
+  for (const [name, content] of Object.entries(MODEL)) writeFileSync(join(snapshot, name), content)
+  const whole = await fetchAll(fetching)
+  const address = { repository: 'org/name', revision: commit }
+  const known = { from: `hf:org/name@${commit}`, address, locked: undefined, smallOnly: false, fetching }
+  const source = hubSource(known)
+  const weights = 'model-00001-of-00002.safetensors'
+  expect(lstatSync(join(whole, weights)).isSymbolicLink()).toBe(true)
+  expect([source?.hub?.isHere(), await source?.isUnchanged?.()]).toEqual([true, true])
+  writeFileSync(join(snapshot, weights), Buffer.alloc(WEIGHTS.length, 'other'))
+  expect([source?.hub?.isHere(), await source?.isUnchanged?.()]).toEqual([false, false])
+  await source?.hub?.bring(never)
+  expect(contentOf(whole)).toEqual(hashed(MODEL))
+  expect([source?.hub?.isHere(), await source?.isUnchanged?.()]).toEqual([true, true])
 })
 
 test('two at once fetch once', async () => {
