@@ -340,7 +340,7 @@ export async function openPipeline(
       continue
     }
     const found = await findSource(source, project.root, stores.stats)
-    if ('missing' in found) missing.push(problems.missingSource(source.span, source.name, found.missing))
+    if ('missing' in found) missing.push(problems.missingSource(source, found.missing))
     else if (found.count > 0 || !source.optional) sources[source.name] = found
   }
   if (missing.length > 0) throw new FileProblem([...diagnostics, ...missing], project.root)

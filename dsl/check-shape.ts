@@ -134,15 +134,24 @@ function problemOf(error: ErrorObject, path: readonly string[], shaped: Shaped):
         option,
         shown(node, error.data),
         boundsOf(schema),
-        hintFor(schema, error.data),
+        shown(node, error.data).endsWith('%') ? null : hintFor(schema, error.data),
       )
     }
     case 'type': {
       const wanted = Array.isArray(params['type']) ? params['type'].join(' or ') : String(params['type'])
       if (/number|integer/.test(wanted) && typeof error.data === 'string')
-        return problems.notANumber(span, shown(node, error.data), guessNumber(error.data))
+        return problems.notANumber(span, shown(node, error.data), guessFor(wanted, error.data))
       if (wanted === 'boolean') return problems.notTruth(span, option, shown(node, error.data))
-      return problems.wrongType(span, option, typeWords(wanted), shown(node, error.data))
+      const items = /^[\w-]+(?:, *[\w-]+)*$/.test(String(error.data)) ? `[${String(error.data)}]` : null
+      const form =
+        wanted === 'array' && node?.type === 'scalar' && node.value === error.data && items !== null
+      return problems.wrongType(
+        span,
+        option,
+        typeWords(wanted),
+        shown(node, error.data),
+        form ? problems.inLongForm(span, option, items) : {},
+      )
     }
     default:
       return problems.wrongShape(
@@ -234,11 +243,23 @@ function boundsOf(schema: JsonObject): problems.Bounds {
   }
 }
 
+/** Nobody counts something so small in percent. */
+const SMALL = 0.01
+
 /** Five written where a fraction belongs was probably meant as percent. */
 function hintFor(schema: JsonObject, data: unknown): Words | null {
+  const usual = schema['default']
+  if (typeof usual === 'number' && usual > 0 && usual < SMALL)
+    return words(`the default is ${usual}`, `默认值是 ${usual}`)
   const fraction = (schema['maximum'] ?? schema['exclusiveMaximum']) === 1
   if (!fraction || typeof data !== 'number' || data <= 1 || data > 100) return null
   return problems.percentHint(data, schema['x-type'] === 'ratio')
+}
+
+/** A share is no guess at a whole number. */
+function guessFor(wanted: string, text: string): string | null {
+  const guess = guessNumber(text)
+  return guess !== null && wanted === 'integer' && !Number.isInteger(Number(guess)) ? null : guess
 }
 
 /** `2-e4`, `1,000`, `2e4x`: the number that was probably meant. */

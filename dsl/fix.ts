@@ -33,7 +33,13 @@ export function fixText(
     if (next === undefined) break
     const tried = applyFix(text, next.fix)
     const after = check(tried)
-    if (tried === text || isWorse(after, left) || (isReadable(text) && breaks(tried, after, left))) {
+    const inVain = isRefused(next.diagnostic, next.fix, after)
+    if (
+      tried === text ||
+      inVain ||
+      isWorse(after, left) ||
+      (isReadable(text) && breaks(tried, after, left))
+    ) {
       refused.add(nameOf(next.fix))
       continue
     }
@@ -69,6 +75,17 @@ export function applyFix(text: string, { edits }: Fix): string {
 /** A rename can meet a key that is there already. */
 function isWorse(after: readonly Diagnostic[], before: readonly Diagnostic[]): boolean {
   return count(after, 'E004') > count(before, 'E004') || count(after, 'E013') > count(before, 'E013')
+}
+
+/** A text that is refused once it is quoted, or a key where it is renamed, was meant as something else. */
+function isRefused({ code }: Diagnostic, { edits }: Fix, after: readonly Diagnostic[]): boolean {
+  const [edit] = edits
+  if (edit === undefined || !['E002', 'E003', 'E101'].includes(code)) return false
+  const { start } = edit.span
+  return after.some(
+    ({ severity, primary: { span } }) =>
+      severity === 'error' && span.start >= start && span.start < start + edit.text.length,
+  )
 }
 
 /** A sign can make something else of a text that YAML could read. */

@@ -133,10 +133,24 @@ function resolveBaseline(
       )
     )
       return undefined
-    if (scope.judged.sound) out.push(graphProblems.untunedWithoutAdapter(node.span, scope.judged.name))
+    if (scope.judged.sound)
+      out.push(graphProblems.untunedWithoutAdapter(node.span, scope.judged, modelBefore(scope)))
     return undefined
   }
   return { name: UNTUNED, span: node.span, synthesise: true }
+}
+
+/** Where the model comes from that was tuned on the way to the judged stage; null if none was. */
+function modelBefore({ upstream }: GateScope): string | null {
+  const makes = (draft: Draft, wanted: string) =>
+    Object.entries(draft.outputs).find(([, type]) => type === wanted)?.[0]
+  if (!upstream.some((each) => makes(each, 'adapter') !== undefined)) return null
+  const maker = upstream.find(
+    (each) =>
+      makes(each, 'model') !== undefined &&
+      !Object.values(each.kind.inputs).some(({ type }) => type === 'adapter'),
+  )
+  return maker === undefined ? 'sources.model' : `${maker.name}.${makes(maker, 'model') ?? ''}`
 }
 
 function spaceOf(draft: Draft): Space {

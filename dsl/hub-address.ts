@@ -22,3 +22,17 @@ export function hubAddress(from: unknown): HubAddress | null {
 export function isCommit(revision: string): boolean {
   return COMMIT.test(revision)
 }
+
+const PAGE =
+  /^(?:https?:\/\/)?(?:www\.)?(?:huggingface\.co|hf\.co|hf-mirror\.com)\/(?!datasets\/|spaces\/)(?<repository>[^/?#]+\/[^/?#]+)(?:\/(?:tree|blob|resolve|commit)\/(?<revision>[^/?#]+))?/i
+
+/** The address that was meant by a page of the hub, by `hf://ORG/NAME` or by `HF: ORG/NAME`; null if none was. */
+export function meantAddress(written: string): string | null {
+  const page = PAGE.exec(written)?.groups
+  const revision = page?.['revision'] === 'main' ? undefined : page?.['revision']
+  const address =
+    page === undefined
+      ? written.replace(/^hf:\s*(?:\/\/)?/i, 'hf:')
+      : `hf:${page['repository'] ?? ''}${revision === undefined ? '' : `@${revision}`}`
+  return address !== written && hubAddress(address) !== null ? address : null
+}

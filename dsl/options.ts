@@ -8,7 +8,7 @@ import * as valueProblems from './problems/values.ts'
 import type { Span } from './source.ts'
 import type { Json, JsonObject, StageSignature } from './stage-signature.ts'
 import { isText, plainValue, type MapNode, type Node, type ScalarNode } from './tree.ts'
-import { readQuantity } from './units.ts'
+import { inRightCase, readQuantity } from './units.ts'
 
 export interface ResolvedOptions {
   readonly value: JsonObject
@@ -142,7 +142,7 @@ function convertUnits(
     return undefined
   }
   if (quantity.type === 'unknown-unit') {
-    out.push(valueProblems.unknownUnit(node.span, quantity.unit, null))
+    out.push(valueProblems.unknownUnit(node.span, quantity.unit, inRightCase(node.value)))
     return undefined
   }
   // A schema that also takes words (`auto`) decides for itself.

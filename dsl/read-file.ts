@@ -1,7 +1,7 @@
 /** The file's keys as typed declarations; refuses every key that is not of the language. */
 import type { Diagnostic } from './diagnostic.ts'
 import { parseFlow, type Flow } from './expression/parse.ts'
-import { hubAddress, isCommit } from './hub-address.ts'
+import { hubAddress, isCommit, meantAddress } from './hub-address.ts'
 import { keyNames } from './keys.ts'
 import * as checkProblems from './problems/checks.ts'
 import * as graphProblems from './problems/graph.ts'
@@ -10,6 +10,7 @@ import * as textProblems from './problems/text.ts'
 import * as valueProblems from './problems/values.ts'
 import { A, kindOf, type Thing } from './problems/nouns.ts'
 import { words } from './problems/problem.ts'
+import { slipInPath } from './slips.ts'
 import { isSlug, RESERVED } from './slug.ts'
 import type { Span } from './source.ts'
 import { ARTIFACT_TYPES } from './stage-signature.ts'
@@ -312,7 +313,7 @@ function isPath(text: TextNode, out: Diagnostic[]): boolean {
       ? graphProblems.emptyPath(text.span)
       : ADDRESS.test(text.value)
         ? hubProblems.addressAsPath(text.span, text.value, 'elsewhere')
-        : null
+        : slipInPath(text)
   if (problem !== null) out.push(problem)
   return problem === null
 }
@@ -321,6 +322,11 @@ const ADDRESS = /^[a-z][a-z0-9]*:/i
 
 /** A model may also lie on a hub. */
 function isPlace(text: TextNode, type: PipelineSource['type'] | undefined, out: Diagnostic[]): boolean {
+  const meant = type === 'model' ? meantAddress(text.value) : null
+  if (meant !== null) {
+    out.push(hubProblems.otherAddress(text.span, text.value, meant))
+    return false
+  }
   if (type !== 'model' || !text.value.startsWith('hf:')) return isPath(text, out)
   const address = hubAddress(text.value)
   if (address === null) out.push(hubProblems.addressAsPath(text.span, text.value, 'model'))

@@ -6,7 +6,7 @@ import { NOTIFY_EVENTS, type Notification, type Resources, type Retry, type Retr
 import { A, kindOf } from './problems/nouns.ts'
 import { addressInFile, badCount, badNotify } from './problems/run-settings.ts'
 import { badName, unknownKey } from './problems/text.ts'
-import { missingUnit, notOneOf, wrongType, wrongUnit } from './problems/values.ts'
+import { inLongForm, missingUnit, notOneOf, wrongType, wrongUnit } from './problems/values.ts'
 import { readWorkerWish, type WorkerWish } from './read-workers.ts'
 import { isSlug } from './slug.ts'
 import type { Span } from './source.ts'
@@ -109,6 +109,12 @@ const RETRY_DEFAULT: readonly RetryCause[] = ['worker-lost', 'timeout']
 const MOST_RETRIES = 100
 
 function readRetry(entry: MapEntry | undefined, out: Diagnostic[]): Retry | null {
+  const short = entry === undefined ? null : plainValue(entry.value)
+  if (entry !== undefined && typeof short === 'number') {
+    const form = inLongForm(entry.value.span, 'retry', `{ max: ${short} }`)
+    out.push(wrongType(entry.value.span, 'retry', A.map, A.number, form))
+    return null
+  }
   const map = mapIn(entry, 'retry', out)
   if (map === null || entry === undefined) return null
   const before = out.length

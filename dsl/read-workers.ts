@@ -4,7 +4,7 @@ import type { Diagnostic } from './diagnostic.ts'
 import { keyNames } from './keys.ts'
 import type { PipelineWorker } from './pipeline.ts'
 import { A, kindOf } from './problems/nouns.ts'
-import { badName, unknownKey } from './problems/text.ts'
+import { badName, reservedName, unknownKey } from './problems/text.ts'
 import { notOneOf, wrongType } from './problems/values.ts'
 import * as problems from './problems/workers.ts'
 import { isSlug } from './slug.ts'
@@ -47,11 +47,14 @@ export function readWorkers(entry: MapEntry | undefined, out: Diagnostic[]): Wor
 function readWorker({ key, keySpan, value }: MapEntry, out: Diagnostic[]): PipelineWorker | null {
   if (value.type === 'poison') return null
   if (!isSlug(key) || key === NO_WORKER) {
-    out.push(badName(keySpan, key, 'worker'))
+    out.push(key === NO_WORKER ? reservedName(keySpan, key, 'worker') : badName(keySpan, key, 'worker'))
     return null
   }
   if (value.type !== 'map') {
-    out.push(wrongType(value.span, key, A.map, kindOf(plainValue(value))))
+    const help = isText(value)
+      ? [`${key}: { run: ${value.value}, capabilities: [lora-train, generate] }`]
+      : []
+    out.push(wrongType(value.span, key, A.map, kindOf(plainValue(value)), { help }))
     return null
   }
   const later = value.entries.find((each) => LATER.includes(each.key))

@@ -10,6 +10,8 @@ import {
   type YAMLError,
 } from 'yaml'
 import type { Diagnostic } from './diagnostic.ts'
+import { meantAddress } from './hub-address.ts'
+import * as hubProblems from './problems/hub.ts'
 import * as textProblems from './problems/text.ts'
 import * as valueProblems from './problems/values.ts'
 import { scalarOffsets } from './scalar-map.ts'
@@ -325,6 +327,13 @@ function syntaxProblem(source: Source, error: YAMLError, lineStart: number): Dia
   const nested = error.code === 'BLOCK_AS_IMPLICIT_KEY' || error.code === 'MULTILINE_IMPLICIT_KEY'
   if (nested && scalar?.[1] !== undefined && scalar[3] !== undefined && /:\s/.test(scalar[3])) {
     const from = scalar[1].length
+    const address = meantAddress(scalar[3].replace(/\s+#.*$/, ''))
+    if (address !== null && scalar[2] !== undefined)
+      return hubProblems.otherAddress(
+        at(from, from + scalar[3].replace(/\s+#.*$/, '').length),
+        scalar[3].replace(/\s+#.*$/, ''),
+        address,
+      )
     return textProblems.colonInText(at(from, from + scalar[3].length), scalar[2]?.trim() ?? '', scalar[3])
   }
   const start = Math.min(error.pos[0], source.text.length)

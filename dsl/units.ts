@@ -53,6 +53,15 @@ export function readQuantity(text: string): Quantity {
   return { type: 'quantity', value: inBaseUnits(amount, unit), dim: unit.dim, unit: name }
 }
 
+/** `20 mb` with the unit as it is written here, `20 MB`; null if it is none in any case. */
+export function inRightCase(text: string): string | null {
+  const read = readQuantity(text)
+  if (read.type !== 'unknown-unit') return null
+  const { unit } = read
+  const ours = Object.keys(UNITS).find((name) => name.toLowerCase() === unit.toLowerCase())
+  return ours === undefined ? null : text.replace(unit, ours)
+}
+
 /** Reads `1e-6..1e-2`; null if the text is not a range or runs backwards. */
 export function readRange(text: string): { readonly low: number; readonly high: number } | null {
   const [low, high, ...rest] = text.split('..')

@@ -115,6 +115,11 @@ class Wirer {
     this.inFlow = places
   }
 
+  /** A name in the flow line is nobody's; it may have been meant as that of a stage outside. */
+  private get flowMisspelt(): boolean {
+    return [...this.inFlow.keys()].some((name) => !this.scope.drafts.has(name))
+  }
+
   run(): Wiring {
     for (const draft of this.scope.drafts.values()) this.wires.set(draft.name, this.explicit(draft))
     for (const draft of this.scope.drafts.values()) this.byType(draft)
@@ -273,7 +278,7 @@ class Wirer {
     for (const [port, input] of Object.entries(portsOf(draft))) {
       if (closed.has(port) || input.named === true || (isGate(draft.kind) && port === 'baseline')) continue
       if (place === undefined) {
-        if (input.optional !== true)
+        if (input.optional !== true && !this.flowMisspelt)
           this.out.push(problems.unwiredOutsideFlow(draft.span, draft.name, port, input.type))
         continue
       }

@@ -78,7 +78,7 @@ const Compare = createToken({ name: 'Compare', pattern: /<=|>=|==|!=|<|>/ })
 /** Signs of other languages, lexed only to say what to write here. */
 const Foreign = createToken({
   name: 'Foreign',
-  pattern: /\$\{\{|&&|\|\||=>|=<|===|!==|＞＝|＜＝|[=!?≥≤≠＞＜＝：（），。＋－×÷&|]/,
+  pattern: /\$\{\{|&&|\|\||=>|=<|===|!==|[＞》][=＝]|[＜《][=＝]|[=!?≥≤≠＞＜》《＝：（），。＋－−×÷&|]/,
 })
 const FOREIGN: Readonly<Record<string, Words | string>> = {
   '${{': words("nothing: a computed value starts with '='", "不需要它：计算值以 '=' 开头"),
@@ -97,7 +97,15 @@ const FOREIGN: Readonly<Record<string, Words | string>> = {
   '≤': '<=',
   '≠': '!=',
   '＞＝': '>=',
+  '＞=': '>=',
+  '》＝': '>=',
+  '》=': '>=',
   '＜＝': '<=',
+  '＜=': '<=',
+  '《＝': '<=',
+  '《=': '<=',
+  '》': '>',
+  '《': '<',
   '＞': '>',
   '＜': '<',
   '＝': '==',
@@ -108,12 +116,16 @@ const FOREIGN: Readonly<Record<string, Words | string>> = {
   '。': '.',
   '＋': '+',
   '－': '-',
+  '−': '-',
   '×': '*',
   '÷': '/',
 }
 
+/** Instead of a full stop. */
+const NOTHING = words('nothing: no full stop ends an expression', '不需要它：表达式末尾不写句号')
+
 /** Signs that mean the same everywhere, only written otherwise; the others may have been meant as something else. */
-const ONE_MEANING = /^(?:&&|\|\||=>|=<|===|!==|＞＝|＜＝|[≥≤≠＞＜＝（），＋－×÷])$/
+const ONE_MEANING = /^(?:&&|\|\||=>|=<|===|!==|[＞》＜《][=＝]|[≥≤≠＞＜》《＝（），。＋－−×÷])$/
 
 const KEYWORDS = [
   And,
@@ -139,7 +151,7 @@ const EXPRESSION_TOKENS = [
   ...KEYWORDS,
   Identifier,
   // `===`, `=>` and friends must win over their beginnings.
-  createToken({ name: 'ForeignLong', pattern: /===|!==|=>|=<|＞＝|＜＝/, categories: [Foreign] }),
+  createToken({ name: 'ForeignLong', pattern: /===|!==|=>|=<|[＞》＜《][=＝]/, categories: [Foreign] }),
   Default,
   Compare,
   Dot,
@@ -154,7 +166,10 @@ const EXPRESSION_TOKENS = [
 ]
 
 const Arrow = createToken({ name: 'Arrow', pattern: /->|→/ })
-const BadArrow = createToken({ name: 'BadArrow', pattern: /=>|>>|-->|--+>?|[|>＞]/ })
+const BadArrow = createToken({
+  name: 'BadArrow',
+  pattern: /=>|>>|-->|--+>?|[—–－]+[>＞》]?|-[＞》]|[|>＞》]/,
+})
 const Semicolon = sign('Semicolon', ';')
 const OpenGroup = sign('OpenGroup', '[')
 const CloseGroup = sign('CloseGroup', ']')
@@ -608,7 +623,7 @@ function parseWith<T>(
         expressionProblems.foreignSign(
           span,
           foreign.image,
-          FOREIGN[foreign.image] ?? '',
+          isFullStop(fragment.text, foreign.startOffset) ? NOTHING : (FOREIGN[foreign.image] ?? ''),
           ONE_MEANING.test(foreign.image),
         ),
       )
@@ -659,6 +674,11 @@ function expressionProblem(token: IToken | null, span: Span, before: readonly IT
   const keywords = KEYWORDS.map((each) => each.name.slice(1, -1))
   const near = tokenMatcher(token, Identifier) ? didYouMean(token.image, keywords) : null
   return expressionProblems.unexpectedInExpression(span, token.image, near)
+}
+
+/** Of a sentence, and not the point of a number or a name. */
+function isFullStop(text: string, at: number): boolean {
+  return text[at] === '。' && !/^[\w\u4e00-\u9fff]/.test(text.slice(at + 1))
 }
 
 function flowProblem(token: IToken | null, span: Span): Diagnostic {

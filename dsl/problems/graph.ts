@@ -1,7 +1,7 @@
 /** E1xx about stages and what flows between them: names, ports, wiring, order. */
 import type { Diagnostic, Label } from '../diagnostic.ts'
 import type { Span } from '../source.ts'
-import type { ArtifactType } from '../stage-signature.ts'
+import type { ArtifactType, StageSignature } from '../stage-signature.ts'
 import type { Words } from '../words.ts'
 import { artifact } from './nouns.ts'
 import { listed, meant, problem, rename, SILENT, words } from './problem.ts'
@@ -596,16 +596,37 @@ export function baselineIsJudged(span: Span, stage: string): Diagnostic {
   )
 }
 
-export function untunedWithoutAdapter(span: Span, judged: string): Diagnostic {
+/** `model` is what was tuned on the way to the judged stage; null if that is not known. */
+export function untunedWithoutAdapter(
+  span: Span,
+  { name, kind }: { readonly name: string; readonly kind: StageSignature },
+  model: string | null,
+): Diagnostic {
+  const twin = `${name}-base: { uses: ${kind.name}, inputs: { model: ${model ?? ''} } }`
   return problem(
     'E132',
     words(
-      `'${judged}' has no adapter, so untuned would be the same model`,
-      `'${judged}' 没有 adapter，untuned 会是同一个模型`,
+      `'${name}' has no adapter, so untuned would be the same model`,
+      `'${name}' 没有 adapter，untuned 会是同一个模型`,
     ),
     span,
     words('nothing to leave out', '没有可去掉的部分'),
-    { help: [words('name a stage that measures another model', '指定一个测量其他模型的阶段')] },
+    {
+      help:
+        model === null
+          ? [words('name a stage that measures another model', '指定一个测量其他模型的阶段')]
+          : [
+              words(
+                `let a stage of its own measure the model before training:  ${twin}`,
+                `另写一个阶段，测量训练之前的模型：  ${twin}`,
+              ),
+              words(
+                `put it beside ${name} in the flow line:  -> [${name}, ${name}-base] ->`,
+                `在 flow 行里和 ${name} 并列：  -> [${name}, ${name}-base] ->`,
+              ),
+              `baseline: ${name}-base`,
+            ],
+    },
   )
 }
 

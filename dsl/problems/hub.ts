@@ -5,10 +5,32 @@ import type { Span } from '../source.ts'
 import type { Words } from '../words.ts'
 import { problem, replace, words } from './problem.ts'
 
+/** An address in a form of somebody else's, and in ours. */
+export function otherAddress(span: Span, written: string, ours: string): Diagnostic {
+  return problem(
+    'E123',
+    words(`'${written}' is no address of a model`, `'${written}' 不是模型的地址`),
+    span,
+    words(`write ${ours}`, `写成 ${ours}`),
+    {
+      notes: [
+        words(
+          'a model of a hub is written hf:ORG/NAME, in one word; sluice fetches it before a run',
+          '模型库里的模型写成 hf:组织/名字，中间没有空格；sluice 会在运行前下载',
+        ),
+      ],
+      fixes: [replace(span, ours, true)],
+    },
+  )
+}
+
 /** `model` if it stands where a model from a hub could stand. */
 export function addressAsPath(span: Span, written: string, place: 'model' | 'elsewhere'): Diagnostic {
   const isHub = written.startsWith('hf:')
-  const data = /^hf:(?:datasets\/)?([\w.-]+\/([\w.-]+))(?:@.*)?$/.exec(written)
+  const data =
+    /^(?:hf:(?:\/\/)?(?:datasets\/)?|https?:\/\/(?:huggingface\.co|hf-mirror\.com)\/datasets\/)([\w.-]+\/([\w.-]+))(?:@.*|\/tree\/.*|\/)?$/i.exec(
+      written,
+    )
   const file = /^https?:.*\/([\w.-]+)$/.exec(written)?.[1]
   const write = (path: string): Words => words(`and write here: ${path}`, `这里写：${path}`)
   const help: readonly (Words | string)[] =

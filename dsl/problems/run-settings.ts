@@ -9,14 +9,26 @@ export function unknownConditionName(
   near: string | null,
   known: readonly string[],
 ): Diagnostic {
+  const stage = name.split('.')[0] ?? name
+  const ofStage = known.some((each) => each.startsWith(`${stage}.`)) && !name.startsWith('run.')
   return problem(
     'E140',
     words(`'${name}' is not known in when`, `when 里没有 '${name}'`),
     span,
     near === null
-      ? words('unknown name', '未知的名字')
+      ? ofStage
+        ? words(`${stage} has no such state`, `${stage} 没有这个状态`)
+        : words('unknown name', '未知的名字')
       : words(`did you mean '${near}'?`, `是不是 '${near}'？`),
     {
+      notes: ofStage
+        ? [
+            words(
+              "a condition knows what became of a stage, not its metrics: those belong in a gate's checks",
+              '条件只知道阶段的结果状态，不知道指标：指标写在 gate 的 checks 里',
+            ),
+          ]
+        : [],
       help: [
         words(
           `known here: ${runNames(known)} params.<name> matrix.<axis> <stage>.failed <gate>.passed …`,

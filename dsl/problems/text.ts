@@ -276,17 +276,17 @@ export function badName(span: Span, name: string, what: Thing): Diagnostic {
     'E014',
     words(`'${name}' cannot be the name of a ${what}`, `'${name}' 不能用作${THINGS[what]}名`),
     span,
-    words('names are lower case words joined by -', '名字由小写单词用 - 连成，也可以用汉字'),
+    words('names are lower case or Chinese words joined by -', '名字由小写单词或汉字用 - 连成'),
     { help: [words(`for example: ${slugOf(name)}`, `例如：${slugOf(name)}`)] },
   )
 }
 
-export function reservedName(span: Span, name: string): Diagnostic {
+export function reservedName(span: Span, name: string, what: Thing = 'stage'): Diagnostic {
   return problem(
     'E015',
     words(`'${name}' has a meaning of its own`, `'${name}' 是保留字`),
     span,
-    words('a stage needs another name', '阶段要换个名字'),
+    words(`a ${what} needs another name`, `${THINGS[what]}要换个名字`),
     { help: [words(`for example: my-${name}`, `例如：my-${name}`)] },
   )
 }
@@ -389,7 +389,9 @@ export function fullWidth(span: Span, edits: readonly Edit[]): Diagnostic {
     'E020',
     blank
       ? words('this blank is not a space', '这个空白不是空格')
-      : words(`'${sign}' is a full-width sign`, `'${sign}' 是全角符号`),
+      : sign === '\u2212'
+        ? words(`'${sign}' is a sign of printed texts`, `'${sign}' 是排版用的减号`)
+        : words(`'${sign}' is a full-width sign`, `'${sign}' 是全角符号`),
     span,
     blank
       ? words('a full-width or no-break space', '全角空格或不换行空格')

@@ -4,8 +4,9 @@ import { own } from '../own.ts'
 import type { Span } from '../source.ts'
 import { didYouMean } from '../spelling.ts'
 import type { Words } from '../words.ts'
+import { inRightCase } from '../units.ts'
 import { A } from './nouns.ts'
-import { en, listed, meant, problem, rename, words, zh } from './problem.ts'
+import { en, listed, meant, problem, rename, replace, words, zh, type More } from './problem.ts'
 
 /** The numbers that a schema allows. */
 export interface Bounds {
@@ -147,6 +148,18 @@ const UNIT_WORDS: Readonly<Record<UnitKind, { readonly noun: Words; readonly exa
 
 export function wrongUnit(span: Span, written: string, what: UnitKind): Diagnostic {
   const { noun, example } = UNIT_WORDS[what]
+  const near = inRightCase(written)
+  if (near !== null)
+    return problem(
+      'E104',
+      words(`'${written}' is not ${noun.en}`, `'${written}' 不是${noun.zh}`),
+      span,
+      meant(near, example),
+      {
+        notes: [words('units are written in this case', '单位要区分大小写')],
+        fixes: rename(span, near, false),
+      },
+    )
   return problem(
     'E104',
     words(`'${written}' is not ${noun.en}`, `'${written}' 不是${noun.zh}`),
@@ -218,13 +231,25 @@ export function unknownValueName(span: Span, name: string, near: string | null):
   )
 }
 
-export function wrongType(span: Span, name: string, wanted: Words, found: Words | string): Diagnostic {
+export function wrongType(
+  span: Span,
+  name: string,
+  wanted: Words,
+  found: Words | string,
+  more: Pick<More, 'help' | 'fixes'> = {},
+): Diagnostic {
   return problem(
     'E109',
     words(`${name} has to be ${wanted.en}`, `${name} 应该是${wanted.zh}`),
     span,
     words(`this is ${en(found)}`, typeof found === 'string' ? `这里是 ${found}` : `这里是${found.zh}`),
+    more,
   )
+}
+
+/** One thing where a list, or a short form of a map, is wanted: the same in its long form. */
+export function inLongForm(span: Span, name: string, form: string): Pick<More, 'help' | 'fixes'> {
+  return { help: [`${name}: ${form}`], fixes: [replace(span, form, true)] }
 }
 
 /** `yes` and `on` are words in YAML 1.2. */

@@ -1,10 +1,13 @@
 /** E3xx: mistakes that only the world can show: files, data, the lock. */
 import type { Diagnostic } from '../diagnostic.ts'
 import type { Overlap } from '../facts.ts'
+import { hubAddress } from '../hub-address.ts'
+import type { PipelineSource } from '../pipeline.ts'
 import type { Span } from '../source.ts'
 import { problem, words } from './problem.ts'
 
-export function missingSource(span: Span, name: string, pattern: string): Diagnostic {
+export function missingSource({ name, type, span }: PipelineSource, pattern: string): Diagnostic {
+  const onHub = type === 'model' && hubAddress(`hf:${pattern}`) !== null && !/^models?\//.test(pattern)
   return problem(
     'E310',
     words(`the source '${name}' is not there`, `找不到来源 '${name}'`),
@@ -13,6 +16,14 @@ export function missingSource(span: Span, name: string, pattern: string): Diagno
     {
       notes: [words("paths are relative to the project's root", '路径从项目根目录算起')],
       help: [
+        ...(onHub
+          ? [
+              words(
+                `the model of that name on a hub is  hf:${pattern}`,
+                `模型库里的同名模型写成  hf:${pattern}`,
+              ),
+            ]
+          : []),
         words(
           'put the file there, or correct the path; optional: true if the pipeline can do without it',
           '把文件放到那里，或改正路径；流水线没有它也能跑就写 optional: true',

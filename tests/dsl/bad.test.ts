@@ -87,8 +87,8 @@ function diagnose(file: string): readonly Diagnostic[] {
   if (value === undefined) return diagnostics
   const hanShare = Object.fromEntries(sourcesToSample(value).map((name) => [name, Number(given('han') ?? 0)]))
   const missing = world.includes('missing')
-    ? Object.values(value.sources).map(({ span, name, from }) =>
-        missingSource(span, name, JSON.stringify(from).slice(1, -1)),
+    ? Object.values(value.sources).map((source) =>
+        missingSource(source, JSON.stringify(source.from).slice(1, -1)),
       )
     : []
   const overlaps = world.includes('leak')

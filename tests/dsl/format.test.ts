@@ -448,4 +448,55 @@ ${FLOW}`)
     expect(fixed(text)).toContain('flow: "[clean] -> split -> tokenize"')
     expect(fixed(text)).toContain('template: "用户: {prompt} 答: {response}"')
   })
+
+  const FILE = `${HEAD}${FLOW}stages:\n`
+  const GATE = '  gate: { baseline: untuned, checks: [bleu >= 0.3] }\n'
+
+  it.each([
+    ['with：{ train: 75%, test: 25% }', 'with: { train: 75%, test: 25% }'],
+    ['with: ｛ train: 75%, test: 25% ｝', 'with: { train: 75%, test: 25% }'],
+    ['with: ｛train：75%，test：25%｝', 'with: {train: 75%, test: 25%}'],
+    ['with: { train: 0.75， test: 0.25 }', 'with: { train: 0.75, test: 0.25 }'],
+    ['with: { train: 0。75，test: 25% }', 'with: { train: 0.75, test: 25% }'],
+    ['with:　{ train: 75%, test: 25% }', 'with: { train: 75%, test: 25% }'],
+    [
+      'with: {\n      train: 75%，\n      test: 25%\n    }',
+      'with: {\n      train: 75%,\n      test: 25%\n    }',
+    ],
+    ['with: { train: “75%”, test: 25% }', 'with: { train: "75%", test: 25% }'],
+  ])('in a stage, the signs of a Chinese keyboard: %s', (slip, right) => {
+    const text = `${FILE}  split:\n    ${slip}\n${GATE}`
+    const result = fixText({ path: 'demo.pipeline.yaml', text }, stageKinds)
+    expect(result.text).toBe(`${FILE}  split:\n    ${right}\n${GATE}`)
+    expect(result.left).toEqual([])
+  })
+
+  it.each([
+    ['a text block', '      template: |\n        Q：{prompt}，｛ A：｝\n      max_length: a: b'],
+    ['a quoted text', '      template: "Q：{prompt}，｛a：b｝"\n      max_length: a: b'],
+  ])('leaves the signs of %s alone, also where YAML cannot read the line below', (_, lines) => {
+    const text = `${FILE}  tokenize:\n    with:\n${lines}\n${GATE}`
+    expect(fixed(text)).toBe(text)
+  })
+
+  it.each([
+    ['model: hf: ORG/NAME', 'model: hf:ORG/NAME'],
+    ['model: hf：ORG/NAME', 'model: hf:ORG/NAME'],
+    ['model: hf://ORG/NAME', 'model: hf:ORG/NAME'],
+    ['model: HF:ORG/NAME', 'model: hf:ORG/NAME'],
+    ['model: https://huggingface.co/ORG/NAME', 'model: hf:ORG/NAME'],
+    ['model: https://huggingface.co/ORG/NAME/tree/main', 'model: hf:ORG/NAME'],
+  ])('writes addresses of a hub in one form: %s', (slip, right) => {
+    const text = (line: string): string => `${FILE}${GATE}`.replace('model: models/base', line)
+    expect(fixed(text(slip))).toBe(text(right))
+  })
+
+  it('the lines for a merged model that E132 gives can be pasted', () => {
+    const merged = FILE.replace('lora-train -> eval', 'lora-train -> merge -> [eval, eval-base]')
+    const twin = '  eval-base: { uses: eval, inputs: { model: sources.model } }\n'
+    const text = `${merged}${twin}${GATE.replace('untuned', 'eval-base')}`
+    expect(
+      compile({ path: 'demo.pipeline.yaml', text }, stageKinds).diagnostics.map(({ code }) => code),
+    ).toEqual([])
+  })
 })
