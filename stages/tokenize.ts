@@ -37,6 +37,7 @@ export const tokenize: StageKind = {
   },
   outputs: () => ({ tokens: 'tokens' }),
   facts: TOKENS_FACTS,
+  splits: (_, given) => given,
   steps: (options) => [
     {
       op: 'tokenize',
