@@ -135,6 +135,23 @@ const judging: Absent = {
     '在后面接一个 eval 阶段：flow: … -> lora-train -> eval',
   ),
 }
+const stopping: Absent = {
+  why: words(
+    'nothing is measured while training, so it goes on to its last step',
+    '训练时不评测，会一直训到最后一步',
+  ),
+  instead: words(
+    'set epochs or max_steps; watch: [stop: train.loss > 5] ends a hopeless one',
+    '设 epochs 或 max_steps；没救的训练用 watch: [stop: train.loss > 5] 停下',
+  ),
+}
+const watchdog: Absent = {
+  why: words('a stage is watched by checks on its live values', '由 watch 检查阶段的实时数值'),
+  instead: words(
+    'of the stage, beside with: watch: [stop: train.loss > 5]',
+    '写在阶段里、with 旁边：watch: [stop: train.loss > 5]',
+  ),
+}
 const lossOn: Absent = {
   why: words('what is learnt is decided by tokenize', '学哪部分由 tokenize 决定'),
   instead: words(
@@ -146,6 +163,14 @@ const sampling: Absent = { why: GREEDY, instead: LEAVE_OUT }
 const theModel: Absent = {
   why: words('the model is a source of the pipeline', '模型是流水线的来源'),
   instead: words('write at the top: model: path/to/model', '写在顶层：model: path/to/model'),
+}
+const foreignCode: Absent = {
+  why: words('no code that comes with a model is ever run', '模型附带的代码从不运行'),
+  instead: LEAVE_OUT,
+}
+const allRows: Absent = {
+  why: words('all rows of the data are read', '数据的每一行都会读'),
+  instead: words('make a smaller file: head -n 1000', '另做一个小文件：head -n 1000'),
 }
 const theData: Absent = {
   why: words('data is a source of the pipeline', '数据是流水线的来源'),
@@ -233,7 +258,9 @@ export const ABSENT_OPTIONS: Readonly<Record<string, Absent>> = {
   per_device_eval_batch_size: judging,
   load_best_model_at_end: judging,
   metric_for_best_model: judging,
-  early_stopping_patience: judging,
+  early_stopping_patience: stopping,
+  loss_watchdog_threshold: watchdog,
+  loss_watchdog_patience: watchdog,
   predict_with_generate: judging,
   train_on_inputs: lossOn,
   train_on_prompt: lossOn,
@@ -249,7 +276,7 @@ export const ABSENT_OPTIONS: Readonly<Record<string, Absent>> = {
   base_model: theModel,
   model_name_or_path: theModel,
   model_name: theModel,
-  trust_remote_code: theModel,
+  trust_remote_code: foreignCode,
   tokenizer_name_or_path: theModel,
   dataset: theData,
   datasets: theData,
@@ -257,7 +284,7 @@ export const ABSENT_OPTIONS: Readonly<Record<string, Absent>> = {
   dataset_name: theData,
   dataset_text_field: theData,
   train_file: theData,
-  max_samples: theData,
+  max_samples: allRows,
   optim: optimizer,
   optimizer,
   adam_beta1: optimizer,

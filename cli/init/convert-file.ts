@@ -27,7 +27,7 @@ export function convertFile(path: string, root: string): Converted {
   const other = otherMethod(settings)
   if (other !== null)
     throw new Usage(
-      `${path} has ${other}: only supervised fine-tuning with LoRA can be carried over\n  help: of a file for that, stage: sft`,
+      `${path} has ${other.has}: only supervised fine-tuning with LoRA can be carried over\n  help: a file for that has ${other.wanted}`,
       true,
     )
   return convert(settings, tool, {
@@ -80,8 +80,7 @@ version: 1
 name: ${name}
 
 model: ${valueText(model)}
-data: ${valueText(data)}
-
+${dataText(data)}
 flow: clean -> split -> tokenize -> lora-train -> eval -> gate
 
 stages:
@@ -93,9 +92,23 @@ ${stage('split', '', '                                 # a gate wants rows that 
 `
 }
 
+function dataText({ from, schema }: Converted['data']): string {
+  if (schema === null) return `data: ${valueText(from)}\n`
+  const fields = `{ input: ${valueText(schema.input)}, output: ${valueText(schema.output)} }`
+  return `sources:\n  data: { type: dataset, from: ${valueText(from)}, schema: ${fields} }\n`
+}
+
 /** As flow YAML has it; JSON is YAML. */
 function valueText(value: Json): string {
   return typeof value === 'string' && /^\d+%$/.test(value) ? value : JSON.stringify(value)
+}
+
+const MOST_SHOWN = 80
+
+/** A value that is one text, such as names of data sets, is never cut. */
+function shownValue(value: Json): string {
+  const text = value === null ? 'not set' : JSON.stringify(value)
+  return text.length > MOST_SHOWN && typeof value !== 'string' ? `${text.slice(0, MOST_SHOWN - 1)}…` : text
 }
 
 /** One line for each setting that was left. */
@@ -103,8 +116,8 @@ export function leftText({ left, tool }: Converted, language: Language): string 
   const rest = `what the file leaves to the defaults of ${tool} is left to ours: sluice explain lora-train\n`
   const lines = left.map(({ key, value, why, instead }) => {
     const help = instead === null ? '' : `; ${inLanguage(instead, language)}`
-    const shown = JSON.stringify(value)
-    return `  ${key}: ${shown.length > 40 ? `${shown.slice(0, 39)}…` : shown}\n      ${inLanguage(why, language)}${help}`
+    const shown = shownValue(value)
+    return `  ${key}: ${shown}\n      ${inLanguage(why, language)}${help}`
   })
   const head = left.length === 0 ? `all settings are carried over` : `not carried over from ${tool}:`
   return `${[head, ...lines].join('\n')}\n${rest}`

@@ -6,9 +6,12 @@ import type { Json, JsonObject } from '../../dsl/stage-signature.ts'
 import { words } from '../../dsl/problems/problem.ts'
 import type { Words } from '../../dsl/words.ts'
 import type { StageKind } from '../../engine/stage-kind.ts'
+import { dataIn } from './data-set.ts'
+import type { DataSet } from './data-set.ts'
 
 export interface Left {
   readonly key: string
+  /** Null is a setting that is not in the file. */
   readonly value: Json
   readonly why: Words
   /** What to do instead. */
@@ -18,11 +21,14 @@ export interface Left {
 export interface Converted {
   readonly tool: Tool
   readonly model: string
-  readonly data: string
+  readonly data: DataSet
   /** Stage -> options that the file sets. */
   readonly options: Readonly<Record<string, JsonObject>>
   readonly left: readonly Left[]
 }
+
+/** Notes what is left; the value is that of the key unless another is named. */
+export type Leave = (key: string, why: Words, instead?: Words | null, value?: Json) => void
 
 export type Tool = 'Axolotl' | 'LLaMA-Factory'
 
@@ -43,11 +49,11 @@ export function toolOf(settings: JsonObject): Tool | null {
     : null
 }
 
-/** Why a file cannot become a pipeline with `lora-train` at all; null if it can. */
-export function otherMethod(settings: JsonObject): string | null {
+/** Why a file cannot become a pipeline with `lora-train` at all, and which file could; null if it can. */
+export function otherMethod(settings: JsonObject): { readonly has: string; readonly wanted: string } | null {
   const { stage, rl } = settings
-  if (typeof stage === 'string' && stage !== 'sft') return `stage: ${stage}`
-  return typeof rl === 'string' && rl !== '' ? `rl: ${rl}` : null
+  if (typeof stage === 'string' && stage !== 'sft') return { has: `stage: ${stage}`, wanted: 'stage: sft' }
+  return typeof rl === 'string' && rl !== '' ? { has: `rl: ${rl}`, wanted: 'no rl' } : null
 }
 
 /** Stages whose options such files set; the first that knows an option gets it. */
@@ -56,8 +62,9 @@ const STAGES = ['lora-train', 'tokenize', 'split', 'eval']
 export function convert(settings: JsonObject, tool: Tool, around: Surroundings): Converted {
   const left: Left[] = []
   const options: Record<string, Record<string, Json>> = {}
-  const leave = (key: string, why: Words, instead: Words | null = null) =>
-    left.push({ key, value: settings[key] ?? null, why, instead })
+  const leave: Leave = (key, why, instead = null, value = settings[key] ?? null) =>
+    left.push({ key, value, why, instead })
+  if (tool === 'Axolotl' && (settings['adapter'] ?? '') === '') leave('adapter', ALL_WEIGHTS, FEWER)
   const model = modelIn(settings, around, leave)
   const data = dataIn(settings, around, leave)
   for (const [key, written] of Object.entries(settings)) {
@@ -65,7 +72,7 @@ export function convert(settings: JsonObject, tool: Tool, around: Surroundings):
     const [name, value] = meaning(key, written)
     const absent = own(ABSENT_OPTIONS, key) ?? own(ABSENT_OPTIONS, name)
     const stage = STAGES.find((each) => schemaOf(around.kinds[each], name) !== null)
-    if (CHAT_FORMATS.has(key)) leave(key, CHAT_FORMAT, TEMPLATE)
+    if (CHAT_FORMATS.has(key) && value !== 'chat') leave(key, CHAT_FORMAT, TEMPLATE)
     else if (stage !== undefined) {
       const schema = schemaOf(around.kinds[stage], name) ?? {}
       if (fits(schema, value) === true) options[stage] = { ...options[stage], [name]: value }
@@ -77,16 +84,24 @@ export function convert(settings: JsonObject, tool: Tool, around: Surroundings):
 }
 
 const SOURCES = new Set(['base_model', 'model_name_or_path', 'datasets', 'dataset', 'dataset_dir'])
-/** Names of chat formats; our `template` is the text of a row. */
+/** Names of chat formats; our `template` is the text of a row, or `chat`. */
 const CHAT_FORMATS = new Set(['template', 'chat_template', 'prompt_template'])
 
 const CHAT_FORMAT = words(
-  'it names a chat format; here a template is the text of a row',
-  '那里是对话格式的名字，这里 template 是一行的文本',
+  "it names a chat format; here a template is the text of a row, or the model's own",
+  '那里是对话格式的名字，这里 template 是一行的文本，或者模型自带的模板',
 )
 const TEMPLATE = words(
-  'template of tokenize, with {prompt} and {response}',
-  'tokenize 的 template，写上 {prompt} 和 {response}',
+  "template of tokenize: chat, which is the model's own chat template, or a text with {prompt} and {response}",
+  'tokenize 的 template：写 chat（模型自带的对话模板），或写带 {prompt} 和 {response} 的文本',
+)
+const ALL_WEIGHTS = words(
+  'without it Axolotl trains all weights; here lora-train learns an adapter beside them',
+  '不写它，Axolotl 训练全部权重；这里 lora-train 只在权重旁边学一个 adapter',
+)
+const FEWER = words(
+  'full fine-tuning has no stage; a higher r comes nearer, and lr has to be higher than there',
+  '没有全参数微调的阶段；r 大一些更接近，lr 要比那边大',
 )
 const UNKNOWN = words('no counterpart is known here', '这里没有已知的对应项')
 const notFitting = (option: string, stage: string) =>
@@ -119,6 +134,7 @@ function meaning(key: string, value: Json): readonly [string, Json] {
   if (key === 'train_on_inputs' || key === 'train_on_prompt')
     return ['loss_on', value === true ? 'all' : 'response']
   if (key === 'lora_target_linear') return ['target', 'all-linear']
+  if (key === 'chat_template' && value === 'tokenizer_default') return ['template', 'chat']
   const name = own(OPTION_ALIASES, key)?.ours ?? key
   if (name === 'target') return [name, targets(value)]
   // YAML 1.1 readers take 1e-4 for text, so people quote numbers.
@@ -164,8 +180,6 @@ function withTest(options: Readonly<Record<string, JsonObject>>): Readonly<Recor
   return { ...options, split: { ...shares, ...(typeof seed === 'number' ? { seed } : {}) } }
 }
 
-type Leave = (key: string, why: Words, instead?: Words | null) => void
-
 function modelIn(settings: JsonObject, around: Surroundings, leave: Leave): string {
   const key = 'base_model' in settings ? 'base_model' : 'model_name_or_path'
   const written = settings[key]
@@ -179,50 +193,4 @@ function modelIn(settings: JsonObject, around: Surroundings, leave: Leave): stri
   }
   const isPath = around.isThere(written) || /^[./~]/.test(written) || !/^[\w.-]+\/[\w.-]+$/.test(written)
   return isPath ? `${written.replace(/\/+$/, '')}/*` : `hf:${written}`
-}
-
-const ONE_FILE = words('data is one path or pattern', 'data 是一个路径或通配符')
-const JOIN = words(
-  'put the files into one folder: data: data/*.jsonl',
-  '把文件放进一个文件夹：data: data/*.jsonl',
-)
-const NOT_HERE = words('data is not downloaded', '数据不会自动下载')
-const BRING = words('put its rows there, one JSON object a line', '把数据放到那里，每行一个 JSON 对象')
-
-/** The first data set; what else there is, or where it has to come from, is said. */
-function dataIn(settings: JsonObject, around: Surroundings, leave: Leave): string {
-  const { datasets, dataset } = settings
-  const key = datasets === undefined ? 'dataset' : 'datasets'
-  const named = Array.isArray(datasets)
-    ? datasets.flatMap((each) => {
-        const path: Json | undefined =
-          typeof each === 'object' && each !== null ? own(each as JsonObject, 'path') : (each as Json)
-        return typeof path === 'string' ? [path] : []
-      })
-    : typeof dataset === 'string'
-      ? dataset.split(',').map((each) => each.trim())
-      : []
-  const [first, second] = named
-  if (first === undefined) {
-    leave(key, words('it names no data', '没有写数据'), BRING)
-    return 'data/rows.jsonl'
-  }
-  if (second !== undefined) leave(key, ONE_FILE, JOIN)
-  const path = around.fileOf(first) ?? first
-  const file =
-    /\.jsonl?$/.test(path) || around.isThere(path) ? path : `data/${path.split('/').at(-1) ?? path}.jsonl`
-  if (!around.isThere(file)) leave(key, NOT_HERE, words(`${BRING.en}: ${file}`, `${BRING.zh}：${file}`))
-  else if (file.endsWith('.json')) {
-    const lines = file.replace(/json$/, 'jsonl')
-    leave(
-      key,
-      words('a list in one JSON document is not read', '不读单个 JSON 文档里的列表'),
-      words(
-        `one object a line: jq -c '.[]' ${file} > ${lines}`,
-        `每行一个对象：jq -c '.[]' ${file} > ${lines}`,
-      ),
-    )
-    return lines
-  }
-  return file
 }

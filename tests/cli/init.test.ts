@@ -116,6 +116,20 @@ describe('files of other tools', () => {
     expect([again.code, again.stderr]).toEqual([2, expect.stringContaining('exist already')])
   })
 
+  test("of Axolotl with the tokenizer's own chat template", async () => {
+    const project = emptyProject()
+    project.write('models/base/config.json', '{}')
+    project.write('data/shop.jsonl', '{"prompt": "a", "response": "b"}\n')
+    project.write(
+      'x.yml',
+      'base_model: models/base\nchat_template: tokenizer_default\ndatasets:\n  - path: data/shop.jsonl\n',
+    )
+    const wrote = await project.sluice('init', 'mine', '--from', 'x.yml')
+    expect(wrote).toMatchObject({ code: 0, stderr: '' })
+    expect(wrote.stdout).not.toContain('tokenizer_default')
+    expect(project.read('pipelines/mine.pipeline.yaml')).toContain('template: "chat"')
+  })
+
   test('of LLaMA-Factory, with the data set looked up in dataset_info.json', async () => {
     const project = emptyProject()
     project.write('conf/llamafactory.yaml', fixture('llamafactory.yaml'))
@@ -135,9 +149,51 @@ describe('files of other tools', () => {
     expect(wrote.stdout).toContain('template: "llama3"\n      it names a chat format')
   })
 
+  test('what is said of the data, all weights, and what has a counterpart elsewhere are named', async () => {
+    const project = emptyProject()
+    project.write(
+      'full.yml',
+      `base_model: org/tiny
+datasets:
+  - path: org/first-with-a-long-name-of-its-own
+    type: { field_instruction: q, field_output: a, system_prompt: hello }
+    split: train
+  - path: org/second-with-a-name-that-is-even-longer-than-the-first
+  - { path: org/third, type: chat_template }
+loss_watchdog_threshold: 5
+trust_remote_code: true
+max_samples: 100
+early_stopping_patience: 3
+`,
+    )
+    const { code, stdout } = await project.sluice('init', '--from', 'full.yml')
+    expect(code).toBe(0)
+    expect(stdout).toContain('adapter: not set\n      without it Axolotl trains all weights')
+    expect(stdout).toContain('"org/second-with-a-name-that-is-even-longer-than-the-first, org/third"')
+    expect(stdout).toContain('datasets.split: "train"\n')
+    expect(stdout).toContain('datasets.type.system_prompt: "hello"\n')
+    expect(stdout).toMatch(/loss_watchdog_threshold: 5\n.*watch: \[stop: train\.loss > 5\]/)
+    expect(stdout).toMatch(/trust_remote_code: true\n +no code that comes with a model/)
+    expect(stdout).toMatch(/max_samples: 100\n +all rows/)
+    expect(stdout).toMatch(/early_stopping_patience: 3\n +nothing is measured while training/)
+    expect(project.read('pipelines/full.pipeline.yaml')).toContain(
+      'from: "data/first-with-a-long-name-of-its-own.jsonl", schema: { input: "q", output: "a" } }\n',
+    )
+    project.write('data/first-with-a-long-name-of-its-own.jsonl', '{"q":"a","a":"b"}\n')
+    expect((await project.sluice('validate', '--strict')).code).toBe(0)
+    project.write(
+      'chat.yml',
+      'base_model: org/tiny\nadapter: lora\ndatasets:\n  - path: x.jsonl\n    type: chat_template\n    field_messages: talk\n',
+    )
+    const chat = await project.sluice('init', '--from', 'chat.yml')
+    expect(chat.stdout).toContain('datasets.type: "chat_template"\n      how a row reads')
+    expect(chat.stdout).toContain('datasets.field_messages: "talk"\n')
+    expect(chat.stdout).not.toContain('all weights')
+  })
+
   test.each([
     ['stage: dpo\nmodel_name_or_path: x/y\n', 'stage: dpo: only supervised fine-tuning'],
-    ['rl: kto\nbase_model: x/y\n', 'rl: kto'],
+    ['rl: kto\nbase_model: x/y\n', 'help: a file for that has no rl'],
     ['name: build\n', 'neither a file of Axolotl'],
     ['- a\n', 'is no map of settings'],
     ['base_model: [\n', '--> x.yml:'],
