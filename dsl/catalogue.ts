@@ -860,6 +860,24 @@ export const catalogue: Readonly<Record<string, Explanation>> = {
       '哪些阶段能交给它，不用启动就能检查，在没有它的机器上也能检查。',
     ),
   ),
+  E160: entry(
+    words('Options that are fine one by one cannot work together.', '几个选项单独看都对，放在一起行不通。'),
+    'split: { with: { train: 80%, test: 30% } }',
+    'split: { with: { train: 70%, test: 30% } }',
+    words(
+      'The stage would refuse them, but only after all stages before it have run.',
+      '阶段自己也会拒绝，但要等前面的阶段都跑完以后。',
+    ),
+  ),
+  E161: entry(
+    words('A stage reads a split that its data does not have.', '阶段要读的划分在数据里不存在。'),
+    'eval: { with: { split: tset } }',
+    'eval: { with: { split: test } }',
+    words(
+      'Which splits there are is written in the file, so nobody has to train first to find out.',
+      '有哪些划分，文件里已经写明，不必训练完才发现。',
+    ),
+  ),
   E204: entry(
     words(
       'A significance test is asked of something that has no single rows.',

@@ -25,10 +25,12 @@ import { secretsIn } from './secrets.ts'
 import { slipBehind } from './slips.ts'
 import { isSlug } from './slug.ts'
 import type { Source, Span } from './source.ts'
+import { checkSplits } from './splits.ts'
 import { didYouMean } from './spelling.ts'
-import { faultOf, silenced } from './kind-faults.ts'
+import { faultOf, optionFaults, silenced } from './kind-faults.ts'
 import type { JsonObject, StageSignature } from './stage-signature.ts'
 import { isText, type Node } from './tree.ts'
+import { checkUngated } from './ungated.ts'
 import { readWatches } from './watches.ts'
 import { checkWorkers } from './workers.ts'
 import { isGate, wire, type Draft, type Wiring } from './wiring.ts'
@@ -88,6 +90,13 @@ function build(source: Source, kinds: Kinds, options: CompileOptions, out: Diagn
   const workers = file.workers ?? {}
   const stages = assemble({ drafts, wiring, gates, values, defaults: file.defaults, workers }, out)
   if (stages === null) return null
+  const kindsOfSound = [...drafts.values()].flatMap((each): [string, StageSignature][] =>
+    each.sound ? [[each.name, each.kind]] : [],
+  )
+  checkUngated(stages, ({ base }) => drafts.get(base)?.kind.decides === 'export', out)
+  // A misspelt stage may be the one that divides.
+  if (stageNames.every((name) => drafts.has(name)))
+    checkSplits(stages, file.sources, new Map(kindsOfSound), out)
   return {
     // A rehearsal leaves the results, locks and logs of the real thing alone.
     name: options.smoke === true ? `${file.name}.smoke` : file.name,
@@ -215,6 +224,8 @@ function draftOf(
   const fault = faultOf(kind, resolved.value)
   // Half an excuse: it was given options that have a message already.
   if (fault !== null && resolved.sound) out.push(graphProblems.kindFails(span, kind.name, fault))
+  if (fault === null && resolved.sound)
+    out.push(...optionFaults(kind, resolved.value, { optionSpans: resolved.spans, span }))
   const sound =
     fault === null && resolved.sound && declaration?.poisoned !== true && (entry === null || matrix !== null)
   return {

@@ -5,7 +5,7 @@ import type { ValueScope } from './expression/evaluate.ts'
 import { computeValue, resolveOptions } from './options.ts'
 import { own } from './own.ts'
 import type { Condition, Gate, Reference, Selection, Stage, Watch } from './pipeline.ts'
-import { faultOf } from './kind-faults.ts'
+import { faultOf, optionFaults } from './kind-faults.ts'
 import * as expansion from './problems/expansion.ts'
 import { kindFails } from './problems/graph.ts'
 import { MOST_POINTS, type Point } from './read-matrix.ts'
@@ -211,6 +211,7 @@ function optionsAt(draft: Draft, values: ValueScope, out: Diagnostic[]): JsonObj
   const { value } = resolveOptions(draft.kind, draft.declaration?.with ?? null, draft.span, values, found)
   const fault = found.length === 0 ? faultOf(draft.kind, value) : null
   if (fault !== null) found.push(kindFails(draft.span, draft.kind.name, fault))
+  else if (found.length === 0) found.push(...optionFaults(draft.kind, value, draft))
   if (found.length === 0) {
     const same = (a: JsonObject, b: JsonObject) =>
       JSON.stringify(Object.keys(a)) === JSON.stringify(Object.keys(b))

@@ -1,4 +1,5 @@
 /** What the language must know of a stage kind to check a file that uses it. */
+import type { Words } from './words.ts'
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 export type JsonObject = { readonly [key: string]: Json }
@@ -42,6 +43,17 @@ export interface MetricSchema {
   readonly title: { readonly en: string; readonly zh: string }
 }
 
+/** Options that the schema allows one by one and that cannot work together: the stage would fail with them. */
+export interface OptionFault {
+  /** Those that contradict each other; the message stands at the first one that the file writes. */
+  readonly options: readonly string[]
+  readonly message: Words
+  /** Beside the underline. */
+  readonly label: Words
+  /** What to write instead. */
+  readonly help: readonly (Words | string)[]
+}
+
 export interface StageSignature {
   /** The name that `uses:` takes, e.g. `lora-train`. */
   readonly name: string
@@ -71,6 +83,17 @@ export interface StageSignature {
   readonly decides?: 'gate' | 'select' | 'export'
   /** Its jobs, as far as the language has to know: what is done, and by which worker. */
   readonly steps?: (options: JsonObject) => readonly { readonly op: string; readonly on: string }[]
+  /** What is wrong with options that fit the schema; asked before anything runs. */
+  readonly faults?: (options: JsonObject) => readonly OptionFault[]
+  /**
+   * The splits of the rows that it makes, by those that it is given; null where nobody can tell. Undivided rows are the
+   * one split `all`. Absent for kinds whose rows are not known.
+   */
+  readonly splits?: (options: JsonObject, given: readonly string[] | null) => readonly string[] | null
+  /** Splits that the rows it reads must have, and the option that names each; `null` where none does. */
+  readonly needsSplits?: (
+    options: JsonObject,
+  ) => readonly { readonly split: string; readonly option: string | null }[]
   /** Options that carry the stage through its motions in seconds, for `run --smoke`. */
   readonly smoke?: (options: JsonObject) => JsonObject
 }

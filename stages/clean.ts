@@ -84,6 +84,21 @@ export const clean: StageKind = {
   },
   outputs: () => ({ data: 'dataset' }),
   facts: CLEANING_FACTS,
+  splits: (_, given) => given,
+  faults: ({ min_chars: least, max_chars: most }) =>
+    typeof least === 'number' && typeof most === 'number' && least > most
+      ? [
+          {
+            options: ['min_chars', 'max_chars'],
+            message: {
+              en: `no text has at least ${least} and at most ${most} characters`,
+              zh: `没有文本既不少于 ${least} 字又不多于 ${most} 字`,
+            },
+            label: { en: 'every row would be dropped', zh: '每一行都会被丢掉' },
+            help: [`min_chars: ${most}, max_chars: ${least}`],
+          },
+        ]
+      : [],
   steps: (options) => [
     { op: 'clean', on: 'text', with: options, inputs: { data: 'input:data' }, outputs: { data: 'data' } },
   ],

@@ -138,6 +138,7 @@ export const evaluate: StageKind = {
   },
   measurable: METRICS,
   smoke: (options) => ({ ...options, max_new_tokens: 4 }),
+  needsSplits: ({ split }) => (typeof split === 'string' ? [{ split, option: 'split' }] : []),
   slices: (options) => textsOf(options['slices']),
   steps,
 }

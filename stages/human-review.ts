@@ -74,6 +74,21 @@ export const humanReview: StageKind = {
   },
   outputs: () => ({ sheet: 'files', metrics: 'metrics' }),
   measures,
+  faults: (options) => {
+    const [low, high] = scaleOf(options)
+    if (low < high) return []
+    return [
+      {
+        options: ['scale'],
+        message: {
+          en: `the scale ${low}..${high} has no room`,
+          zh: `评分范围 ${low}..${high} 里没有可选的分`,
+        },
+        label: { en: 'from the worst to the best', zh: '从最差写到最好' },
+        help: [low > high ? `scale: ${high}..${low}` : 'scale: 1..5'],
+      },
+    ]
+  },
   waitsFor: ({ waits }) => (typeof waits === 'string' ? waits : null),
   steps: (options) => {
     const [low, high] = scaleOf(options)

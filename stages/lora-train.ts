@@ -130,6 +130,7 @@ export const loraTrain: StageKind = {
   outputs: () => ({ adapter: 'adapter', training: 'report' }),
   live: TRAINING_LIVE,
   facts: TRAINING_FACTS,
+  needsSplits: () => [{ split: 'train', option: null }],
   smoke: (options) => ({ ...options, epochs: 1, max_steps: 2 }),
   steps: (options) => [
     {

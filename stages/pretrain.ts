@@ -1,6 +1,41 @@
 /** `pretrain`: makes a small Llama-like language model, tokenizer included, from plain text. */
+import type { JsonObject, OptionFault } from '../dsl/stage-signature.ts'
 import type { StageKind } from '../engine/stage-kind.ts'
 import { TRAINING_FACTS, TRAINING_LIVE } from './training-values.ts'
+
+/** Heads share the width evenly, and rotary positions turn the values of each in pairs. */
+function faults(options: JsonObject): readonly OptionFault[] {
+  const [hidden, heads, kvHeads] = ['hidden', 'heads', 'kv_heads'].map((name) => Number(options[name]))
+  if (hidden === undefined || heads === undefined || kvHeads === undefined) return []
+  const found: OptionFault[] = []
+  if (hidden % (2 * heads) !== 0) {
+    const each = Number((hidden / heads).toFixed(2))
+    found.push({
+      options: ['heads', 'hidden'],
+      message: {
+        en: `${heads} heads cannot share a width of ${hidden}`,
+        zh: `宽度 ${hidden} 没法平分给 ${heads} 个头`,
+      },
+      label: {
+        en: `each would get ${each} values; an even whole number is needed`,
+        zh: `每个头 ${each} 个数；必须是偶数`,
+      },
+      // The embedded worker generates with multiples of 16.
+      help: [`hidden: ${Math.max(1, Math.round(hidden / (16 * heads))) * 16 * heads}`],
+    })
+  }
+  if (heads % kvHeads !== 0)
+    found.push({
+      options: ['kv_heads', 'heads'],
+      message: {
+        en: `${kvHeads} key and value heads do not divide ${heads} heads`,
+        zh: `kv_heads 是 ${kvHeads}，不能整除 heads ${heads}`,
+      },
+      label: { en: 'every group of heads shares one of them', zh: '每组头共用一个 kv 头' },
+      help: [`kv_heads: ${heads}`],
+    })
+  return found
+}
 
 export const pretrain: StageKind = {
   name: 'pretrain',
@@ -123,6 +158,7 @@ export const pretrain: StageKind = {
   outputs: () => ({ model: 'model' }),
   live: TRAINING_LIVE,
   facts: TRAINING_FACTS,
+  faults,
   smoke: (options) => ({
     ...options,
     hidden: 32,

@@ -1,5 +1,5 @@
 /** `split`: divides rows into train, validation and test by the content of their prompts. */
-import type { JsonObject } from '../dsl/stage-signature.ts'
+import type { JsonObject, OptionFault } from '../dsl/stage-signature.ts'
 import type { StageKind } from '../engine/stage-kind.ts'
 
 const ratio = (description: string, value: number): JsonObject => ({
@@ -10,6 +10,29 @@ const ratio = (description: string, value: number): JsonObject => ({
   'x-type': 'ratio',
   description,
 })
+
+const SHARES = ['train', 'validation', 'test'] as const
+
+const percent = (share: number): string => `${Number((share * 100).toFixed(4))}%`
+
+function faults(options: JsonObject): readonly OptionFault[] {
+  const shares = SHARES.map((name) => Number(options[name]))
+  const sum = shares.reduce((total, share) => total + share, 0)
+  if (Math.abs(sum - 1) <= 1e-9) return []
+  const parts = SHARES.map((name, i) => `${name} ${percent(shares[i] ?? 0)}`).join(' + ')
+  const train = 1 - Number(options['validation']) - Number(options['test'])
+  return [
+    {
+      options: SHARES,
+      message: {
+        en: `the shares of the splits add up to ${percent(sum)}, not 100%`,
+        zh: `各划分的比例加起来是 ${percent(sum)}，不是 100%`,
+      },
+      label: { en: parts, zh: parts },
+      help: [train > 1e-9 ? `train: ${percent(train)}` : 'train: 80%, validation: 10%, test: 10%'],
+    },
+  ]
+}
 
 export const split: StageKind = {
   name: 'split',
@@ -40,6 +63,10 @@ export const split: StageKind = {
   },
   inputs: { data: { type: 'dataset', help: 'The rows to divide.' } },
   outputs: () => ({ data: 'dataset' }),
+  faults,
+  // Rows that come divided stay as they are.
+  splits: (options, given) =>
+    given === null || given.join() !== 'all' ? given : SHARES.filter((name) => Number(options[name]) > 0),
   steps: (options) => [
     { op: 'split', on: 'text', with: options, inputs: { data: 'input:data' }, outputs: { data: 'data' } },
   ],

@@ -41,6 +41,7 @@ export const tokenize: StageKind = {
   },
   outputs: () => ({ tokens: 'tokens' }),
   facts: TOKENS_FACTS,
+  splits: (_, given) => given,
   steps: (options) => [
     {
       op: 'tokenize',

@@ -70,6 +70,30 @@ export function manyExports(span: Span, stage: string, count: number): Diagnosti
   )
 }
 
+export function pastTheGate(span: Span, stage: string, gate: string): Diagnostic {
+  return problem(
+    'E150',
+    words(
+      `'${stage}' could export what '${gate}' did not let pass`,
+      `'${stage}' 可能导出 '${gate}' 没有放行的东西`,
+    ),
+    span,
+    words(`this can hold without ${gate}.passed`, `没有 ${gate}.passed 这里也可能成立`),
+    {
+      help: [
+        words(
+          `take \`when\` out (what stands after a gate needs its pass), or let it ask for the pass:  when: ${gate}.passed and …`,
+          `去掉 when（gate 后面的阶段本来就要放行才跑），或者要求放行：  when: ${gate}.passed and …`,
+        ),
+        words(
+          'by hand, and the card says so:  sluice export --anyway',
+          '要破例就手动导出，模型卡会写明：  sluice export --anyway',
+        ),
+      ],
+    },
+  )
+}
+
 export function outside(span: Span, to: string): Diagnostic {
   return problem(
     'E150',

@@ -7,6 +7,7 @@ import { METRIC_NAMES, METRICS, type MetricName, valueOf } from '../../metrics/c
 import { JobError, type OpContext } from '../../workers/op.ts'
 import type { JsonObject } from '../../workers/protocol/json.ts'
 import { run } from '../../workers/text/ops/metrics.ts'
+import { writeTokens } from '../../workers/tokens-file.ts'
 
 const TEST = [
   { id: 't1', prompt: '怎么退款', response: '请在订单页申请退款，三天内到账。' },
@@ -65,6 +66,21 @@ type Slices = Record<
   Record<string, { rows: number; metrics: Record<string, { value: number | null; n: number }> }>
 >
 
+/** Beside every split its tokens: a first one that nothing predicts, and four that are learnt. */
+async function encode(dir: string, content: Record<string, string>) {
+  for (const [name, text] of Object.entries(content).filter(([file]) => file.endsWith('.jsonl'))) {
+    const rowIds = text
+      .split('\n')
+      .flatMap((line) => (line === '' ? [] : [(JSON.parse(line) as { id: string }).id]))
+    await writeTokens(join(dir, name.replace('.jsonl', '.tokens')), {
+      ids: new Int32Array(5 * rowIds.length),
+      loss: Uint8Array.from({ length: 5 * rowIds.length }, () => 1),
+      offsets: Uint32Array.from({ length: rowIds.length + 1 }, (_, row) => 5 * row),
+      rowIds,
+    })
+  }
+}
+
 let runs = 0
 async function measure(files: Files, options: JsonObject = {}) {
   const base = join(root, `run-${runs++}`)
@@ -73,6 +89,7 @@ async function measure(files: Files, options: JsonObject = {}) {
     const dir = join(base, role)
     await mkdir(dir, { recursive: true })
     for (const [name, text] of Object.entries(content)) await writeFile(join(dir, name), text)
+    if (role === 'tokens') await encode(dir, content)
     inputs[role] = { dir, files: Object.keys(content).sort() }
   }
   const out = join(base, 'out')
@@ -148,6 +165,7 @@ test('the ruler follows the rows and settings, not the model or the training row
     ...changed['tokens'],
     'test.jsonl': lines([TEST[0]!, { ...TEST[1]!, response: '请点物流。' }]),
   }
+  changed['scores'] = { 'rows.jsonl': lines([SCORES[0]!, { ...SCORES[1]!, bytes: 15 }]) }
   const tokenizer = usual()
   tokenizer['tokens'] = {
     ...tokenizer['tokens'],
@@ -176,7 +194,12 @@ test('another tokenizer of the model matters to perplexity only', async () => {
 /** Rows with these fields; scores and samples to match. */
 function filesWith(fields: readonly object[]): Files {
   const rows = fields.map((more, index) => ({ ...TEST[index % 2]!, id: `r${index}`, ...more }))
-  const scores = rows.map(({ id }, index) => ({ id, nll: 1 + index, tokens: 4, bytes: 40 }))
+  const scores = rows.map(({ id, response }, index) => ({
+    id,
+    nll: 1 + index,
+    tokens: 4,
+    bytes: Buffer.byteLength(response),
+  }))
   const samples = rows.map(({ id, response }, index) => ({
     id,
     reference: response,
@@ -299,7 +322,7 @@ test('slices that make no sense are named with the field', async () => {
 test('a slice with a broken loss has no value, the others have', async () => {
   const files = filesWith([{ section: 'sport' }, { section: 'arts' }])
   files['scores'] = {
-    'rows.jsonl': '{"id":"r0","nll":null,"tokens":4,"bytes":48}\n{"id":"r1","nll":2,"tokens":4,"bytes":48}\n',
+    'rows.jsonl': '{"id":"r0","nll":null,"tokens":4,"bytes":48}\n{"id":"r1","nll":2,"tokens":4,"bytes":33}\n',
   }
   const { slices } = await measure(files, { slices: ['section'] })
   expect(slices?.['section']?.['sport']?.metrics['perplexity']).toEqual({ value: null, n: 1 })
@@ -382,4 +405,16 @@ test('rows of a step before that do not fit the split are a bug, not a score', a
     expect(error).not.toBeInstanceOf(JobError)
     expect((error as Error).message).toContain('they first differ at row')
   }
+})
+
+test.each([
+  ['a negative loss', { nll: -5 }, 'scores of row "t1": nll is -5, and no probability is above 1'],
+  ['a loss in words', { nll: '6' }, 'scores of row "t1": nll is "6", not a number'],
+  ['too many tokens', { tokens: 8 }, 'scores of row "t1": tokens is 8, but 4 of its tokens are learnt'],
+  ['no tokens', { tokens: null }, 'scores of row "t1": tokens is null, but 4 of its tokens are learnt'],
+  ['other bytes', { bytes: 480 }, 'scores of row "t1": bytes is 480, but its response has 48'],
+])('a worker that says %s is not believed', async (_, wrong, message) => {
+  const files = usual()
+  files['scores'] = { 'rows.jsonl': lines([{ ...SCORES[0], ...wrong }, SCORES[1]!]) }
+  await expect(measure(files)).rejects.toThrow(message)
 })

@@ -152,7 +152,15 @@ test('a field that rows do not have is an error with what there is', async () =>
     i === 3 ? { ...row, customer: null } : { ...row, customer: i, topic: 'x' },
   )
   const some = await failureOf(split(rows, { group_by: 'customer' }))
-  expect(some.message).toBe('group_by: 1 of 200 rows have no field "customer", e.g. d.jsonl:4')
+  const without = 'group_by: 1 of 200 rows have no field "customer", e.g. the one that asks “问题1？”'
+  expect(some.message).toBe(`${without} (d.jsonl:4)`)
+  const named = await failureOf(
+    split(
+      rows.map((row, i) => (i === 3 ? { id: '3f', ...row } : row)),
+      { group_by: 'customer' },
+    ),
+  )
+  expect(named.message).toBe(`${without} (id 3f)`)
   const none = await failureOf(split(rows, { group_by: 'constructor' }))
   expect(none.message).toBe('group_by: no row has a field "constructor"')
   expect(none.help).toMatch(/^Fields of these rows: prompt, customer, topic\./)

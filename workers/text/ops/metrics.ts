@@ -10,6 +10,7 @@ import { rougeL } from '../../../metrics/rouge-l.ts'
 import { JobError, type Op, type OpContext } from '../../op.ts'
 import type { JsonObject } from '../../protocol/json.ts'
 import type { InputFiles } from '../../protocol/messages.ts'
+import { checkedScores, type Score } from '../checked-scores.ts'
 import { rulerDigest } from '../ruler.ts'
 import { type DataRow, fieldTexts, sliceRows, sliceRuler, slicesJson } from '../slices.ts'
 
@@ -25,7 +26,7 @@ interface Settings {
 /** What a row's statistics are taken from; a part is absent if no metric needs it. */
 interface Evidence {
   readonly reference: string
-  readonly score?: { readonly nll: number; readonly tokens: number; readonly bytes: number }
+  readonly score?: Score
   readonly output?: string
   /** The training row that answers; `null` if none resembles the prompt. */
   readonly neighbour?: NeighbourRow | null
@@ -130,9 +131,6 @@ async function readAligned(input: InputFiles, file: string, wanted: readonly Nei
   return rows
 }
 
-/** JSON writes NaN and Infinity as null; both mean that the row's loss is not a usable number. */
-const number = (row: JsonObject, field: string) => (typeof row[field] === 'number' ? row[field] : NaN)
-
 /** The row's numbers for one metric, in the order of `METRICS[name].columns`; `null` if the evidence is absent. */
 function statistics(name: MetricName, row: Evidence, tokenizer: BleuTokenizer): readonly number[] | null {
   const { reference, score, output, neighbour } = row
@@ -192,7 +190,12 @@ export const run: Op = async (context) => {
   const rows = await readSplit(tokens, settings)
   const slices = sliceRows(rows, settings.slices, split)
   const scores = needs('scores')
-    ? await readAligned(requireInput(context, 'scores'), 'rows.jsonl', rows)
+    ? await checkedScores(
+        await readAligned(requireInput(context, 'scores'), 'rows.jsonl', rows),
+        rows,
+        tokens,
+        split,
+      )
     : null
   const samples = needs('samples')
     ? await readAligned(requireInput(context, 'samples'), 'samples.jsonl', rows)
@@ -208,15 +211,7 @@ export const run: Op = async (context) => {
     const neighbour = typeof neighbours === 'function' ? (neighbours(row.prompt)?.row ?? null) : undefined
     const evidence: Evidence = {
       reference: row.response,
-      ...(score === undefined
-        ? {}
-        : {
-            score: {
-              nll: number(score, 'nll'),
-              tokens: number(score, 'tokens'),
-              bytes: number(score, 'bytes'),
-            },
-          }),
+      ...(score === undefined ? {} : { score }),
       ...(sample === undefined ? {} : { output: requireText(sample, 'output', 'samples.jsonl') }),
       ...(neighbour === undefined ? {} : { neighbour }),
     }

@@ -100,9 +100,19 @@ function grouping(field: string, read: ReadRows, promptField: string | undefined
   }
   throw new JobError(
     'input',
-    `group_by: ${without.length} of ${rows.length} rows have no field ${JSON.stringify(field)}, e.g. ${first.place}`,
+    `group_by: ${without.length} of ${rows.length} rows have no field ${JSON.stringify(field)}, e.g. ${inWords(first)}`,
     'Fill it in, or remove these rows: a row of an unknown group could lie beside its own group in another split.',
   )
+}
+
+const MOST_SHOWN = 40
+
+/** By what it asks: file and line are those of a stage's output, which the user never wrote. */
+function inWords({ id, prompt, place }: RawRow): string {
+  const characters = Array.from(prompt.replace(/\s+/g, ' ').trim())
+  const shown =
+    characters.length > MOST_SHOWN ? `${characters.slice(0, MOST_SHOWN).join('')}…` : characters.join('')
+  return `the one that asks “${shown}” (${id === null ? place : `id ${id}`})`
 }
 
 /** Rows that say the same are told apart by number only, so that their fields must not come in the file's order. */
