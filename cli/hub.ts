@@ -7,7 +7,7 @@ import type { Pipeline, PipelineSource } from '../dsl/pipeline.ts'
 import type { Environment, FoundSource } from '../engine/environment.ts'
 import type { Fetching } from '../engine/hub/fetching.ts'
 import { findCommit } from '../engine/hub/find-commit.ts'
-import { hubSource, pinnedCommit } from '../engine/hub/hub-source.ts'
+import { hubSource, listedSource, lockedDigest, pinnedCommit } from '../engine/hub/hub-source.ts'
 import type { Known } from '../engine/hub/hub-source.ts'
 import { listModel } from '../engine/hub/list-model.ts'
 import { hubSettings } from '../engine/hub/settings.ts'
@@ -158,25 +158,30 @@ async function askFor(
 ): Promise<FoundSource> {
   const known = knownOf(source, place, lock?.['sources']?.[source.name], smallOnly)
   if (known === null) throw new Error(`bug: ${source.name} is on no hub`)
-  const commit = pinnedCommit(known) ?? (await findCommit(known.address, known.fetching, signal))
-  return await pin(known, commit, signal)
+  const { address, fetching } = known
+  const pinned = pinnedCommit(known)
+  const commit = pinned ?? (await findCommit(address, fetching, signal))
+  const digest = lockedDigest(known, commit)
+  const tree = await listModel({ repository: address.repository, commit }, { digest }, fetching, signal)
+  if (pinned === null) remember(known, commit)
+  return listedSource(known, commit, tree)
 }
 
-async function pin(known: Known, commit: string, signal: AbortSignal): Promise<FoundSource> {
-  const { address, fetching } = known
-  const { repository, revision } = address
-  await listModel({ repository, commit }, fetching, signal)
+/** For the next command. What a lock pins is not noted: a pipeline without that lock has nothing to do with it. */
+function remember({ address: { repository, revision }, fetching }: Known, commit: string): void {
   keepCommit(fetching.stateDir, repository, revision ?? 'main', commit)
-  const found = hubSource({ ...known, locked: undefined })
-  if (found === null) throw new Error(`bug: ${repository} was asked for and is not known`)
-  return found
 }
 
 /** Asks the hub anew which commit a source is at; whoever pinned another one is told by the caller. */
 export async function moveSource(source: PipelineSource, place: Place): Promise<FoundSource> {
   const known = knownOf(source, place, undefined, false)
   if (known === null) throw new Usage(`${source.name} is no model on a hub, so nothing of it is pinned`, true)
-  return interruptible(async (signal) =>
-    pin(known, await findCommit(known.address, known.fetching, signal), signal),
-  )
+  const { address, fetching } = known
+  return interruptible(async (signal) => {
+    const commit = await findCommit(address, fetching, signal)
+    const pinned = { repository: address.repository, commit }
+    const tree = await listModel(pinned, { digest: null, anew: true }, fetching, signal)
+    remember(known, commit)
+    return listedSource(known, commit, tree)
+  })
 }

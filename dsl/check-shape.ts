@@ -36,7 +36,7 @@ const compiled = new WeakMap<JsonObject, ValidateFunction>()
 function validatorOf(schema: JsonObject): ValidateFunction {
   const known = compiled.get(schema)
   if (known !== undefined) return known
-  // Not strict: `x-type` is our own keyword. Formats are not used.
+  // Not strict: `x-type` and `x-wish` are our own keywords. Formats are not used.
   ajv ??= new Ajv2020({
     allErrors: true,
     verbose: true,
@@ -145,7 +145,11 @@ function problemOf(error: ErrorObject, path: readonly string[], shaped: Shaped):
       return problems.wrongType(span, option, typeWords(wanted), shown(node, error.data))
     }
     default:
-      return problems.wrongShape(span, option === '' ? shaped.kind : option, wishOf(error))
+      return problems.wrongShape(
+        span,
+        option === '' ? shaped.kind : option,
+        wishOf(error, schemaAt(shaped.schema, path)),
+      )
   }
 }
 
@@ -189,6 +193,10 @@ function follow(tree: Node | null, path: readonly string[]): { entry: MapEntry |
 
 function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isWords(value: Json | undefined): value is JsonObject & Words {
+  return isObject(value) && typeof value['en'] === 'string' && typeof value['zh'] === 'string'
 }
 
 /** The subschema of a path, as far as `properties` and `items` lead; an empty schema beyond. */
@@ -262,7 +270,7 @@ function typeWords(type: string): Words {
 }
 
 /** What a rule of the schema asks for; what JSON Schema calls it stays between us and the kind's author. */
-function wishOf(error: ErrorObject): Words {
+function wishOf(error: ErrorObject, schema: JsonObject): Words {
   const params = error.params as Readonly<Record<string, unknown>>
   const limit = String(params['limit'])
   switch (error.keyword) {
@@ -277,6 +285,8 @@ function wishOf(error: ErrorObject): Words {
         ? words('it is empty', '不能为空')
         : words(`at least ${limit} characters`, `至少 ${limit} 个字符`)
     case 'pattern':
+      // A kind may say it in words, which a pattern seldom does by itself.
+      if (isWords(schema['x-wish'])) return schema['x-wish']
       return words(`it has to look like ${String(params['pattern'])}`, `要符合 ${String(params['pattern'])}`)
     default: {
       const says = error.message ?? error.keyword

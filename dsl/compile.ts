@@ -399,7 +399,8 @@ function decidedOf(
       : null
   if (draft.kind.decides === 'export') {
     const wires = wiring.inputs.get(draft.name) ?? {}
-    checkExport(draft, { wires, count: count(draft.name), drafts: [...drafts.values()] }, out)
+    const { pipeline } = parts.values
+    checkExport(draft, { wires, count: count(draft.name), drafts: [...drafts.values()], pipeline }, out)
   }
   const watch = readWatches(draft, [...drafts.values()], out)
   return { gate, selection, watch, after: [...(wiring.after.get(draft.name) ?? []), ...waitsFor] }

@@ -1,5 +1,6 @@
 /** What an export hands out, checked before anything runs: it is there, it is one thing, its folder is its own. */
 import type { Diagnostic } from './diagnostic.ts'
+import { exportFolder, partsOf } from './export-folder.ts'
 import * as problems from './problems/exports.ts'
 import type { Span } from './source.ts'
 import type { Draft, Wire } from './wiring.ts'
@@ -9,9 +10,15 @@ export interface ExportScope {
   /** Instances of the export, if a matrix reaches it. */
   readonly count: number
   readonly drafts: readonly Draft[]
+  /** Name of the pipeline. */
+  readonly pipeline: string
 }
 
-export function checkExport(draft: Draft, { wires, count, drafts }: ExportScope, out: Diagnostic[]): void {
+export function checkExport(
+  draft: Draft,
+  { wires, count, drafts, pipeline }: ExportScope,
+  out: Diagnostic[],
+): void {
   if (!draft.sound) return
   const { format } = draft.with
   const { adapter, model } = wires
@@ -31,6 +38,7 @@ export function checkExport(draft: Draft, { wires, count, drafts }: ExportScope,
   const { to } = draft.with
   const place: Span = draft.optionSpans['to'] ?? draft.span
   if (typeof to === 'string' && !isInside(to)) out.push(problems.outside(place, to))
+  const folderOf = (each: Draft) => exportFolder(each.with['to'], pipeline)
   for (const other of drafts) {
     // Each pair is looked at once, from its later half.
     if (other === draft) break
@@ -43,19 +51,8 @@ function sourceOf({ reference }: Wire): string {
   return reference.type === 'source' ? `sources.${reference.source}` : `${reference.stage}.${reference.port}`
 }
 
-/** The folder as it is meant, whether it is written with `./` or without. */
-function folderOf(draft: Draft): string {
-  const { to } = draft.with
-  return typeof to === 'string'
-    ? to
-        .split('/')
-        .filter((part) => part !== '.' && part !== '')
-        .join('/')
-    : ''
-}
-
 /** Below the project, and not in what sluice keeps there for itself. */
 function isInside(to: string): boolean {
-  const parts = to.split('/').filter((part) => part !== '.' && part !== '')
+  const parts = partsOf(to)
   return !to.startsWith('/') && parts.length > 0 && !parts.includes('..') && parts[0] !== '.sluice'
 }

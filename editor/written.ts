@@ -62,7 +62,7 @@ function formsOf(schema: JsonObject): readonly JsonObject[] {
 function formOf(schema: JsonObject): JsonObject {
   return Object.fromEntries(
     Object.entries(schema)
-      .filter(([name]) => !ABOUT.includes(name) && name !== 'x-type')
+      .filter(([name]) => !ABOUT.includes(name) && !name.startsWith('x-'))
       .map(([name, value]) => [name, inside(name, value)]),
   )
 }

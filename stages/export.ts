@@ -2,9 +2,6 @@
 import type { JsonObject } from '../dsl/stage-signature.ts'
 import type { StageKind } from '../engine/stage-kind.ts'
 
-/** Where the exports of a rehearsal go. */
-const REHEARSAL = '.sluice/rehearsal'
-
 const isFor =
   (...formats: readonly string[]) =>
   ({ format }: JsonObject): boolean =>
@@ -42,9 +39,5 @@ export const exporting: StageKind = {
   },
   outputs: () => ({}),
   decides: 'export',
-  smoke: (options) => ({
-    ...options,
-    to: `${REHEARSAL}/${typeof options['to'] === 'string' ? options['to'] : 'out'}`,
-  }),
   steps: () => [],
 }

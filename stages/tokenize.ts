@@ -12,10 +12,14 @@ export const tokenize: StageKind = {
     properties: {
       template: {
         type: 'string',
-        minLength: 1,
+        pattern: String.raw`^chat$|\{prompt\}[\s\S]*\{response\}`,
+        'x-wish': {
+          en: "it has to hold {prompt} and then {response}, or be chat, the model's own chat template",
+          zh: '要依次含有 {prompt} 和 {response}，或者写 chat，即模型自带的对话模板',
+        },
         default: '问：{prompt}\n答：{response}',
         description:
-          'Text of one row, with {prompt} and then {response} once each; the end token is added after it.',
+          'Text of one row, with {prompt} and then {response}; the end token follows. Or `chat`, the chat template of the model itself.',
       },
       loss_on: {
         enum: ['response', 'all'],

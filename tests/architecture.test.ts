@@ -59,6 +59,7 @@ const WALLS: readonly (readonly [string, readonly string[]])[] = [
 
 /** Library -> the one file (or folder) that may import it. */
 const DOORS: Readonly<Record<string, readonly string[]>> = {
+  '@huggingface/jinja': ['workers/text/jinja.ts'],
   yaml: ['dsl/read-yaml.ts', 'dsl/format/tokens.ts'],
   ajv: ['dsl/check-shape.ts'],
   'ajv/dist/2020.js': ['dsl/check-shape.ts'],

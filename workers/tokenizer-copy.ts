@@ -8,6 +8,7 @@ const TOKENIZER_FILES = [
   'tokenizer_config.json',
   'special_tokens_map.json',
   'chat_template.jinja',
+  'chat_template.json',
 ]
 
 /** Copies a tokenizer's files; `tokenizer.json` must be there. */

@@ -1,24 +1,24 @@
-/** `sluice export`: hands out by hand what an `export` stage would, if the newest run's gates let it pass. */
-import { randomUUID } from 'node:crypto'
-import { rmSync } from 'node:fs'
+/** `sluice export`: hands out by hand what an `export` stage would, if the gates let it pass. */
 import { join, relative, resolve } from 'node:path'
 import { didYouMean } from '../../dsl/spelling.ts'
-import type { Verdict } from '../../dsl/judge.ts'
+import { exportFolder } from '../../dsl/export-folder.ts'
 import type { Reference, Stage } from '../../dsl/pipeline.ts'
-import { defaultFolder, handOut } from '../../engine/export/hand-out.ts'
-import { storyOf } from '../../engine/export/story.ts'
+import { handOut } from '../../engine/export/hand-out.ts'
+import { gatesBefore, storyOf } from '../../engine/export/story.ts'
 import type { Format } from '../../engine/export/story.ts'
-import { readLog, runIds } from '../../engine/run/log.ts'
-import { folderOf } from '../../engine/run/export.ts'
-import { Presence, VISITOR } from '../../engine/run/presence.ts'
-import { Rights } from '../../engine/run/rights.ts'
+import { rightOf } from '../../engine/run/export.ts'
+import { gateCalled } from '../../engine/run/fate.ts'
+import { ownerWords } from '../../engine/run/owner.ts'
+import { visit } from '../../engine/run/visit.ts'
 import type { Result } from '../../engine/store/results.ts'
-import { upToDate } from '../judging.ts'
+import { judgeNow, upToDate } from '../judging.ts'
+import type { Judged, JudgedGate } from '../judging.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
 import { oneStage, openPipeline, stringFlag } from '../project.ts'
 import type { Opened } from '../project.ts'
 import { exportText } from '../reports/progress.ts'
+import { nextSteps } from './gate.ts'
 
 /** Exit code, as after a run that a gate failed. */
 const NOT_PASSED = 3
@@ -29,28 +29,23 @@ export async function exportCommand(command: Command, buildDir: string): Promise
   if (rest.length > 0) throw new Usage('export takes one stage\n  help: sluice export --help', true)
   const opened = await openPipeline(command, buildDir)
   const wanted = wantedOf(opened, name ?? null, formatOf(command))
-  const results = upToDate(opened)
-  const keys = new Map<string, string>()
-  for (const each of wanted.from)
-    if (each.type === 'stage') keys.set(each.stage, resultAt(each.stage, results).key)
-  const passing = lastVerdicts(opened)
-  const against = reasonAgainst(opened, passing, keys)
+  const { gates, results, help } = await judgedBefore(opened, wanted.stage)
+  for (const each of wanted.from) if (each.type === 'stage') demandResult(each.stage, results)
+  const against = reasonAgainst(gates)
   if (against !== null && command.flags['anyway'] !== true) {
-    process.stderr.write(
-      `nothing is exported: ${against}\n  help: sluice run; --anyway exports it and says so in the card\n`,
-    )
+    const ways = [...help, 'sluice gate shows all checks; --anyway exports it and says so in the card']
+    process.stderr.write(`nothing is exported: ${against}\n${ways.map((way) => `  help: ${way}\n`).join('')}`)
     return NOT_PASSED
   }
-  const gates = opened.pipeline.stages.filter(({ gate }) => gate !== null)
   const archive = {
     ...opened,
     blobs: opened.stores.blobs,
     resultOf: (stage: string) => results.get(stage) ?? null,
-    verdictOf: (gate: string) => passing?.verdicts.get(gate) ?? null,
+    verdictOf: (gate: string) => gates.find(({ stage }) => stage.name === gate)?.verdict ?? null,
   }
-  const story = storyOf({ ...wanted, gates }, archive, against)
+  const story = storyOf({ ...wanted, gates: gates.map(({ stage }) => stage) }, archive, against)
   const to = folderFor(command, opened, wanted.stage)
-  const placed = await underRight(opened, () => handOut(story, to, opened.stores.blobs))
+  const placed = await underRight(opened, to, () => handOut(story, to, opened.stores.blobs))
   const shown = relative(process.cwd(), to) || '.'
   if (placed.type === 'refused')
     throw new Usage(`nothing was exported to ${shown}: ${placed.message}\n  help: ${placed.help}`, true)
@@ -121,77 +116,61 @@ function wantedOf({ pipeline, environment }: Opened, name: string | null, format
   return { format: format ?? 'adapter', from: [only], stage: stage != null && isExport(stage) ? stage : null }
 }
 
-function resultAt(stage: string, results: ReadonlyMap<string, Result>): Result {
-  const result = results.get(stage)
-  if (result === undefined)
+function demandResult(stage: string, results: ReadonlyMap<string, Result>): void {
+  if (!results.has(stage))
     throw new Usage(`${stage} is not up to date, so there is nothing to export\n  help: sluice run`, true)
-  return result
 }
 
-interface LastRun {
-  readonly run: string
-  readonly verdicts: ReadonlyMap<string, Verdict>
-  /** Stage -> the key of what it made, found or chose. */
-  readonly keys: ReadonlyMap<string, string>
+/** What the gates say of the file and the data as they are now; without a gate, only what is up to date. */
+async function judgedBefore(
+  opened: Opened,
+  stage: Stage | null,
+): Promise<Pick<Judged, 'gates' | 'results'> & { readonly help: readonly string[] }> {
+  const { pipeline } = opened
+  const before =
+    stage === null ? pipeline.stages.filter(({ gate }) => gate !== null) : gatesBefore(stage, pipeline)
+  if (before.length === 0) return { gates: [], results: upToDate(opened), help: [] }
+  const judged = await judgeNow(opened)
+  const gates = judged.gates.filter((each) => before.includes(each.stage))
+  return { gates, results: judged.results, help: nextSteps(judged) }
 }
 
-/** What the newest run of this pipeline says; null if there was none. */
-function lastVerdicts({ environment, pipeline }: Opened): LastRun | null {
-  for (const run of [...runIds(environment.stateDir)].reverse()) {
-    const events = readLog(join(environment.stateDir, 'runs', run, 'run.jsonl'))
-    if (!events.some((event) => event.type === 'run.start' && event.pipeline === pipeline.name)) continue
-    const verdicts = new Map<string, Verdict>()
-    const keys = new Map<string, string>()
-    for (const event of events) {
-      if (event.type === 'gate.verdict') verdicts.set(event.stage, event.verdict)
-      if (event.type === 'stage.done' || event.type === 'stage.cached' || event.type === 'stage.chosen')
-        keys.set(event.stage, event.key)
-    }
-    return { run, verdicts, keys }
+/** Why this should not be exported; null if every gate lets it pass. */
+function reasonAgainst(gates: readonly JudgedGate[]): string | null {
+  for (const { stage, verdict } of gates) {
+    if (verdict.verdict === 'pass') continue
+    const open = verdict.checks.filter(({ level, outcome }) => level === 'require' && outcome !== 'pass')
+    const check = open.find(({ outcome }) => outcome === 'fail') ?? open[0]
+    const because =
+      check === undefined ? '' : `: ${[check.text, check.reason].filter((each) => each !== null).join(', ')}`
+    return `${gateCalled(stage.name)} does not pass (${verdict.verdict})${because}`
   }
-  return null
-}
-
-/** Why this should not be exported; null if every gate of the newest run let just this pass. */
-function reasonAgainst(
-  { pipeline }: Opened,
-  last: LastRun | null,
-  keys: ReadonlyMap<string, string>,
-): string | null {
-  if (last === null) return 'this pipeline has not run here yet'
-  const run = `run ${last.run.split('-').at(-1) ?? last.run}`
-  for (const { name, gate } of pipeline.stages) {
-    if (gate === null) continue
-    const verdict = last.verdicts.get(name)?.verdict
-    if (verdict === undefined) return `the newest run (${run}) did not judge ${name}`
-    if (verdict !== 'pass') return `${name} did not pass in the newest run (${run}): ${verdict}`
-  }
-  for (const [stage, key] of keys)
-    if (last.keys.get(stage) !== key) return `the newest run (${run}) judged another result of ${stage}`
   return null
 }
 
 function folderFor(command: Command, { root, pipeline }: Opened, stage: Stage | null): string {
   const to = stringFlag(command, 'to')
   if (to !== null) return resolve(stringFlag(command, 'directory') ?? '.', to)
-  return join(root, stage === null ? defaultFolder(pipeline.name) : folderOf(stage, pipeline.name))
+  return join(root, exportFolder(stage?.with['to'], pipeline.name))
 }
 
 /** A run may be writing to the same folder. */
-async function underRight<T>({ environment, pipeline, command }: Opened, work: () => Promise<T>): Promise<T> {
-  const visitor = VISITOR + randomUUID().slice(0, 8)
-  await using presence = new Presence(environment.stateDir, visitor, command)
-  const rights = new Rights(environment.stateDir, presence)
-  const right = await rights.take(
-    `export-${pipeline.name}`,
-    'export',
-    () => process.stderr.write('another export is being written; waiting for it\n'),
-    new AbortController().signal,
-  )
-  try {
-    return await work()
-  } finally {
-    right.release()
-    rmSync(join(environment.stateDir, 'runs', visitor), { recursive: true, force: true })
-  }
+function underRight<T>(
+  { environment, root, command }: Opened,
+  to: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  return visit(environment.stateDir, command, async (rights) => {
+    const right = await rights.take(
+      rightOf(root, to),
+      'export',
+      (holder) => void process.stderr.write(`${ownerWords(holder)} is writing there; waiting\n`),
+      new AbortController().signal,
+    )
+    try {
+      return await work()
+    } finally {
+      right.release()
+    }
+  })
 }

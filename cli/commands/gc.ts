@@ -82,18 +82,19 @@ async function mainLocks({ root, lockPaths }: StoreView): Promise<readonly Lock[
 }
 
 function words(
-  { records, objects, others, freed, kept }: Garbage,
+  { records, objects, others, models, freed, kept }: Garbage,
   { dryRun, running, total }: { dryRun: boolean; running: boolean; total: number },
 ): string {
   const lines: string[] = []
-  if (records.length + objects.length + others.length === 0) lines.push('nothing to free')
+  const beside = others.length + models.length
+  if (records.length + objects.length + beside === 0) lines.push('nothing to free')
   else {
     const counts = new Map<string, number>()
     for (const { kind } of records) counts.set(kind, (counts.get(kind) ?? 0) + 1)
     const kinds = [...counts].sort().map(([kind, count]) => `${String(count)} ${kind}`)
     const results = kinds.length === 0 ? '' : ` (${kinds.join(', ')})`
     lines.push(
-      `${dryRun ? 'would free' : 'freed'} ${bytes(freed)}: ${counted(records.length, 'result')}${results}, ${counted(objects.length, 'file')} of the store${others.length === 0 ? '' : `, ${counted(others.length, 'note')}, old logs and leftovers`}`,
+      `${dryRun ? 'would free' : 'freed'} ${bytes(freed)}: ${counted(records.length, 'result')}${results}, ${counted(objects.length, 'file')} of the store${beside === 0 ? '' : `, ${counted(beside, 'note')}, old logs and leftovers`}`,
     )
   }
   lines.push(`kept ${bytes(kept.bytes)}: ${counted(kept.records, 'result')} that locks, runs or main name`)
@@ -102,14 +103,18 @@ function words(
   return `${lines.join('\n')}\n`
 }
 
-function json({ records, objects, others, freed, kept }: Garbage, dryRun: boolean, total: number): object {
+function json(
+  { records, objects, others, models, freed, kept }: Garbage,
+  dryRun: boolean,
+  total: number,
+): object {
   return {
     dryRun,
     freedBytes: freed,
     totalBytes: total,
     results: records.map(({ key, kind }) => ({ key, kind })),
     objects: objects.length,
-    others: others.length,
+    others: others.length + models.length,
     kept,
   }
 }

@@ -4,7 +4,7 @@ import { join, relative, resolve } from 'node:path'
 import { hubAddress } from '../../dsl/hub-address.ts'
 import { sourceFacts } from '../../engine/lock/facts.ts'
 import type { FoundSource } from '../../engine/environment.ts'
-import { LockError, lockText, parseLock, writeLock } from '../../engine/lock-file.ts'
+import { LockError, lockText, parseLock, readLock, writeLock } from '../../engine/lock-file.ts'
 import type { Facts, Lock } from '../../engine/lock-file.ts'
 import { conflictSides, unmixed } from '../../engine/lock/conflict.ts'
 import type { Sides } from '../../engine/lock/conflict.ts'
@@ -12,6 +12,9 @@ import { mergeLocks } from '../../engine/lock/merge.ts'
 import { lockedSource, resolveLock } from '../../engine/lock/resolve.ts'
 import type { Resolved } from '../../engine/lock/resolve.ts'
 import { staleness } from '../../engine/lock/stale.ts'
+import { ownerWords } from '../../engine/run/owner.ts'
+import { rightOf } from '../../engine/run/publish.ts'
+import { visit } from '../../engine/run/visit.ts'
 import { writeAtomic } from '../../engine/store/atomic.ts'
 import { unmergedVersions } from '../git.ts'
 import type { Command } from '../options.ts'
@@ -67,26 +70,47 @@ async function checkCommand(command: Command, buildDir: string): Promise<number>
 /** Asks the hub what its branches are now. The lock names the commit at once; a run makes the rest fit. */
 async function updateCommand(command: Command, buildDir: string): Promise<number> {
   const opened = await openPipeline(command, buildDir)
-  const { pipeline, lock, lockPath, root } = opened
+  const { pipeline, lockPath, root } = opened
   const { moveSource } = await import('../hub.ts')
   const onHub = Object.values(pipeline.sources).filter(({ from }) => hubAddress(from) !== null)
   const names = command.args.length > 0 ? command.args : onHub.map(({ name }) => name)
   if (names.length === 0) throw new Usage('no source of this pipeline lies on a hub', true)
-  const sources: Record<string, Facts> = { ...lock?.['sources'] }
+  const moved: Record<string, Facts> = {}
   for (const name of names) {
     const source = pipeline.sources[name]
     if (source === undefined) throw new Usage(`there is no source ${name}`, true)
     const found = await moveSource(source, opened)
-    sources[name] = sourceFacts(found)
+    moved[name] = sourceFacts(found)
     process.stdout.write(`${name}  ${movedText(opened.sources[name]?.hub?.origin, found.hub?.origin)}\n`)
   }
-  // Without a lock there is nothing to correct: the next complete run writes it, with these commits.
-  if (lock !== null) writeLock(lockPath, { ...lock, sources })
+  await correctSources(opened, moved)
   const shown = relative(root, lockPath)
   process.stdout.write(
     `next: ${toType('plan', opened)} shows what that means; ${toType('run', opened)}, and commit ${shown}\n`,
   )
   return 0
+}
+
+/** A run may have ended while the hub was asked: what it wrote stays, but for these sources. */
+function correctSources(
+  { pipeline, environment, command, lockPath }: Opened,
+  moved: Readonly<Record<string, Facts>>,
+): Promise<void> {
+  return visit(environment.stateDir, command, async (rights) => {
+    const right = await rights.take(
+      rightOf({ pipeline }),
+      'lock --update',
+      (holder) => void process.stderr.write(`${ownerWords(holder)} is writing the lock; waiting\n`),
+      new AbortController().signal,
+    )
+    try {
+      const lock = readLock(lockPath)
+      // Without a lock there is nothing to correct: the next complete run writes it, with these commits.
+      if (lock !== null) writeLock(lockPath, { ...lock, sources: { ...lock['sources'], ...moved } })
+    } finally {
+      right.release()
+    }
+  })
 }
 
 function movedText(before: Facts = {}, after: Facts = {}): string {

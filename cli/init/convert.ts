@@ -72,7 +72,7 @@ export function convert(settings: JsonObject, tool: Tool, around: Surroundings):
     const [name, value] = meaning(key, written)
     const absent = own(ABSENT_OPTIONS, key) ?? own(ABSENT_OPTIONS, name)
     const stage = STAGES.find((each) => schemaOf(around.kinds[each], name) !== null)
-    if (CHAT_FORMATS.has(key)) leave(key, CHAT_FORMAT, TEMPLATE)
+    if (CHAT_FORMATS.has(key) && value !== 'chat') leave(key, CHAT_FORMAT, TEMPLATE)
     else if (stage !== undefined) {
       const schema = schemaOf(around.kinds[stage], name) ?? {}
       if (fits(schema, value) === true) options[stage] = { ...options[stage], [name]: value }
@@ -84,16 +84,16 @@ export function convert(settings: JsonObject, tool: Tool, around: Surroundings):
 }
 
 const SOURCES = new Set(['base_model', 'model_name_or_path', 'datasets', 'dataset', 'dataset_dir'])
-/** Names of chat formats; our `template` is the text of a row. */
+/** Names of chat formats; our `template` is the text of a row, or `chat`. */
 const CHAT_FORMATS = new Set(['template', 'chat_template', 'prompt_template'])
 
 const CHAT_FORMAT = words(
-  'it names a chat format; here a template is the text of a row',
-  '那里是对话格式的名字，这里 template 是一行的文本',
+  "it names a chat format; here a template is the text of a row, or the model's own",
+  '那里是对话格式的名字，这里 template 是一行的文本，或者模型自带的模板',
 )
 const TEMPLATE = words(
-  'template of tokenize, with {prompt} and {response}',
-  'tokenize 的 template，写上 {prompt} 和 {response}',
+  "template of tokenize: chat, which is the model's own chat template, or a text with {prompt} and {response}",
+  'tokenize 的 template：写 chat（模型自带的对话模板），或写带 {prompt} 和 {response} 的文本',
 )
 const ALL_WEIGHTS = words(
   'without it Axolotl trains all weights; here lora-train learns an adapter beside them',
@@ -134,6 +134,7 @@ function meaning(key: string, value: Json): readonly [string, Json] {
   if (key === 'train_on_inputs' || key === 'train_on_prompt')
     return ['loss_on', value === true ? 'all' : 'response']
   if (key === 'lora_target_linear') return ['target', 'all-linear']
+  if (key === 'chat_template' && value === 'tokenizer_default') return ['template', 'chat']
   const name = own(OPTION_ALIASES, key)?.ours ?? key
   if (name === 'target') return [name, targets(value)]
   // YAML 1.1 readers take 1e-4 for text, so people quote numbers.

@@ -1,9 +1,9 @@
 /** A plan in words: which stages will run, and why. */
+import { exportFolder } from '../../dsl/export-folder.ts'
 import type { Pipeline, Stage } from '../../dsl/pipeline.ts'
 import { positionOf } from '../../dsl/source.ts'
 import type { Dependence, Outlook } from '../../engine/plan/outlook.ts'
 import type { Planned, Reason } from '../../engine/plan/plan.ts'
-import { folderOf } from '../../engine/run/export.ts'
 import { gateCalled } from '../../engine/run/fate.ts'
 import type { Result } from '../../engine/store/results.ts'
 import { groupsOf } from './crowd.ts'
@@ -156,7 +156,7 @@ export function pulledText(count: number): string {
 
 /** Where an export goes. */
 function exportedText(stage: Stage, pipeline: string): string {
-  return `written to ${folderOf(stage, pipeline)}`
+  return `written to ${exportFolder(stage.with['to'], pipeline)}`
 }
 
 export function chosenText(result: Result | null): string {

@@ -21,12 +21,12 @@ import {
 import { copyFile } from 'node:fs/promises'
 import { randomUUID } from 'node:crypto'
 import { basename, dirname, join, relative } from 'node:path'
-import type { JsonObject } from '../../dsl/stage-signature.ts'
 import { digestOf } from '../artifact.ts'
 import type { Digest } from '../artifact.ts'
 import { reach } from '../failpoint.ts'
 import { flush } from '../store/flush.ts'
-import { hashFile } from '../store/digest.ts'
+import { changedIn, RECORD, recordIn } from './record.ts'
+import type { ExportRecord, RecordedFile } from './record.ts'
 
 /** A file to write: its text, or a file of the store to copy. */
 export type Content =
@@ -42,22 +42,8 @@ export type Placed =
     }
   | { readonly type: 'refused'; readonly message: string; readonly help: string }
 
-interface RecordedFile {
-  readonly path: string
-  readonly size: number
-  readonly digest: Digest
-}
-
-/** What the folder says of itself. */
-interface ExportRecord {
-  readonly format: 1
-  /** Whose export it is: another's is as foreign as any other file. */
-  readonly owner: string
-  readonly about: JsonObject
-  readonly files: readonly RecordedFile[]
-}
-
-const RECORD = 'sluice-export.json'
+/** What to do if the store has lost something. */
+export const VERIFY = 'sluice cache verify --full, then sluice run makes it again'
 
 /** One at a time for a folder. `owner` is whose export it is, `about` what its record says of it. */
 export async function placeFolder(
@@ -75,8 +61,8 @@ export async function placeFolder(
   const record: ExportRecord = { format: 1, owner, about, files }
   const text = `${JSON.stringify(record, null, 2)}\n`
   const bytes = files.reduce((sum, { size }) => sum + size, 0)
-  const kept = finishLastTime(to)
-  const there = lookAt(to, owner)
+  const kept = await finishLastTime(to)
+  const there = await lookAt(to, owner)
   if (there.type === 'foreign') return { type: 'refused', ...there.words }
   const counts = { files: files.length + 1, bytes, note: kept }
   if (there.type === 'ours' && there.text === text) return { type: 'unchanged', ...counts }
@@ -85,6 +71,12 @@ export async function placeFolder(
     mkdirSync(draft, { recursive: true })
     for (const content of contents) await write(draft, content)
     await write(draft, { path: RECORD, text })
+    // The record is believed later: what it says is true of the very files that are handed out.
+    const [damaged] = await changedIn(draft, files)
+    if (damaged !== undefined) {
+      rmSync(draft, { recursive: true, force: true })
+      return { type: 'refused', message: `${damaged} is damaged in the store`, help: VERIFY }
+    }
     await flush(foldersIn(draft))
     reach('export-drafted')
   } catch (error) {
@@ -98,7 +90,7 @@ export async function placeFolder(
   renameSync(draft, to)
   await flush([dirname(to)])
   reach('export-placed')
-  const left = there.type === 'ours' ? removeOwn(besides(to, 'old'), to) : null
+  const left = there.type === 'ours' ? await removeOwn(besides(to, 'old'), to) : null
   return { type: 'written', ...counts, note: left ?? kept }
 }
 
@@ -120,12 +112,12 @@ function besides(to: string, what: string): string {
 }
 
 /** A kill between two renames leaves the old export aside: it comes back, and the new one is written again. */
-function finishLastTime(to: string): string | null {
+async function finishLastTime(to: string): Promise<string | null> {
   const folder = dirname(to)
   mkdirSync(folder, { recursive: true })
   const old = besides(to, 'old')
   const isWhole = existsSync(to)
-  const kept = existsSync(old) && isWhole ? removeOwn(old, to) : null
+  const kept = existsSync(old) && isWhole ? await removeOwn(old, to) : null
   if (existsSync(old) && !isWhole) renameSync(old, to)
   const drafts = `.${basename(to)}.sluice-new-`
   for (const name of readdirSync(folder))
@@ -139,7 +131,7 @@ type There =
   | { readonly type: 'foreign'; readonly words: { readonly message: string; readonly help: string } }
 
 /** What stands at the place. Ours is only what holds the files of its record, all of them as they were written. */
-function lookAt(to: string, owner: string): There {
+async function lookAt(to: string, owner: string): Promise<There> {
   const stat = lstatSync(to, { throwIfNoEntry: false })
   if (stat === undefined) return { type: 'nothing' }
   if (!stat.isDirectory()) return foreign(`${basename(to)} is there already, and is no folder`)
@@ -158,11 +150,11 @@ function lookAt(to: string, owner: string): There {
     if (name === RECORD) continue
     const file = known.get(name)
     if (file === undefined) return foreign(`it holds a file that no export wrote: ${name}`)
-    const path = join(to, name)
-    if (lstatSync(path).size !== file.size || hashFile(path) !== file.digest)
-      return foreign(`${name} was changed after it was exported`)
     known.delete(name)
   }
+  const written = record.files.filter(({ path }) => !known.has(path))
+  const [changed] = await changedIn(to, written)
+  if (changed !== undefined) return foreign(`${changed} was changed after it was exported`)
   // A file of ours that somebody removed is no loss: it is written again.
   return { type: 'ours', text: known.size === 0 ? text : '' }
 }
@@ -171,15 +163,6 @@ function foreign(why: string): There {
   return {
     type: 'foreign',
     words: { message: why, help: 'nothing was overwritten; move it away, or name another folder' },
-  }
-}
-
-function recordIn(text: string): ExportRecord | null {
-  try {
-    const record = JSON.parse(text) as ExportRecord | null
-    return record?.format === 1 && Array.isArray(record.files) ? record : null
-  } catch {
-    return null
   }
 }
 
@@ -197,17 +180,20 @@ function foldersIn(folder: string): readonly string[] {
   return [...inside.map((entry) => join(entry.parentPath, entry.name)), folder]
 }
 
-/** Removes an export that another took the place of. What somebody put into it meanwhile is kept, and that is said. */
-function removeOwn(folder: string, to: string): string | null {
+/** Removes an export that another took the place of. What somebody changed in it meanwhile is kept, and that is said. */
+async function removeOwn(folder: string, to: string): Promise<string | null> {
   const path = join(folder, RECORD)
   const record = existsSync(path) ? recordIn(readFileSync(path, 'utf8')) : null
-  for (const file of record?.files ?? []) rmSync(join(folder, file.path), { force: true })
+  const names = new Set(filesIn(folder))
+  const own = (record?.files ?? []).filter((file) => names.has(file.path))
+  const changed = new Set(await changedIn(folder, own))
+  for (const file of own) if (!changed.has(file.path)) rmSync(join(folder, file.path), { force: true })
   // The record goes last: a kill on the way leaves what the next run needs to go on.
   const left = filesIn(folder).filter((name) => name !== RECORD)
   if (left.length > 0) {
     const kept = `${to}.kept-${randomUUID().slice(0, 8)}`
     renameSync(folder, kept)
-    return `files that no export wrote are kept in ${kept}`
+    return `files that no export wrote, or that were changed, are kept in ${kept}`
   }
   rmSync(path, { force: true })
   for (const each of [...foldersIn(folder)].sort((a, b) => b.length - a.length)) rmdirSync(each)

@@ -4,7 +4,7 @@ import type { Stats } from 'node:fs'
 import { join } from 'node:path'
 import type { Digest } from '../artifact.ts'
 import type { Stores } from '../environment.ts'
-import { hubGarbage } from '../hub/garbage.ts'
+import { hubGarbage, removeCommit } from '../hub/garbage.ts'
 import { checkpointsIn } from '../run/checkpoints.ts'
 import type { StoredObject } from '../store/blobs.ts'
 import type { Roots } from './roots.ts'
@@ -21,6 +21,8 @@ export interface Garbage {
   readonly objects: readonly StoredObject[]
   /** Files and folders beside the store. */
   readonly others: readonly { readonly path: string; readonly bytes: number }[]
+  /** Commits of models on a hub. */
+  readonly models: readonly { readonly path: string; readonly bytes: number }[]
   /** Bytes that the disk gets back: what is still shown under `out/` is not among them. */
   readonly freed: number
   readonly kept: { readonly records: number; readonly bytes: number }
@@ -57,9 +59,9 @@ export function findGarbage({ stateDir, stores, roots, since, now }: Collecting)
   const others = [
     ...notes(stateDir, now),
     ...forgotten.map(({ path, bytes }) => ({ path, bytes })),
-    ...hubGarbage(stateDir, roots.commits, now),
     ...oldRunLogs(stateDir, roots.runs, since),
   ]
+  const models = hubGarbage(stateDir, roots.commits, since)
   let keptBytes = 0
   for (const object of stores.blobs.objects()) {
     if (object.digest === null) {
@@ -69,8 +71,8 @@ export function findGarbage({ stateDir, stores, roots, since, now }: Collecting)
   }
   const freed =
     objects.reduce((sum, { size, links }) => sum + (links === 1 ? size : 0), 0) +
-    others.reduce((sum, { bytes }) => sum + bytes, 0)
-  return { records, objects, others, freed, kept: { records: keptRecords, bytes: keptBytes } }
+    [...others, ...models].reduce((sum, { bytes }) => sum + bytes, 0)
+  return { records, objects, others, models, freed, kept: { records: keptRecords, bytes: keptBytes } }
 }
 
 /**
@@ -94,6 +96,7 @@ export function collect(garbage: Garbage, collecting: Collecting, namedNow: () =
   for (const { path } of still.objects)
     if ((statOf(path)?.ctimeMs ?? since) < since) rmSync(path, { force: true })
   for (const { path } of still.others) rmSync(path, { recursive: true, force: true })
+  for (const { path } of still.models) removeCommit(path)
 }
 
 /** Of a record that is about to be removed. */

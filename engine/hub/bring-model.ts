@@ -9,11 +9,21 @@ import { hashFiles } from '../store/hash-files.ts'
 import { bringFiles } from './bring-files.ts'
 import { inWords, notShared } from './fetching.ts'
 import type { Fetching, Pinned } from './fetching.ts'
+import { areLinksUnchanged, keepLooks, looksOf } from './links.ts'
 import { isWeights } from './model-files.ts'
 import { sharedFile, sharedSnapshot } from './shared-cache.ts'
 import { isWhole, placesOf, smallTree } from './snapshot.ts'
 import type { Places } from './snapshot.ts'
 import { withRight } from './with-right.ts'
+
+/** Whether the folder that stages read holds these files and no others, none changed since it was hashed. */
+export function isHere(places: Places, tree: Tree): boolean {
+  return (
+    isWhole(places.whole, tree) &&
+    readdirSync(places.whole).length === tree.files.length &&
+    areLinksUnchanged(places, tree)
+  )
+}
 
 /** Brings the whole model to where it is read. Does nothing where it lies there already. */
 export async function bringModel(
@@ -23,9 +33,9 @@ export async function bringModel(
   signal: AbortSignal,
 ): Promise<void> {
   const places = placesOf(fetching.stateDir, pinned.repository, pinned.commit)
-  if (isWhole(places.whole, tree)) return
+  if (isHere(places, tree)) return
   await withRight(pinned, fetching, signal, async () => {
-    if (isWhole(places.whole, tree)) return
+    if (isHere(places, tree)) return
     await inWords(fetching, () => gather(pinned, tree, places, fetching, signal))
   })
 }
@@ -39,9 +49,16 @@ async function gather(
 ): Promise<void> {
   const { settings } = fetching
   mkdirSync(places.fetching, { recursive: true })
+  // Nobody knows any more what a link of a broken try led to.
+  for (const entry of readdirSync(places.fetching, { withFileTypes: true }))
+    if (entry.isSymbolicLink()) rmSync(join(places.fetching, entry.name))
   const weights = tree.files.filter(({ path }) => isWeights(path))
-  for (const { path } of smallTree(tree).files)
-    await copyFile(join(places.small, path), join(places.fetching, path))
+  for (const { path } of smallTree(tree).files) {
+    const target = join(places.fetching, path)
+    // What came before cannot be written: it is read-only.
+    rmSync(target, { force: true })
+    await copyFile(join(places.small, path), target)
+  }
   if (!isWhole(places.fetching, tree) && !(await linkShared(weights, pinned, places, fetching))) {
     const wanted = weights.map(({ path, size, digest }) => ({
       ...{ path, size, gitSha1: '' },
@@ -70,7 +87,8 @@ async function linkShared(
   const snapshot = sharedSnapshot(settings.sharedCache, repository, commit)
   const found = weights.flatMap((file) => {
     const real = sharedFile(snapshot, file)
-    return real === null ? [] : [{ ...file, real }]
+    const looks = real === null ? null : looksOf(real)
+    return real === null || looks === null ? [] : [{ ...file, real, looks }]
   })
   if (found.length < weights.length) return false
   const other: number[] = []
@@ -81,6 +99,8 @@ async function linkShared(
     },
   )
   if (other.length > 0) return false
+  // Looked at before they were hashed, so that what is written meanwhile is another look.
+  keepLooks(places, Object.fromEntries(found.map(({ path, looks }) => [path, looks])))
   for (const { path, real } of found) {
     rmSync(join(places.fetching, path), { force: true })
     symlinkSync(real, join(places.fetching, path))

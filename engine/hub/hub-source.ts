@@ -4,11 +4,11 @@ import type { HubAddress } from '../../dsl/hub-address.ts'
 import type { Digest, Tree } from '../artifact.ts'
 import type { FoundSource } from '../environment.ts'
 import type { Facts } from '../lock-file.ts'
-import { bringModel } from './bring-model.ts'
+import { bringModel, isHere } from './bring-model.ts'
 import type { Fetching } from './fetching.ts'
+import { areLinksUnchanged } from './links.ts'
 import { listModel } from './list-model.ts'
-import { bytesIn, isWhole, knownCommit, placesOf, readListing, smallTree } from './snapshot.ts'
-import { HubTrouble } from './trouble.ts'
+import { bytesIn, isWhole, knownCommit, markUsed, placesOf, readListing, smallTree } from './snapshot.ts'
 
 export interface Known {
   /** As the file writes it. */
@@ -34,54 +34,78 @@ function ofSameAddress(from: string, locked: Facts | undefined): Facts {
   return locked?.['from'] === from ? locked : {}
 }
 
+/** What the lock says that this very commit holds; null if it says nothing of it. */
+export function lockedDigest({ from, locked }: Pick<Known, 'from' | 'locked'>, at: string): Digest | null {
+  const { digest, commit } = ofSameAddress(from, locked)
+  return typeof digest === 'string' && commit === at ? (digest as Digest) : null
+}
+
 /** Null while nobody has asked the hub what the source holds. */
 export function hubSource(known: Known): FoundSource | null {
-  const { from, address, locked, smallOnly, fetching } = known
+  const { address, smallOnly, fetching } = known
   const commit = pinnedCommit(known)
   if (commit === null) return null
-  const pinned = { repository: address.repository, commit }
+  const digest = lockedDigest(known, commit)
   const places = placesOf(fetching.stateDir, address.repository, commit)
-  const dir = smallOnly ? places.small : places.whole
-  const part = (tree: Tree) => (smallOnly ? smallTree(tree) : tree)
-  const listed = readListing(places)
-  if (listed !== null) {
-    const tree = part(listed)
-    const bytes = bytesIn(listed)
-    return {
-      ...{ digest: tree.digest, dir, count: tree.files.length },
-      files: tree.files.map(({ path }) => path),
-      hub: {
-        origin: { from, commit, bytes },
-        tree,
-        bytes,
-        isHere: () => isWhole(dir, tree),
-        bring: (signal) => (smallOnly ? Promise.resolve() : bringModel(pinned, tree, fetching, signal)),
-      },
-    }
+  const tree = readListing(places, digest)
+  if (tree !== null) {
+    markUsed(places)
+    return listedSource(known, commit, tree)
   }
-  const { digest, files, bytes, commit: lockedCommit } = ofSameAddress(from, locked)
-  if (smallOnly || typeof digest !== 'string' || lockedCommit !== commit) return null
+  return smallOnly || digest === null ? null : lockedSource(known, commit, digest)
+}
+
+/** A source of which every file is known. */
+export function listedSource(
+  { from, address: { repository }, smallOnly, fetching }: Known,
+  commit: string,
+  listed: Tree,
+): FoundSource {
+  const places = placesOf(fetching.stateDir, repository, commit)
+  const dir = smallOnly ? places.small : places.whole
+  const tree = smallOnly ? smallTree(listed) : listed
+  const bytes = bytesIn(listed)
+  return {
+    ...{ digest: tree.digest, dir, count: tree.files.length },
+    files: tree.files.map(({ path }) => path),
+    isUnchanged: () => Promise.resolve(smallOnly || areLinksUnchanged(places, tree)),
+    hub: {
+      origin: { from, commit, bytes },
+      tree,
+      bytes,
+      isHere: () => (smallOnly ? isWhole(dir, tree) : isHere(places, tree)),
+      bring: (signal) =>
+        smallOnly ? Promise.resolve() : bringModel({ repository, commit }, tree, fetching, signal),
+    },
+  }
+}
+
+/** A source of which this machine has nothing, and the lock says what it holds. */
+function lockedSource(
+  { from, address: { repository }, locked, fetching }: Known,
+  commit: string,
+  digest: Digest,
+): FoundSource {
+  const pinned = { repository, commit }
+  const places = placesOf(fetching.stateDir, repository, commit)
+  const { files, bytes } = locked ?? {}
   const size = typeof bytes === 'number' ? bytes : null
   return {
-    digest: digest as Digest,
-    dir,
+    digest,
+    dir: places.whole,
     count: typeof files === 'number' ? files : 0,
     get files() {
-      return (readListing(places)?.files ?? []).map(({ path }) => path)
+      return (readListing(places, digest)?.files ?? []).map(({ path }) => path)
     },
+    isUnchanged: () =>
+      Promise.resolve(areLinksUnchanged(places, readListing(places, digest) ?? { files: [] })),
     hub: {
       origin: { from, commit, ...(size === null ? {} : { bytes: size }) },
       tree: null,
       bytes: size,
       isHere: () => false,
       bring: async (signal) => {
-        const tree = await listModel(pinned, fetching, signal)
-        if (tree.digest !== digest)
-          throw new HubTrouble(
-            'request',
-            `${address.repository} at ${commit.slice(0, 8)} does not hold what the lock says`,
-            'sluice lock --update takes what the hub has now',
-          )
+        const tree = await listModel(pinned, { digest }, fetching, signal)
         await bringModel(pinned, tree, fetching, signal)
       },
     },

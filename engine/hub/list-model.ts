@@ -20,38 +20,57 @@ import type { Places } from './snapshot.ts'
 import { HubTrouble } from './trouble.ts'
 import { withRight } from './with-right.ts'
 
+export interface Expected {
+  /** What the lock says that the commit holds; null where none does. */
+  readonly digest: Digest | null
+  /** The hub is asked although the answer of an earlier time may lie here. */
+  readonly anew?: boolean
+}
+
 /** Finds out what is in a commit; brings configuration and tokenizer, and no weights. */
-export async function listModel(pinned: Pinned, fetching: Fetching, signal: AbortSignal): Promise<Tree> {
+export async function listModel(
+  pinned: Pinned,
+  { digest, anew = false }: Expected,
+  fetching: Fetching,
+  signal: AbortSignal,
+): Promise<Tree> {
   const places = placesOf(fetching.stateDir, pinned.repository, pinned.commit)
-  return (
-    readListing(places) ??
-    withRight(pinned, fetching, signal, async () => {
-      const known = readListing(places)
-      if (known !== null) return known
-      const files = await inWords(fetching, () => listedHere(pinned, places, fetching, signal))
-      return treeOf(files)
-    })
+  const known = () => (anew && !fetching.settings.offline ? null : readListing(places, digest))
+  const tree =
+    known() ??
+    (await withRight(pinned, fetching, signal, async () => {
+      const list = () => listedHere(pinned, digest, places, fetching, signal)
+      return known() ?? treeOf(await inWords(fetching, list))
+    }))
+  if (digest === null || tree.digest === digest) return tree
+  throw new HubTrouble(
+    'request',
+    `${pinned.repository} at ${pinned.commit.slice(0, 8)} does not hold what the lock says`,
+    'sluice lock --update takes what the hub has now',
   )
 }
 
 async function listedHere(
   pinned: Pinned,
+  digest: Digest | null,
   places: Places,
   fetching: Fetching,
   signal: AbortSignal,
 ): Promise<readonly TreeFile[]> {
   const { settings, pause } = fetching
   mkdirSync(places.fetching, { recursive: true })
-  if (settings.offline) return (await fromShared(pinned, places, fetching)) ?? notShared(pinned, fetching)
+  const shared = () => fromShared(pinned, digest, places, fetching)
+  if (settings.offline) return (await shared()) ?? notShared(pinned, fetching)
   const ask = () => filesOf(settings, pinned.repository, pinned.commit, signal)
   let all: readonly HubFile[]
   try {
     all = await new Patience(pause).ask(ask, signal)
   } catch (error) {
     // The commit is known, and what it holds may lie here: then nobody has to be asked.
-    const shared = error instanceof RemoteTrouble ? await fromShared(pinned, places, fetching) : null
-    if (shared === null) throw error
-    return shared
+    const here =
+      error instanceof RemoteTrouble ? (readListing(places, digest)?.files ?? (await shared())) : null
+    if (here === null) throw error
+    return here
   }
   const files = modelFiles(all)
   const lack = lacks(files)
@@ -82,25 +101,32 @@ async function listedHere(
     size,
     digest: sha256 === null ? hashFile(join(places.fetching, path)) : (`sha256:${sha256}` as Digest),
   }))
-  await keepListing(listed, places.fetching, places)
+  await keepSmall(listed, places.fetching, places)
+  writeListing(places, listed)
   return listed
 }
 
+/**
+ * The shared cache has what other tools wanted, which may be less than the commit holds. Only the lock can tell that
+ * nothing is missing: without it, what was found serves this command and is not noted.
+ */
 async function fromShared(
   { repository, commit }: Pinned,
+  digest: Digest | null,
   places: Places,
   { settings, check }: Fetching,
 ): Promise<readonly TreeFile[] | null> {
   const snapshot = sharedSnapshot(settings.sharedCache, repository, commit)
   const listed = await sharedListing(snapshot)
-  if (listed === null) return null
+  if (listed === null || (digest !== null && treeOf(listed).digest !== digest)) return null
   await check(snapshot)
-  await keepListing(listed, snapshot, places)
+  await keepSmall(listed, snapshot, places)
+  if (digest !== null) writeListing(places, listed)
   return listed
 }
 
-/** The small files go into a folder that stays, and the listing last: it says that they are there. */
-async function keepListing(files: readonly TreeFile[], from: string, places: Places): Promise<void> {
+/** The small files go into a folder that stays. A listing is written after it: it says that they are there. */
+async function keepSmall(files: readonly TreeFile[], from: string, places: Places): Promise<void> {
   const draft = `${places.small}.draft`
   rmSync(draft, { recursive: true, force: true })
   mkdirSync(draft, { recursive: true })
@@ -108,5 +134,4 @@ async function keepListing(files: readonly TreeFile[], from: string, places: Pla
   await flush([...smallTree(treeOf(files)).files.map(({ path }) => join(draft, path)), draft])
   rmSync(places.small, { recursive: true, force: true })
   renameSync(draft, places.small)
-  writeListing(places, files)
 }

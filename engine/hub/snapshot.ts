@@ -5,14 +5,15 @@
  *   hub/models--ORG--NAME/<commit>/small/         configuration and tokenizer
  *   hub/models--ORG--NAME/<commit>/listing.json   all files by content; written when every one is known by SHA-256
  *   hub/models--ORG--NAME/<commit>/whole/         the model
+ *   hub/models--ORG--NAME/<commit>/links.json     what of it is linked, as it looked when it was hashed
  *   hub/models--ORG--NAME/<commit>/fetching/      what is under way; the next try goes on with it
  */
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { isCommit } from '../../dsl/hub-address.ts'
 import { treeOf } from '../artifact.ts'
-import type { Tree, TreeFile } from '../artifact.ts'
-import { writeAtomic } from '../store/atomic.ts'
+import type { Digest, Tree, TreeFile } from '../artifact.ts'
+import { touchFile, writeAtomic } from '../store/atomic.ts'
 import { isWeights } from './model-files.ts'
 
 export interface Places {
@@ -20,6 +21,7 @@ export interface Places {
   readonly whole: string
   readonly fetching: string
   readonly listing: string
+  readonly links: string
 }
 
 export function folderName(repository: string): string {
@@ -29,7 +31,10 @@ export function folderName(repository: string): string {
 export function placesOf(stateDir: string, repository: string, commit: string): Places {
   const folder = join(stateDir, 'hub', folderName(repository), commit)
   const at = (name: string) => join(folder, name)
-  return { small: at('small'), whole: at('whole'), fetching: at('fetching'), listing: at('listing.json') }
+  return {
+    ...{ small: at('small'), whole: at('whole'), fetching: at('fetching') },
+    ...{ listing: at('listing.json'), links: at('links.json') },
+  }
 }
 
 /** The commit that a revision was when this machine first asked; null if it never did. */
@@ -51,11 +56,17 @@ export function commitIn(path: string): string | null {
   return isCommit(commit) ? commit : null
 }
 
-/** All files of the model by content; null if they are not known here. */
-export function readListing({ listing, small }: Places): Tree | null {
-  if (!existsSync(listing) || !existsSync(small)) return null
+/** All files of the model by content; null if they are not known here, or are not those that are expected. */
+export function readListing(places: Places, expected: Digest | null): Tree | null {
+  const tree = listingIn(places.listing)
+  if (tree === null || (expected !== null && tree.digest !== expected)) return null
+  return isWhole(places.small, smallTree(tree)) ? tree : null
+}
+
+function listingIn(path: string): Tree | null {
+  if (!existsSync(path)) return null
   try {
-    const { format, files } = JSON.parse(readFileSync(listing, 'utf8')) as {
+    const { format, files } = JSON.parse(readFileSync(path, 'utf8')) as {
       format: number
       files: readonly TreeFile[]
     }
@@ -68,6 +79,15 @@ export function readListing({ listing, small }: Places): Tree | null {
 
 export function writeListing({ listing }: Places, files: readonly TreeFile[]): void {
   writeAtomic(listing, `${JSON.stringify({ format: 1, files }, null, 1)}\n`)
+}
+
+/** For `gc`: a pipeline without a lock names no commit. */
+export function markUsed({ listing }: Places): void {
+  try {
+    touchFile(listing)
+  } catch {
+    // Another user's folder, or one that is read-only: what lies there can be used all the same.
+  }
 }
 
 /** What a rehearsal needs. */

@@ -78,8 +78,9 @@ export async function keepPrints(
 ): Promise<void> {
   for (const [name, source] of Object.entries(sources)) {
     const now = found[name]
-    // What nobody can edit lies in the store, and is not looked for at the source's place.
-    if (now?.isUnchanged === undefined || existsSync(pathOf(stateDir, now.digest))) continue
+    // What nobody edits lies in the store or on a hub, and is not looked for at the source's place.
+    if (now?.isUnchanged === undefined || now.hub !== undefined || existsSync(pathOf(stateDir, now.digest)))
+      continue
     const print = await printOf(source, now, root, stats)
     if (print !== null) writeAtomic(pathOf(stateDir, now.digest), JSON.stringify(print))
   }

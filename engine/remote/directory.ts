@@ -1,8 +1,9 @@
 /** A remote that is a folder, such as a share of the team: files by name, each there whole or not at all. */
 import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { copyFile, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { flush } from '../store/flush.ts'
 import type { RemoteName, Transport } from './transport.ts'
 import { RemoteTrouble } from './transport.ts'
 
@@ -39,7 +40,7 @@ export function directoryTransport(root: string): Transport {
         await mkdir(dirname(target), { recursive: true })
         if ('file' in from) await copyFile(from.file, temporary)
         else await writeFile(temporary, from.bytes)
-        await flush(temporary)
+        await flush([temporary])
         // Over what is there: the same bytes by the same name, or a repair of bytes that rotted.
         await rename(temporary, target)
       } catch (error) {
@@ -55,15 +56,6 @@ async function* readable(path: string, root: string): AsyncIterable<Uint8Array> 
     for await (const chunk of createReadStream(path)) yield chunk as Uint8Array
   } catch (error) {
     throw troubleOf(error, root)
-  }
-}
-
-async function flush(path: string): Promise<void> {
-  const file = await open(path, 'r+')
-  try {
-    await file.sync()
-  } finally {
-    await file.close()
   }
 }
 

@@ -23,7 +23,7 @@ import { LOG_FORMAT } from './events.ts'
 import { fateOf, newlyFinished } from './fate.ts'
 import type { Finished, OnFailure } from './fate.ts'
 import { exportStage } from './export.ts'
-import type { HandedOut } from './export.ts'
+import type { HandedOut, LeftOut } from './export.ts'
 import { judgeGate } from './gate.ts'
 import { RunLog } from './log.ts'
 import { FirstFailure, machineFailure } from './machine-failure.ts'
@@ -33,6 +33,7 @@ import { obtain } from './obtain.ts'
 import type { Obtained } from './obtain.ts'
 import { ownerWords } from './owner.ts'
 import { textAt } from './overtaken.ts'
+import type { Claim } from './overtaken.ts'
 import { openBecause, waitsFor } from './paused.ts'
 import { Presence } from './presence.ts'
 import { publish, rightOf, showStage, showVerdict } from './publish.ts'
@@ -143,23 +144,23 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
     reach('run-begun')
     await using pool = new WorkerPool(environment.workers)
     using showing = new ShowingRight(rights, rightOf(request))
-    const room = { ...request, rights, showing }
+    const { root, stateDir } = environment
+    const stages = wanted.map(({ name }) => name)
+    const ours = { run: id, stages, pipeline, sources: request.sources }
+    const claim = { root, stateDir, ...ours, lockPath: request.lockPath, lockAtStart }
+    const room = { ...request, rights, showing, claim }
     const finished = await runStages(wanted, id, room, pool, emit)
     const exitCode = exitCodeOf(finished, request)
     const complete = request.targets === null && [0, 3, 4].includes(exitCode) && finished.paused.size === 0
     if (!request.signal.aborted) {
       const lockPath = complete ? request.lockPath : null
       const waiting = (holder: string) => emit({ type: 'run.waiting', holder })
-      const { root, stateDir } = environment
-      const stages = wanted.map(({ name }) => name)
-      const ours = { run: id, stages, pipeline, sources: request.sources }
-      const claim = { root, stateDir, ...ours, lockPath: request.lockPath, lockAtStart }
       const overtaken = () => {
         const text = 'another run with newer files has ended: the lock and out/ are left to it'
         const stage = wanted.at(-1)?.name
         if (stage !== undefined) emit({ type: 'note', stage, level: 'warning', text })
       }
-      await publish({ ...room, run: id, stages: wanted, finished, lockPath, claim, overtaken, waiting })
+      await publish({ ...room, run: id, stages: wanted, finished, lockPath, overtaken, waiting })
     }
     emit({ type: 'run.done', exitCode, durationMs: tookMs() })
     reach('run-ended')
@@ -177,12 +178,12 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
 }
 
 /** A stage that ended, whatever it was. */
-type Over = Omit<Obtained, 'outcome'> & { readonly outcome: Obtained['outcome'] | HandedOut }
+type Over = Omit<Obtained, 'outcome'> & { readonly outcome: Obtained['outcome'] | HandedOut | LeftOut }
 
 async function runStages(
   stages: readonly Stage[],
   id: string,
-  request: RunRequest & Showroom,
+  request: RunRequest & Showroom & { readonly claim: Claim },
   pool: WorkerPool,
   emit: (event: RunEvent) => void,
 ): Promise<Finished> {
@@ -264,6 +265,9 @@ async function runStages(
       finished.results.set(stage.name, result)
       if (note !== null) emit({ type: 'note', stage: stage.name, level: 'warning', text: note })
       emit({ type: 'stage.exported', stage: stage.name, key: result.key, written, summary: result.summary })
+    } else if (outcome.type === 'left-out') {
+      finished.skipped.add(stage.name)
+      emit({ type: 'stage.skipped', stage: stage.name, because: outcome.because })
     } else if (outcome.type === 'done') {
       const { result } = outcome
       if (paused(stage, result)) return

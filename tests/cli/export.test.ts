@@ -162,16 +162,23 @@ test('the verb: refuses without a passing gate, and --anyway is in the card', as
   expect((await project.sluice('export', 'tokenize')).stderr).toContain('tokenize makes no adapter')
 
   project.edit('perplexity <= 100000', 'perplexity <= 1.5')
-  expect((await project.sluice('run')).code).toBe(3)
+  // Nobody ran since: what counts is what the gate says of the file as it is.
   const refused = await project.sluice('export')
   expect(refused.code).toBe(3)
-  expect(refused.stderr).toMatch(
-    /nothing is exported: gate did not pass in the newest run \(run [0-9a-f]{4}\): fail/,
-  )
+  expect(refused.stderr).toContain('nothing is exported: the gate does not pass (fail): perplexity <= 1.5\n')
+  expect(refused.stderr).toContain('--anyway exports it')
   const anyway = await project.sluice('export', '--anyway')
   expect(anyway.code, anyway.stderr).toBe(0)
-  expect(project.read('out/tiny/README.md')).toMatch(/\*\*Exported although: gate did not pass/)
-  expect(project.read('out/tiny/sluice-export.json')).toMatch(/"anyway": "gate did not pass/)
+  expect(project.read('out/tiny/README.md')).toMatch(/\*\*Exported although: the gate does not pass/)
+  expect(project.read('out/tiny/sluice-export.json')).toMatch(/"anyway": "the gate does not pass/)
+
+  // Measured otherwise, it is not measured yet.
+  project.edit('perplexity <= 1.5', 'perplexity <= 100000')
+  project.edit('max_new_tokens: 8', 'max_new_tokens: 9')
+  const unmeasured = await project.sluice('export')
+  expect(unmeasured.code).toBe(3)
+  expect(unmeasured.stderr).toContain('nothing is exported: the gate does not pass (undecided): perplexity')
+  expect(unmeasured.stderr).toContain('help: some metrics are not measured yet: sluice run')
 
   project.edit('rate: 1e-3', 'rate: 3e-3')
   const stale = await project.sluice('export', '--anyway')

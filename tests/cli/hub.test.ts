@@ -4,10 +4,11 @@ import { statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { visit } from '../../engine/run/visit.ts'
 import { refuse, sha256, startHub } from '../support/fake-hub.ts'
 import type { FakeHub } from '../support/fake-hub.ts'
 import { emptyProject, launch, LOCK, projectWithModel } from './newcomer.ts'
-import type { Ended, Project } from './newcomer.ts'
+import type { Ended, Project, Running } from './newcomer.ts'
 
 let hub: FakeHub
 let model: Readonly<Record<string, Buffer>>
@@ -52,9 +53,13 @@ function onHub(address = 'hf:org/tiny', from: Project = trained): Project {
   return project
 }
 
-function sluice(project: Project, argv: readonly string[], more: NodeJS.ProcessEnv = {}): Promise<Ended> {
+function start(project: Project, argv: readonly string[], more: NodeJS.ProcessEnv = {}): Running {
   const environment = { HF_ENDPOINT: hub.url, HF_HOME: home, HF_TOKEN: '', HF_HUB_OFFLINE: '', ...more }
-  return launch(project.root, argv, [], environment).ended
+  return launch(project.root, argv, [], environment)
+}
+
+function sluice(...asked: Parameters<typeof start>): Promise<Ended> {
+  return start(...asked).ended
 }
 
 test('the same files from a hub and from a folder are the same model: everything is cached', async () => {
@@ -221,9 +226,38 @@ test('lock --update moves to the newest commit, and plan says what that would ru
   expect(plan.stdout).toContain(`hf:org/moves at ${second.slice(0, 8)}`)
   expect((await sluice(project, ['lock', '--check'])).code).toBe(10)
 
+  // What a lock pins is nothing to a pipeline without one: it asks for itself.
+  rmSync(join(project.root, '.sluice/hub'), { recursive: true })
+  const smoke = await sluice(project, ['run', '--smoke'])
+  expect(smoke.code, smoke.stderr).toBe(0)
+  expect(existsSync(join(project.root, '.sluice/hub/models--org--moves', second, 'small'))).toBe(true)
+  expect(existsSync(join(project.root, '.sluice/hub/models--org--moves/refs'))).toBe(false)
+
   const wrong = await sluice(project, ['lock', '--update', 'data'])
   expect(wrong.code).toBe(2)
   expect(wrong.stderr).toContain('data is no model on a hub')
+}, 180_000)
+
+test('lock --update leaves what a run has written while the hub was asked', async () => {
+  hub.publish('org/meets', model)
+  const project = onHub('hf:org/meets')
+  expect((await sluice(project, ['run'])).code).toBe(0)
+  const config = { ...(JSON.parse(String(model['config.json'])) as object), max_position_embeddings: 512 }
+  const second = hub.publish('org/meets', { ...model, 'config.json': Buffer.from(JSON.stringify(config)) })
+  const others = join(project.root, '.sluice')
+  // A run that is about to end: it has the right to the lock, and writes its fact after the hub has answered.
+  await visit(others, 'sluice run', async (rights) => {
+    const right = await rights.take('out-tiny', 'showing', () => undefined, AbortSignal.timeout(60_000))
+    const updating = start(project, ['lock', '--update'])
+    await updating.says('stderr', /is writing the lock; waiting/)
+    expect(project.read(LOCK)).not.toContain(second)
+    project.edit('stages:\n', 'stages:\n  newly:\n    key: "of the run"\n', LOCK)
+    right.release()
+    const { code, stderr } = await updating.ended
+    expect(code, stderr).toBe(0)
+  })
+  expect(project.read(LOCK)).toContain('key: "of the run"')
+  expect(project.read(LOCK)).toContain(second)
 }, 180_000)
 
 test('a rehearsal needs configuration and tokenizer only', async () => {

@@ -119,6 +119,20 @@ describe('files of other tools', () => {
     expect([again.code, again.stderr]).toEqual([2, expect.stringContaining('exist already')])
   })
 
+  test("of Axolotl with the tokenizer's own chat template", async () => {
+    const project = emptyProject()
+    project.write('models/base/config.json', '{}')
+    project.write('data/shop.jsonl', '{"prompt": "a", "response": "b"}\n')
+    project.write(
+      'x.yml',
+      'base_model: models/base\nchat_template: tokenizer_default\ndatasets:\n  - path: data/shop.jsonl\n',
+    )
+    const wrote = await project.sluice('init', 'mine', '--from', 'x.yml')
+    expect(wrote).toMatchObject({ code: 0, stderr: '' })
+    expect(wrote.stdout).not.toContain('tokenizer_default')
+    expect(project.read('pipelines/mine.pipeline.yaml')).toContain('template: "chat"')
+  })
+
   test('of LLaMA-Factory, with the data set looked up in dataset_info.json', async () => {
     const project = emptyProject()
     project.write('conf/llamafactory.yaml', fixture('llamafactory.yaml'))

@@ -75,7 +75,7 @@ test('what is missing is shown as missing, with the reason', () => {
     '        │    │  missing   missing',
     '        │    missing',
     '        0.317',
-    '      main has no passing run yet',
+    '      main has no passing run yet   (E207)',
   ])
 })
 

@@ -1,21 +1,27 @@
 /** Fetching a model from a hub that lies, breaks off, is slow or refuses: what comes is what the hub lists, or nothing is there. */
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync } from 'node:fs'
+import { rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { hubAddress } from '../../dsl/hub-address.ts'
+import { treeOf } from '../../engine/artifact.ts'
+import type { Digest } from '../../engine/artifact.ts'
 import { bringModel } from '../../engine/hub/bring-model.ts'
 import type { Fetching } from '../../engine/hub/fetching.ts'
 import { findCommit } from '../../engine/hub/find-commit.ts'
-import { hubGarbage } from '../../engine/hub/garbage.ts'
+import { hubGarbage, removeCommit } from '../../engine/hub/garbage.ts'
+import { hubSource } from '../../engine/hub/hub-source.ts'
 import { listModel } from '../../engine/hub/list-model.ts'
 import { modelFiles } from '../../engine/hub/model-files.ts'
 import { hubSettings } from '../../engine/hub/settings.ts'
 import type { HubSettings } from '../../engine/hub/settings.ts'
-import { placesOf } from '../../engine/hub/snapshot.ts'
+import { sharedSnapshot } from '../../engine/hub/shared-cache.ts'
+import { placesOf, readListing } from '../../engine/hub/snapshot.ts'
 import { HubTrouble } from '../../engine/hub/trouble.ts'
+import { asOrdinaryUser } from '../support/ordinary-user.ts'
 import { bytes, refuse, sha256, startHub } from '../support/fake-hub.ts'
 import type { FakeHub } from '../support/fake-hub.ts'
 
@@ -80,7 +86,7 @@ async function fetchAll(fetching: Fetching, from = 'hf:org/name'): Promise<strin
   if (address === null) throw new Error(`${from} is no address`)
   const found = await findCommit(address, fetching, never)
   const pinned = { repository: address.repository, commit: found }
-  const tree = await listModel(pinned, fetching, never)
+  const tree = await listModel(pinned, { digest: null }, fetching, never)
   await bringModel(pinned, tree, fetching, never)
   return placesOf(fetching.stateDir, address.repository, found).whole
 }
@@ -116,11 +122,23 @@ test('takes what a model is made of, whole, and leaves nothing half done', async
   hub.forget()
   await bringModel(
     { repository: 'org/name', commit },
-    await listModel({ repository: 'org/name', commit }, fetching, never),
+    await listModel({ repository: 'org/name', commit }, { digest: null }, fetching, never),
     fetching,
     never,
   )
   expect(hub.asked).toEqual([])
+})
+
+test('a user to whom a read-only file is one gets the model, also after a try that broke off', async () => {
+  const state = newFolder()
+  await asOrdinaryUser(state, async () => {
+    hub.lie = (request, response) =>
+      Boolean(request.headers.host?.endsWith(new URL(hub.store).port)) &&
+      (response.writeHead(503).end(), true)
+    await troubleOf(fetchAll(fetchingIn(state)))
+    hub.lie = () => false
+    expect(contentOf(await fetchAll(fetchingIn(state)))).toEqual(hashed(MODEL))
+  })
 })
 
 test('only the hub sees who we are, and a token from a file counts', async () => {
@@ -227,7 +245,7 @@ describe('a download', () => {
     const state = newFolder()
     const fetching = fetchingIn(state)
     const pinned = { repository: 'org/name', commit }
-    const tree = await listModel(pinned, fetching, never)
+    const tree = await listModel(pinned, { digest: null }, fetching, never)
     const part = join(placesOf(state, 'org/name', commit).fetching, 'model-00001-of-00002.safetensors.part')
     writeFileSync(part, Buffer.alloc(1000, 'torn'))
     await bringModel(pinned, tree, fetching, never)
@@ -325,6 +343,91 @@ test.skipIf(python === undefined)(
   60_000,
 )
 
+describe('a cache that other tools share', () => {
+  const PARTS = ['config.json', 'tokenizer.json', 'model.safetensors']
+  const FULL = {
+    'config.json': MODEL['config.json'],
+    'tokenizer.json': MODEL['tokenizer.json'],
+    'generation_config.json': Buffer.from('{"eos_token_id":2}'),
+    'model.safetensors': WEIGHTS,
+  }
+  const repository = 'org/partly'
+  let at: string
+  beforeAll(() => {
+    at = hub.publish(repository, FULL)
+  })
+
+  /** What transformers wanted of the commit: the rest it did not fetch. */
+  function sharedWith(names: readonly string[]): string {
+    const cache = newFolder()
+    const snapshot = sharedSnapshot(cache, repository, at)
+    mkdirSync(snapshot, { recursive: true })
+    for (const name of names) writeFileSync(join(snapshot, name), FULL[name as keyof typeof FULL])
+    return cache
+  }
+  const treeWith = (names: readonly string[]) =>
+    treeOf(
+      names
+        .map((path) => ({ path, bytes: FULL[path as keyof typeof FULL] }))
+        .map(({ path, bytes: { length }, bytes }) => ({
+          ...{ path, size: length },
+          digest: `sha256:${sha256(bytes)}` as Digest,
+        }))
+        .sort((a, b) => (a.path < b.path ? -1 : 1)),
+    )
+  const list = (fetching: Fetching, digest: Digest | null = null) =>
+    listModel({ repository, commit: at }, { digest }, fetching, never)
+  const sourceOf = (fetching: Fetching, digest: Digest) =>
+    hubSource({
+      ...{ from: 'hf:org/partly', address: { repository, revision: null }, smallOnly: false, fetching },
+      locked: { from: 'hf:org/partly', commit: at, digest, files: 4 },
+    })
+
+  test('that has a part only serves one command; with a network the hub says what there is', async () => {
+    const state = newFolder()
+    const sharedCache = sharedWith(PARTS)
+    const part = await list(fetchingIn(state, { sharedCache, offline: true }))
+    expect(part).toEqual(treeWith(PARTS))
+    expect(await list(fetchingIn(state, { sharedCache }))).toEqual(treeWith(Object.keys(FULL)))
+  })
+
+  test('is never believed against the lock', async () => {
+    const state = newFolder()
+    const sharedCache = sharedWith(PARTS)
+    const fetching = fetchingIn(state, { sharedCache, offline: true })
+    const trouble = await troubleOf(list(fetching, treeWith(Object.keys(FULL)).digest))
+    expect(trouble).toMatchObject({
+      kind: 'machine',
+      message: expect.stringContaining('lacks files') as string,
+    })
+    // As the lock says, it is as good as the hub, and noted.
+    expect(await list(fetching, treeWith(PARTS).digest)).toEqual(treeWith(PARTS))
+    expect(sourceOf(fetching, treeWith(PARTS).digest)?.hub?.tree).toEqual(treeWith(PARTS))
+    // A lock that names other content, from a clone for instance: its model comes from the hub.
+    const source = sourceOf(fetchingIn(state, { sharedCache }), treeWith(Object.keys(FULL)).digest)
+    expect(source?.digest).toBe(treeWith(Object.keys(FULL)).digest)
+    expect(source?.files).toEqual([])
+    await source?.hub?.bring(never)
+    expect(contentOf(source?.dir ?? '')).toEqual(hashed(FULL))
+    expect(source?.files).toEqual(Object.keys(FULL).sort())
+  })
+
+  test('does not stand for a hub that is silent for a while', async () => {
+    const fetching = fetchingIn(newFolder(), { sharedCache: sharedWith(PARTS) })
+    hub.lie = (_, response) => (response.writeHead(503).end(), true)
+    await troubleOf(list(fetching, treeWith(Object.keys(FULL)).digest))
+    expect(await list(fetching)).toEqual(treeWith(PARTS))
+    hub.lie = () => false
+    expect(await list(fetching)).toEqual(treeWith(Object.keys(FULL)))
+    const anew = { digest: null, anew: true }
+    hub.forget()
+    expect(await listModel({ repository, commit: at }, anew, fetching, never)).toEqual(
+      treeWith(Object.keys(FULL)),
+    )
+    expect(hub.asked.some((each) => each.includes('/tree/'))).toBe(true)
+  })
+})
+
 test('a commit that no lock names goes after a week; its place can be filled again', async () => {
   const state = newFolder()
   const fetching = fetchingIn(state)
@@ -339,6 +442,59 @@ test('a commit that no lock names goes after a week; its place can be filled aga
   expect(others).toEqual([])
   rmSync(folder, { recursive: true })
   expect(contentOf(await fetchAll(fetching))).toEqual(hashed(MODEL))
+})
+
+test('a removal that was killed leaves nothing that looks like a model, and the next one ends it', async () => {
+  const state = newFolder()
+  const fetching = fetchingIn(state)
+  const folder = dirname(await fetchAll(fetching))
+  renameSync(folder, `${folder}.going`)
+  expect(hubGarbage(state, new Set([commit]), 0).map(({ path }) => path)).toEqual([`${folder}.going`])
+  removeCommit(`${folder}.going`)
+  expect(existsSync(`${folder}.going`)).toBe(false)
+  // Half emptied by another hand: what is lacking is noticed.
+  const again = await fetchAll(fetching)
+  rmSync(join(folder, 'small/tokenizer.json'))
+  rmSync(join(again, 'tokenizer.json'))
+  expect(readListing(placesOf(state, 'org/name', commit), null)).toBeNull()
+  expect(contentOf(await fetchAll(fetching))).toEqual(hashed(MODEL))
+  removeCommit(folder)
+  expect(readdirSync(dirname(folder))).toEqual([])
+})
+
+test('what a pipeline without a lock uses is not garbage', async () => {
+  const state = newFolder()
+  const fetching = fetchingIn(state)
+  const folder = dirname(await fetchAll(fetching))
+  const age = (path: string): void => {
+    if (statSync(path).isDirectory()) for (const name of readdirSync(path)) age(join(path, name))
+    utimesSync(path, 1, 1)
+  }
+  age(folder)
+  expect(hubGarbage(state, new Set(), Date.now())).toHaveLength(1)
+  const address = { repository: 'org/name', revision: commit }
+  hubSource({ from: `hf:org/name@${commit}`, address, locked: undefined, smallOnly: false, fetching })
+  expect(hubGarbage(state, new Set(), Date.now())).toEqual([])
+})
+
+test('linked weights that somebody writes to are not the ones that were hashed', async () => {
+  const state = newFolder()
+  const fetching = fetchingIn(state)
+  const snapshot = sharedSnapshot(fetching.settings.sharedCache, 'org/name', commit)
+  mkdirSync(snapshot, { recursive: true })
+  for (const [name, content] of Object.entries(MODEL)) writeFileSync(join(snapshot, name), content)
+  const whole = await fetchAll(fetching)
+  const address = { repository: 'org/name', revision: commit }
+  const known = { from: `hf:org/name@${commit}`, address, locked: undefined, smallOnly: false, fetching }
+  const source = hubSource(known)
+  const weights = 'model-00001-of-00002.safetensors'
+  expect(lstatSync(join(whole, weights)).isSymbolicLink()).toBe(true)
+  expect([source?.hub?.isHere(), await source?.isUnchanged?.()]).toEqual([true, true])
+  writeFileSync(join(snapshot, weights), Buffer.alloc(WEIGHTS.length, 'other'))
+  expect([source?.hub?.isHere(), await source?.isUnchanged?.()]).toEqual([false, false])
+  await source?.hub?.bring(never)
+  expect(contentOf(whole)).toEqual(hashed(MODEL))
+  expect([source?.hub?.isHere(), await source?.isUnchanged?.()]).toEqual([true, true])
 })
 
 test('two at once fetch once', async () => {

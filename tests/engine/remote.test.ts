@@ -1,7 +1,7 @@
 /** The remote cache: what is shared comes back whole, what is not trusted does not count, and no lie reaches a run. */
 import { createPublicKey } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { digestOf, treeOf, treeText } from '../../engine/artifact.ts'
@@ -13,6 +13,7 @@ import { directoryTransport } from '../../engine/remote/directory.ts'
 import { divide } from '../../engine/remote/pack.ts'
 import type { Trust } from '../../engine/remote/record.ts'
 import type { Result } from '../../engine/store/results.ts'
+import { asOrdinaryUser } from '../support/ordinary-user.ts'
 import { go, newRoot, pipelineOf } from '../support/rig.ts'
 import type { Ran } from '../support/rig.ts'
 import { cacheOver, httpOver, newKey, scope, startServer, useOver } from '../support/remote-rig.ts'
@@ -66,6 +67,17 @@ describe('a team shares a folder', () => {
     renameSync(share, `${share}-gone`)
     const again = await go(other, pipeline, { remote: useOver(remote, other) })
     expect([again.state.troubles, again.status]).toEqual([[], { first: 'cached', second: 'cached' }])
+  })
+
+  test('a user to whom the read-only files of the store are read-only shares them, too', async () => {
+    const home = newRoot()
+    await asOrdinaryUser(home, async () => {
+      const shared = join(home, 'share')
+      mkdirSync(shared)
+      const made = await go(home, pipeline, { remote: useOver(directoryTransport(shared), home) })
+      expect(made.state.troubles).toEqual([])
+      expect(remoteEvents(made).sort()).toEqual(['stage.pushed first', 'stage.pushed second'])
+    })
   })
 
   test('only the changed stage runs', async () => {

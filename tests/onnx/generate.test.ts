@@ -1,6 +1,6 @@
 /** Generation: the cache changes nothing, rows do not influence each other, and the op writes samples. */
 import { createHash } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { generateGreedy, prefixLogits } from '../../workers/onnx/decoder.ts'
@@ -10,11 +10,13 @@ import type { Model } from '../../workers/onnx/model-dir.ts'
 import { run } from '../../workers/onnx/ops/generate.ts'
 import { JobError } from '../../workers/op.ts'
 import type { JsonObject } from '../../workers/protocol/json.ts'
+import { run as tokenize } from '../../workers/text/ops/tokenize.ts'
 import { openTokenizer } from '../../workers/text/tokenizer-files.ts'
 import { writeTokens } from '../../workers/tokens-file.ts'
 import {
   SMALL,
   byteTokenizerDir,
+  fixtureDir,
   randomAdapter,
   randomModelDir,
   randomValues,
@@ -185,6 +187,58 @@ describe('the op', () => {
     const dir = randomModelDir(BYTES, 7)
     const all = await generate(await tokensDir(dir, 'all'), dir)
     expect(all.rows).toEqual((await generate(await tokensDir(dir, 'response'), dir)).rows)
+  })
+
+  it('asks with the prompt of a chat template, whatever is learnt, and takes off what stands around answers', async () => {
+    const chat = fixtureDir('chat-templates/chatml')
+    const { styles } = JSON.parse(readFileSync(fixtureDir('chat-templates.json'), 'utf8')) as {
+      styles: {
+        chatml: { rows: { ids: number[]; prompt_tokens: number; prompt: string; response: string }[] }
+      }
+    }
+    const chosen = styles.chatml.rows.slice(0, 3)
+    const config = { ...BYTES, vocabSize: openTokenizer(chat).getVocabSize(true), eosIds: [] }
+    const dir = randomModelDir(config, 8)
+    for (const name of ['tokenizer.json', 'tokenizer_config.json']) cpSync(join(chat, name), join(dir, name))
+    const data = tempDir()
+    writeFileSync(join(data, 'd.jsonl'), chosen.map((row) => `${JSON.stringify(row)}\n`).join(''))
+    const made = async (lossOn: string): Promise<string> => {
+      const out = tempDir()
+      await tokenize({
+        with: { template: 'chat', loss_on: lossOn, max_length: 512 },
+        inputs: { data: { dir: data, files: ['d.jsonl'] }, model: { dir: chat, files: [] } },
+        outputs: { tokens: out },
+        threads: 1,
+        progress: () => {},
+        note: () => {},
+        throwIfCancelled: () => Promise.resolve(),
+      })
+      return out
+    }
+    const tokens = await made('all')
+    const { rows } = await generate(tokens, dir)
+    const prompts = chosen.map(({ ids, prompt_tokens: length }) => ids.slice(0, length))
+    const options = { threads: 1, maxNewTokens: 12, eosIds: [openTokenizer(chat).tokenToId('<|im_end|>')!] }
+    const expected = await generateGreedy(readModel(dir), null, prompts, options)
+    const answers = await openTokenizer(chat).decodeBatch(
+      expected.map(({ ids }) => [...ids]),
+      true,
+    )
+    expect(rows.map((row) => row['output'])).toEqual(answers)
+    expect(rows.map((row) => row['stop'])).toEqual(expected.map(({ stop }) => stop))
+    expect((await generate(await made('response'), dir)).rows).toEqual(rows)
+
+    // What was generated now counts as what the template writes around an answer.
+    const path = join(tokens, 'tokens.json')
+    const manifest = JSON.parse(readFileSync(path, 'utf8')) as JsonObject
+    const [first] = answers as [string]
+    const around = { before: first.slice(0, 1), after: first.slice(-1) }
+    writeFileSync(path, JSON.stringify({ ...manifest, around }))
+    expect((await generate(tokens, dir)).rows[0]!['output']).toBe(first.slice(1, -1))
+    // And its first token as the end of a turn: nothing is left of any answer that begins with it.
+    const eos = { id: expected[0]!.ids[0]!, text: 'x' }
+    writeFileSync(path, JSON.stringify({ ...manifest, eos }))
+    expect((await generate(tokens, dir)).rows[0]).toMatchObject({ output: '', stop: 'eos' })
   })
 
   it('answers with the adapter if there is one', async () => {

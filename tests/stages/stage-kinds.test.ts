@@ -9,6 +9,7 @@ import { stageKinds } from '../../stages/catalogue.ts'
 
 const ajv = new Ajv2020({ strict: true, useDefaults: true, allowUnionTypes: true })
 ajv.addKeyword({ keyword: 'x-type', schemaType: 'string' })
+ajv.addKeyword({ keyword: 'x-wish', schemaType: 'object' })
 
 /** Options whose absence means that nothing is asked for, or that have to be written. */
 const WITHOUT_DEFAULT: Readonly<Record<string, readonly string[]>> = {

@@ -1,6 +1,7 @@
 /** One split of a directory of encoded rows, with the texts they came from. */
 import { readFileSync } from 'node:fs'
 import { JobError } from '../op.ts'
+import { CHAT } from '../text/template.ts'
 import { readTokens } from '../tokens-file.ts'
 import type { TokenRows } from '../tokens-file.ts'
 import type { Model } from './model-dir.ts'
@@ -10,7 +11,10 @@ import type { TokensInfo } from './tokenizer-check.ts'
 export interface TokensManifest extends TokensInfo {
   readonly template: string
   readonly loss_on: 'response' | 'all'
+  /** The token that ends every row. */
   readonly eos: { readonly id: number; readonly text: string }
+  /** With `template: chat`: what the template writes around a response. */
+  readonly around?: { readonly before: string; readonly after: string }
 }
 
 export interface TextRow {
@@ -24,6 +28,8 @@ export interface TokensSplit {
   readonly rows: TokenRows
   /** In the order of `rows`. */
   readonly texts: readonly TextRow[]
+  /** With `template: chat`: how many tokens of each row stand before its response. */
+  readonly promptLengths: readonly number[] | null
 }
 
 /** Throws `JobError('input')` for tokens of another tokenizer, an unknown split, and texts that are not the rows'. */
@@ -46,5 +52,8 @@ export async function readTokensSplit(dir: string, model: Model, split: string):
       'Run the tokenize stage again.',
     )
   }
-  return { manifest, rows, texts }
+  const lengthsPath = tokensPath.replace(/\.tokens$/, '.prompts.json')
+  const promptLengths =
+    manifest.template === CHAT ? (JSON.parse(readFileSync(lengthsPath, 'utf8')) as number[]) : null
+  return { manifest, rows, texts, promptLengths }
 }

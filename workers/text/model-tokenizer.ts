@@ -1,14 +1,23 @@
 /** Loads the tokenizer of a model directory, with its end token. */
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Tokenizer } from 'tokenizers'
 import { JobError } from '../op.ts'
+import { readModelJson, readOptional, tokenText } from './model-json.ts'
+
+export interface SpecialToken {
+  readonly id: number
+  readonly text: string
+}
 
 export interface ModelTokenizer {
   /** Token ids of each text, with no special tokens added and nothing cut. */
   readonly encode: (texts: readonly string[]) => Promise<readonly (readonly number[])[]>
-  readonly eos: { readonly id: number; readonly text: string }
+  readonly eos: SpecialToken
+  /** Those whose text is never ordinary text, in the order of the file. */
+  readonly specials: readonly SpecialToken[]
+  /** Where programs that use the model stop, by config.json and generation_config.json; may be empty. */
+  readonly stopIds: readonly number[]
   readonly vocabSize: number
   /** SHA-256 of tokenizer.json, in hex. */
   readonly digest: string
@@ -43,13 +52,15 @@ export async function loadModelTokenizer(dir: string): Promise<ModelTokenizer> {
       return encodings.map((encoding) => encoding.getIds())
     },
     eos: await findEos(dir, tokenizer),
+    specials: specialsIn(bytes),
+    stopIds: await stopIds(dir),
     vocabSize: tokenizer.getVocabSize(true),
     digest: createHash('sha256').update(bytes).digest('hex'),
   }
 }
 
-async function findEos(dir: string, tokenizer: Tokenizer): Promise<{ id: number; text: string }> {
-  const config = await readJson(join(dir, 'config.json'))
+async function findEos(dir: string, tokenizer: Tokenizer): Promise<SpecialToken> {
+  const config = await readModelJson(join(dir, 'config.json'))
   const configured = config['eos_token_id']
   const id: unknown = Array.isArray(configured) ? configured[0] : configured
   if (typeof id === 'number') {
@@ -57,9 +68,9 @@ async function findEos(dir: string, tokenizer: Tokenizer): Promise<{ id: number;
     if (text !== null) return { id, text }
     throw new JobError('input', `config.json says eos_token_id ${id}, which tokenizer.json does not have`)
   }
-  const token = (await readJson(join(dir, 'tokenizer_config.json')))['eos_token']
-  const text = typeof token === 'object' && token !== null && 'content' in token ? token.content : token
-  if (typeof text === 'string') {
+  const token = (await readModelJson(join(dir, 'tokenizer_config.json')))['eos_token']
+  const text = tokenText(token)
+  if (text !== null) {
     const found = tokenizer.tokenToId(text)
     if (found !== null) return { id: found, text }
     throw new JobError(
@@ -74,18 +85,15 @@ async function findEos(dir: string, tokenizer: Tokenizer): Promise<{ id: number;
   )
 }
 
-async function readJson(path: string): Promise<Readonly<Record<string, unknown>>> {
-  const bytes = await readOptional(path)
-  if (!bytes) return {}
-  const value: unknown = JSON.parse(bytes.toString('utf8'))
-  return typeof value === 'object' && value !== null ? { ...value } : {}
+function specialsIn(tokenizerJson: Buffer): readonly SpecialToken[] {
+  const { added_tokens: added = [] } = JSON.parse(tokenizerJson.toString('utf8')) as {
+    added_tokens?: readonly { readonly id: number; readonly content: string; readonly special: boolean }[]
+  }
+  return added.filter(({ special }) => special).map(({ id, content }) => ({ id, text: content }))
 }
 
-async function readOptional(path: string): Promise<Buffer | null> {
-  try {
-    return await readFile(path)
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
-    throw error
-  }
+async function stopIds(dir: string): Promise<readonly number[]> {
+  const files = ['config.json', 'generation_config.json'].map((name) => readModelJson(join(dir, name)))
+  const values = (await Promise.all(files)).flatMap((file) => file['eos_token_id'])
+  return values.filter((id) => typeof id === 'number')
 }

@@ -1,6 +1,9 @@
 /** The template that turns a prompt and a response into one text. */
 import { JobError } from '../op.ts'
 
+/** Instead of a text: the chat template of the model's own tokenizer. */
+export const CHAT = 'chat'
+
 export interface Template {
   /** Everything before the response. */
   readonly prompt: (prompt: string) => string

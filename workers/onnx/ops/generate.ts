@@ -46,7 +46,10 @@ export const run: Op = async (context) => {
     throwIfCancelled: () => context.throwIfCancelled(),
   })
 
-  const tail = parseTemplate(manifest.template).response('')
+  const { before, after } = manifest.around ?? {
+    before: '',
+    after: parseTemplate(manifest.template).response(''),
+  }
   const answers = await tokenizer.decodeBatch(
     results.map((result) => [...result.ids]),
     true,
@@ -57,8 +60,11 @@ export const run: Op = async (context) => {
       id: text.id,
       prompt: text.prompt,
       reference: text.response,
-      // What the template puts after a response is not part of the answer.
-      output: tail !== '' && answer.endsWith(tail) ? answer.slice(0, -tail.length) : answer,
+      // What the template puts around a response is not part of the answer.
+      output: answer.slice(
+        answer.startsWith(before) ? before.length : 0,
+        answer.endsWith(after) ? answer.length - after.length : answer.length,
+      ),
       stop: results[i]!.stop,
     })
   })
@@ -73,12 +79,12 @@ export const run: Op = async (context) => {
 
 /** The part of every row before its response. */
 async function findPrompts(
-  { rows, texts, manifest }: TokensSplit,
+  { rows, texts, manifest, promptLengths }: TokensSplit,
   tokenizer: Tokenizer,
 ): Promise<readonly (readonly number[])[]> {
   // Where every token is a target, loss bits do not show where the response starts; its own encoding does.
   const responses =
-    manifest.loss_on === 'all'
+    manifest.loss_on === 'all' && promptLengths === null
       ? await tokenizer.encodeBatch(
           texts.map((text) => parseTemplate(manifest.template).response(text.response)),
           { addSpecialTokens: false },
@@ -89,7 +95,8 @@ async function findPrompts(
     const first = rows.loss.subarray(rows.offsets[row], rows.offsets[row + 1]).indexOf(1)
     const response = responses?.[row]
     const length =
-      response === undefined ? (first < 0 ? ids.length : first) : ids.length - response.getLength() - 1
+      promptLengths?.[row] ??
+      (response === undefined ? (first < 0 ? ids.length : first) : ids.length - response.getLength() - 1)
     if (length < 1) {
       throw new JobError(
         'input',
