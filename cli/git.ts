@@ -37,6 +37,12 @@ export function defaultBranch(cwd: string, configured: string | null): Branch {
     if (ref !== undefined) return { type: 'found', name, ref, shallow }
   }
   const [name = 'main'] = names
+  if (!isCommit(cwd, 'HEAD'))
+    return {
+      type: 'none',
+      why: 'git has no commit here yet',
+      help: 'make the first one: git add -A && git commit',
+    }
   const remote = textOf(tryGit(cwd, ['remote'])) ?? ''
   return remote.split('\n').includes('origin')
     ? { type: 'none', why: `${name} is not fetched here`, help: fetchCommand(name) }

@@ -1,5 +1,6 @@
 /** argv -> a command with its flags, or a mistake in words. */
 import { parseArgs } from 'node:util'
+import { own } from '../dsl/own.ts'
 import { didYouMean } from '../dsl/spelling.ts'
 
 interface Flag {
@@ -313,6 +314,8 @@ export function parseCommand(argv: readonly string[]): Command {
     return { verb: 'version', args: [], flags: {} }
   if (verb === undefined || verb === 'help') {
     const mistake = argv.length > 0 && verb !== 'help' && !argv.includes('--help') && !argv.includes('-h')
+    const asked = own(VERBS, verb === 'help' ? (argv[at + 1] ?? '') : '')
+    if (asked !== undefined) throw new Usage(verbHelp(asked), false)
     if (!mistake) throw new Usage(overview(), false)
     const near = didYouMean((argv[0] ?? '').replace(/^-+/, ''), Object.keys(GLOBAL))
     const guess = near === null ? '' : `; did you mean --${near}?`

@@ -12,6 +12,7 @@ import { fileAt } from './git.ts'
 import { Usage } from './options.ts'
 import { planOf } from './project.ts'
 import type { Opened } from './project.ts'
+import { toType } from './to-type.ts'
 
 export interface Snapshot {
   /** How tables head its column: `main@4c2d1e0`, `run 7f3a`, `this file`. */
@@ -32,7 +33,10 @@ export async function snapshotOf(opened: Opened, word: string | null): Promise<F
   if (word === 'main') return mainSnapshot(opened)
   if (word === 'last') {
     if (opened.lock === null)
-      throw new Usage(`there is no lock file yet, so nothing is 'last'\n  help: sluice run`, true)
+      throw new Usage(
+        `there is no lock file yet, so nothing is 'last'\n  help: ${toType('run', opened)}`,
+        true,
+      )
     return { name: 'last', lock: opened.lock, commit: null }
   }
   const run = runCalled(opened, word)

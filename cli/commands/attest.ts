@@ -17,6 +17,7 @@ import { Usage } from '../options.ts'
 import { stringFlag } from '../project.ts'
 import type { Opened } from '../project.ts'
 import { gatesJson, worst } from '../reports/gate-json.ts'
+import { toType } from '../to-type.ts'
 
 const GATE_FAILED = 3
 const KEY_HELP =
@@ -78,7 +79,7 @@ async function subjectFrom(from: Reference, opened: Opened, judged: Judged): Pro
     const tree = await treeOfSource(source, opened)
     if (tree === null)
       throw new Usage(
-        `${from.source} is not fetched yet, so there is nothing to attest\n  help: sluice run`,
+        `${from.source} is not fetched yet, so there is nothing to attest\n  help: ${toType('run', opened)}`,
         true,
       )
     return { name: `sources.${from.source}`, tree }
@@ -87,11 +88,12 @@ async function subjectFrom(from: Reference, opened: Opened, judged: Judged): Pro
   const artifact = judged.results.get(from.stage)?.outputs[from.port]
   if (artifact === undefined)
     throw new Usage(
-      `${name} is not made yet for the file as it is, so there is nothing to attest\n  help: sluice run`,
+      `${name} is not made yet for the file as it is, so there is nothing to attest\n  help: ${toType('run', opened)}`,
       true,
     )
   const tree = opened.stores.blobs.openTree(artifact.tree)
-  if ('lost' in tree) throw new Usage(`${name} cannot be attested: ${tree.lost}\n  help: sluice run`, true)
+  if ('lost' in tree)
+    throw new Usage(`${name} cannot be attested: ${tree.lost}\n  help: ${toType('run', opened)}`, true)
   return { name, tree }
 }
 

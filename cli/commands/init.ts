@@ -14,6 +14,7 @@ import { templateText, TEMPLATES } from '../init/templates.ts'
 import type { Template } from '../init/templates.ts'
 import { workflowText } from '../init/workflow.ts'
 import { languageOf } from '../language.ts'
+import { LOCAL_FILE } from '../local-file.ts'
 import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
 import { stringFlag } from '../project.ts'
@@ -115,30 +116,39 @@ function writeProject(root: string, name: string, own: Readonly<Record<string, s
     writeFileSync(target, text)
     process.stdout.write(`wrote ${path}\n`)
   }
-  ignoreState(join(root, '.gitignore'))
-  mergeLocks(join(root, '.gitattributes'))
+  ignoreOwn(root)
+  mergeLocks(root)
 }
 
 function nextText(name: string): string {
   return `so that git merges lock files by stage, once per clone:\n  git config merge.sluice-lock.driver '${MERGE_DRIVER}'\nnext: sluice run -f ${pipelinePath(name)}\n`
 }
 
-function ignoreState(path: string): void {
-  addLine(path, '.sluice/', /^\/?\.sluice\/?$/m)
+/** What is this machine's own. */
+function ignoreOwn(root: string): void {
+  addLine(root, '.gitignore', '.sluice/', /^\/?\.sluice\/?$/m)
+  addLine(root, '.gitignore', LOCAL_FILE, /^\/?sluice\.local\.yaml$/m)
 }
 
 /** What `git config` has to hold for the line in `.gitattributes` to mean something. */
 const MERGE_DRIVER = 'npx sluice lock --merge %O %A %B'
 
-function mergeLocks(path: string): void {
-  addLine(path, 'pipelines/*.pipeline.lock merge=sluice-lock text eol=lf', /\bmerge=sluice-lock\b/)
+function mergeLocks(root: string): void {
+  addLine(
+    root,
+    '.gitattributes',
+    'pipelines/*.pipeline.lock merge=sluice-lock text eol=lf',
+    /\bmerge=sluice-lock\b/,
+  )
 }
 
 /** Adds a line to a file of the user's, unless one like it is there. */
-function addLine(path: string, line: string, like: RegExp): void {
+function addLine(root: string, name: string, line: string, like: RegExp): void {
+  const path = join(root, name)
   const text = existsSync(path) ? readFileSync(path, 'utf8') : ''
   if (like.test(text)) return
   appendFileSync(path, `${text === '' || text.endsWith('\n') ? '' : '\n'}${line}\n`)
+  process.stdout.write(`added  ${line.split(' ')[0] ?? ''} to ${name}\n`)
 }
 
 function branchOf(root: string): string {

@@ -22,6 +22,7 @@ import { Usage } from '../options.ts'
 import { openPipeline } from '../project.ts'
 import type { Opened } from '../project.ts'
 import { staleText } from '../reports/stale.ts'
+import { toType } from '../to-type.ts'
 
 /** As for `plan --check`. */
 const STALE = 10
@@ -56,9 +57,13 @@ async function checkCommand(command: Command, buildDir: string): Promise<number>
     process.stdout.write(
       `${JSON.stringify(json, (name, value: unknown) => (name === 'span' ? undefined : value), 2)}\n`,
     )
-  } else if (stale === null) process.stdout.write(`there is no ${shown}: sluice run writes it\n`)
+  } else if (stale === null)
+    process.stdout.write(`there is no ${shown}: ${toType('run', opened)} writes it\n`)
   else if (stale.length === 0) process.stdout.write(`${shown} says what ${opened.file} says\n`)
-  else process.stdout.write(`${shown} is stale; sluice run brings it up to date\n\n${staleText(stale)}\n`)
+  else
+    process.stdout.write(
+      `${shown} is stale; ${toType('run', opened)} brings it up to date\n\n${staleText(stale)}\n`,
+    )
   return stale === null || stale.length > 0 ? STALE : 0
 }
 
@@ -80,7 +85,9 @@ async function updateCommand(command: Command, buildDir: string): Promise<number
   }
   await correctSources(opened, moved)
   const shown = relative(root, lockPath)
-  process.stdout.write(`next: sluice plan shows what that means; sluice run, and commit ${shown}\n`)
+  process.stdout.write(
+    `next: ${toType('plan', opened)} shows what that means; ${toType('run', opened)}, and commit ${shown}\n`,
+  )
   return 0
 }
 
@@ -118,12 +125,12 @@ async function resolveCommand(command: Command, buildDir: string): Promise<numbe
   const opened = await openPipeline(command, buildDir, { lock: 'unread' })
   const { lockPath, root } = opened
   const shown = relative(root, lockPath)
-  if (!existsSync(lockPath)) throw new Usage(`there is no ${shown}\n  help: sluice run`, true)
+  if (!existsSync(lockPath)) throw new Usage(`there is no ${shown}\n  help: ${toType('run', opened)}`, true)
   const sides = sidesOf(root, shown)
   const sources = { ...opened.sources, ...(await pinnedBy(sides, opened)) }
   const resolved = resolveLock(sides, { ...opened, sources }, opened.stores)
   writeLock(lockPath, resolved.lock)
-  process.stdout.write(`${resolvedText(shown, resolved)}\n`)
+  process.stdout.write(`${resolvedText(shown, resolved, toType('run', opened))}\n`)
   return 0
 }
 
@@ -155,7 +162,7 @@ function sidesOf(root: string, shown: string): readonly Lock[] {
   return whole === null ? unmixed(parse(marked)) : parse(whole)
 }
 
-function resolvedText(shown: string, { lock, kept, refilled, dropped }: Resolved): string {
+function resolvedText(shown: string, { lock, kept, refilled, dropped }: Resolved, again: string): string {
   const line = (names: readonly string[], words: string) =>
     names.length === 0 ? [] : [`  ${words}: ${names.join(', ')}`]
   const complete = dropped.length === 0 && Object.keys(lock['gates'] ?? {}).length > 0
@@ -164,7 +171,7 @@ function resolvedText(shown: string, { lock, kept, refilled, dropped }: Resolved
     ...line(kept, 'kept'),
     ...line(refilled, 'found in the cache'),
     ...line(dropped, 'left to the next run'),
-    complete ? `next: git add ${shown}` : `next: sluice run, then git add ${shown}`,
+    complete ? `next: git add ${shown}` : `next: ${again}, then git add ${shown}`,
   ].join('\n')
 }
 

@@ -10,21 +10,30 @@ import type { Command } from '../options.ts'
 import { Usage } from '../options.ts'
 import { compiledPipeline, oneStage, stringFlag } from '../project.ts'
 import { Tail } from '../tail.ts'
+import { toType } from '../to-type.ts'
 
 const BETWEEN_LOOKS_MS = 200
+const INTERRUPTED = 130
 
 export async function logsCommand(command: Command, buildDir: string): Promise<number> {
   const [name, ...rest] = command.args
   if (name === undefined || rest.length > 0)
     throw new Usage('logs wants one stage\n  help: sluice logs lora-train', true)
-  const { pipeline, environment, root } = await compiledPipeline(command, buildDir)
+  const { pipeline, environment, root, file } = await compiledPipeline(command, buildDir)
   const stage = oneStage(name, pipeline, didYouMean).name
+  const decides = environment.kinds[oneStage(name, pipeline, didYouMean).uses]?.decides
+  if (decides !== undefined) {
+    const more = decides === 'gate' ? `: ${toType('gate', { root, file })} shows its verdict` : ''
+    process.stderr.write(
+      `${stage} is decided in the run itself, not by a worker, and prints nothing${more}\n`,
+    )
+    return 0
+  }
   const print = printer(stringFlag(command, 'grep'))
   const { stateDir } = environment
   const run = command.flags['follow'] === true ? runUnderWay(stateDir, pipeline.name) : null
   if (run !== null) {
-    await follow({ stateDir, root, run, stage }, print)
-    return 0
+    return await follow({ stateDir, root, run, stage }, print)
   }
   if (command.flags['follow'] === true)
     process.stderr.write(`no run of ${pipeline.name} is under way; the last attempt:\n`)
@@ -49,13 +58,15 @@ interface Followed {
 }
 
 /** Prints as it is written, one attempt after the other, until the stage or the run is over. */
-async function follow({ stateDir, root, run, stage }: Followed, print: Print): Promise<void> {
+async function follow({ stateDir, root, run, stage }: Followed, print: Print): Promise<number> {
+  const stop = new AbortController()
+  process.once('SIGINT', () => stop.abort())
   const others = new Others(stateDir)
   const events = new Tail(join(stateDir, 'runs', run, 'run.jsonl'))
   const logs = new Map<string, Tail>()
-  for (let isOver = false; !isOver;) {
+  for (;;) {
     // In this order, so that what was printed before the end is printed here, too.
-    isOver = !others.isUnderWay(run) || ends(events.lines(), stage)
+    const isOver = !others.isUnderWay(run) || ends(events.lines(), stage)
     for (const folder of attemptsIn(join(stateDir, 'runs', run, stage))) {
       const known = logs.get(folder)
       if (known === undefined) process.stderr.write(`${relative(root, folder)}\n`)
@@ -63,7 +74,10 @@ async function follow({ stateDir, root, run, stage }: Followed, print: Print): P
       logs.set(folder, log)
       print(log.read(), isOver)
     }
-    if (!isOver) await sleep(BETWEEN_LOOKS_MS)
+    if (isOver) return 0
+    await sleep(BETWEEN_LOOKS_MS, undefined, { signal: stop.signal }).catch(() => undefined)
+    // Who follows has seen enough; the run goes on.
+    if (stop.signal.aborted) return INTERRUPTED
   }
 }
 

@@ -4,6 +4,7 @@ import { openPipeline, planOf } from '../project.ts'
 import { metricsText } from '../reports/metrics.ts'
 import { painter, useColor } from '../reports/style.ts'
 import { metricsColumns } from './run.ts'
+import { toType } from '../to-type.ts'
 
 export async function metricsCommand(command: Command, buildDir: string): Promise<number> {
   const opened = await openPipeline(command, buildDir)
@@ -17,7 +18,7 @@ export async function metricsCommand(command: Command, buildDir: string): Promis
     process.stdout.write(
       `${JSON.stringify(Object.fromEntries(columns.map(({ stage, metrics }) => [stage, metrics])), null, 2)}\n`,
     )
-  else if (columns.length === 0) process.stdout.write('nothing is measured yet: sluice run\n')
+  else if (columns.length === 0) process.stdout.write(`nothing is measured yet: ${toType('run', opened)}\n`)
   else {
     process.stdout.write(`${metricsText(columns, painter(useColor(process.stdout, command)))}\n`)
     const signatures = new Map(

@@ -13,9 +13,11 @@ import { sharedPlan } from '../remote-plan.ts'
 import { dependenceText, planText, reasonText } from '../reports/plan.ts'
 import { painter, useColor } from '../reports/style.ts'
 import { countsText } from '../reports/why.ts'
+import { reasonsOf } from '../resuming.ts'
 import { historyBehind } from '../source-history.ts'
 import type { SourceHistory } from '../source-history.ts'
 import { checkScope, wishOf } from '../wish.ts'
+import { toType } from '../to-type.ts'
 
 /** Exit code of `plan --check` when something would run. */
 const STALE = 10
@@ -66,6 +68,8 @@ async function reasonsInWords(
   const histories = new Map<string, Promise<SourceHistory | null>>()
   for (const entry of planned)
     for (const reason of entry.type === 'run' ? entry.reasons : []) {
+      const said = reasonsOf(opened, entry)(reason)
+      if (said !== reasonText(reason)) counted.set(reason, said)
       if (reason.type !== 'changed') continue
       const { stage } = entry
       const port = reason.ingredient.slice('input.'.length)
@@ -78,7 +82,7 @@ async function reasonsInWords(
       const history = await asked
       if (history === null) continue
       // Points of a matrix that run for one reason are counted together, so theirs names none of them.
-      const more = stage.name === stage.base ? `   sluice why ${stage.name}` : ''
+      const more = stage.name === stage.base ? `   ${toType(`why ${stage.name}`, opened)}` : ''
       counted.set(reason, `the content of ${port} changed   ${countsText(history)}${more}`)
     }
   return (reason) => counted.get(reason) ?? reasonText(reason)

@@ -36,6 +36,7 @@ import { duration, painter, useColor } from '../reports/style.ts'
 import type { Paint } from '../reports/style.ts'
 import { verdictText } from '../reports/verdict.ts'
 import { waitingText } from '../reports/waiting.ts'
+import { toType } from '../to-type.ts'
 import { checkScope, wishOf } from '../wish.ts'
 import type { Wished } from '../wish.ts'
 
@@ -98,7 +99,7 @@ export async function runCommand(command: Command, buildDir: string): Promise<nu
     })
     report.end()
     const program = command.flags['json'] === true || events !== null
-    if (smoke && !program) return rehearsed(outcome, command)
+    if (smoke && !program) return rehearsed(opened, outcome, command)
     sumUp(opened, outcome, command, events !== null)
     if (!program) {
       await sayMemory(opened, outcome.state, command, readBuild(buildDir).version)
@@ -139,9 +140,9 @@ function codeOfRehearsal({ exitCode }: RunOutcome): number {
   return [3, 4, 5].includes(exitCode) ? 0 : exitCode
 }
 
-function rehearsed(outcome: RunOutcome, command: Command): number {
+function rehearsed(opened: Opened, outcome: RunOutcome, command: Command): number {
   const code = codeOfRehearsal(outcome)
-  sayFailures(outcome, painter(useColor(process.stderr, command)))
+  sayFailures(opened, outcome, painter(useColor(process.stderr, command)))
   const stages = [...outcome.state.stages.values()]
   const worked = stages.filter(({ status }) =>
     ['done', 'cached', 'chosen', 'exported', 'judged', 'paused'].includes(status),
@@ -149,7 +150,7 @@ function rehearsed(outcome: RunOutcome, command: Command): number {
   const took = duration(outcome.state.durationMs ?? 0)
   process.stdout.write(
     code === 0
-      ? `rehearsal: ${String(worked)} stages work, ${took}; verdicts do not count, as the model learned nothing\n`
+      ? `rehearsal: ${worked === 1 ? '1 stage works' : `${String(worked)} stages work`}, ${took}; verdicts do not count, as the model learned nothing\n`
       : `rehearsal: ${String(worked)} of ${String(stages.length)} stages work, ${took}, exit ${String(code)}\n`,
   )
   return code
@@ -189,14 +190,14 @@ function lockedTo(opened: Opened): Lock {
   const { lock } = opened
   if (lock === null)
     throw new Usage(
-      `--locked: there is no ${shown}\n  help: sluice run, and commit the file that it writes`,
+      `--locked: there is no ${shown}\n  help: ${toType('run', opened)}, and commit the file that it writes`,
       true,
     )
   // A verdict is reached anew by every run, so a lock without one is no other recipe.
   const stale = staleness(opened, lock).filter(({ type }) => type !== 'not-judged')
   if (stale.length > 0)
     throw new Usage(
-      `--locked: ${shown} does not say what ${opened.file} says\n\n${staleText(stale)}\n\n  help: sluice run without --locked, and commit the lock`,
+      `--locked: ${shown} does not say what ${opened.file} says\n\n${staleText(stale)}\n\n  help: ${toType('run', opened)} without --locked, and commit the lock`,
       true,
     )
   return lock
@@ -254,7 +255,7 @@ export function reportFor(
   }
 }
 
-function sayFailures(outcome: RunOutcome, paint: Paint): void {
+function sayFailures(opened: Opened, outcome: RunOutcome, paint: Paint): void {
   for (const { name, failure, checkpoint } of outcome.state.stages.values()) {
     if (failure === null) continue
     const kept =
@@ -265,7 +266,7 @@ function sayFailures(outcome: RunOutcome, paint: Paint): void {
       if (kept !== '') process.stderr.write(`\n${name} was stopped: ${kept}\n`)
       continue
     }
-    const log = failure.log === null ? '' : `\n  log: ${failure.log} (sluice logs ${name})`
+    const log = failure.log === null ? '' : `\n  log: ${failure.log} (${toType(`logs ${name}`, opened)})`
     const help = failure.help === null ? '' : `\n  help: ${failure.help}`
     const goesOn = kept === '' ? '' : `\n  ${kept}`
     process.stderr.write(`\n${paint('red', `${name} failed`)}: ${failure.message}${help}${goesOn}${log}\n`)
@@ -279,14 +280,14 @@ function sumUp(opened: Opened, outcome: RunOutcome, command: Command, quiet: boo
   }
   if (quiet) return
   const paint = painter(useColor(process.stdout, command))
-  sayFailures(outcome, painter(useColor(process.stderr, command)))
+  sayFailures(opened, outcome, painter(useColor(process.stderr, command)))
   const columns = metricsColumns(opened, outcome)
   const parts: string[] = []
   if (columns.length > 0) parts.push(metricsText(columns, paint))
   for (const { stage, verdict } of judgedIn(opened, outcome)) parts.push(verdictText(stage, verdict, paint))
   parts.push(...outputLines(opened, outcome, paint))
   const paused = pausedIn(outcome)
-  if (paused.length > 0) parts.push(waitingText(opened.pipeline, paused, paint))
+  if (paused.length > 0) parts.push(waitingText(opened, paused, paint))
   parts.push(closing(outcome))
   process.stdout.write(`\n${parts.join('\n\n')}\n`)
 }

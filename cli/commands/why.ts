@@ -12,10 +12,11 @@ import { oneStage, openPipeline, stringFlag } from '../project.ts'
 import type { Opened } from '../project.ts'
 import { remoteOf } from '../remote.ts'
 import { sharedPlan } from '../remote-plan.ts'
-import { chosenText, dependenceText, pulledText, reasonText } from '../reports/plan.ts'
+import { chosenText, dependenceText, pulledText } from '../reports/plan.ts'
 import { duration } from '../reports/style.ts'
 import { causeJson, causesText, historyLines } from '../reports/why.ts'
 import type { ToldCause } from '../reports/why.ts'
+import { reasonsOf } from '../resuming.ts'
 import { snapshotOf } from '../snapshot.ts'
 import type { FoundSnapshot } from '../snapshot.ts'
 import { historyBehind, sourceHistory } from '../source-history.ts'
@@ -53,10 +54,10 @@ export async function whyCommand(command: Command, buildDir: string): Promise<nu
   const outlook = (await outlooksOf(opened, planned)).get(name) ?? SURE
   if (command.flags['json'] === true)
     process.stdout.write(
-      `${JSON.stringify({ now: plannedJson(entry, outlook, reasonText), last: start }, null, 2)}\n`,
+      `${JSON.stringify({ now: plannedJson(entry, outlook, reasonsOf(opened, entry)), last: start }, null, 2)}\n`,
     )
   else {
-    const last = start === null ? [] : [`  last:  ran in ${start.run} because: ${start.reason}`]
+    const last = start === null ? [] : [`  last:  ran in ${start.run}; the reason then: ${start.reason}`]
     process.stdout.write(`${[name, ...(await nowLines(opened, entry, outlook)), ...last].join('\n')}\n`)
   }
   return 0
@@ -73,8 +74,9 @@ async function nowLines(opened: Opened, entry: Planned, outlook: Outlook): Promi
       return [`  ${chosenText(entry.result)}; a choice is made on every run`]
     case 'cached':
       return [
-        ...(entry.waitsFor === null ? [] : [`  now:   waits for people: ${entry.waitsFor}`]),
-        `  now:   cached, key ${entry.key.slice(7, 19)}, made in ${duration(entry.result.durationMs)}`,
+        entry.waitsFor === null
+          ? `  now:   cached, key ${entry.key.slice(7, 19)}, made in ${duration(entry.result.durationMs)}`
+          : `  now:   waits for people: ${entry.waitsFor}; what it asks them lies in the cache, key ${entry.key.slice(7, 19)}`,
       ]
     case 'pull':
       return [`  now:   ${pulledText(entry.bytes)}, key ${entry.key.slice(7, 19)}`]
@@ -93,8 +95,9 @@ async function reasonLines(
   entry: Planned & { readonly type: 'run' },
 ): Promise<readonly string[]> {
   const lines: string[] = []
+  const say = reasonsOf(opened, entry)
   for (const [i, reason] of entry.reasons.entries()) {
-    lines.push(`  ${i === 0 ? 'now:   will run:' : '                '} ${reasonText(reason)}`)
+    lines.push(`  ${i === 0 ? 'now:   will run:' : '                '} ${say(reason)}`)
     const history = reason.type === 'changed' ? await historyBehind(opened, entry, reason) : null
     if (history !== null) lines.push(...historyLines(history).map((line) => `                   ${line}`))
   }

@@ -36,7 +36,10 @@ export async function namedWorkerFindings(
       return worker === undefined ? [] : [[name, worker] as const]
     })
     const help = `${file} names it: is its command right for this machine? sluice.local.yaml can say another`
-    findings.push(...(await handshakes(Object.fromEntries(named), help)))
+    const declared = Object.fromEntries(
+      Object.values(pipeline.workers).map(({ name, capabilities }) => [name, capabilities]),
+    )
+    findings.push(...(await handshakes(Object.fromEntries(named), help, declared)))
   }
   return findings
 }
@@ -45,20 +48,38 @@ export function workerFindings({ workers }: Environment): Promise<readonly Findi
   return handshakes(workers, 'npm ci; for a plugin, see its own page')
 }
 
-async function handshakes(workers: Environment['workers'], help: string): Promise<readonly Finding[]> {
+async function handshakes(
+  workers: Environment['workers'],
+  help: string,
+  /** What files say that a worker can do, which it has to say itself. */
+  declared: Readonly<Record<string, readonly string[]>> = {},
+): Promise<readonly Finding[]> {
   const findings: Finding[] = []
   // One after the other: they are timed.
   for (const [name, worker] of Object.entries(workers)) {
     const began = performance.now()
     try {
-      await (await WorkerSession.start(worker)).end()
-      findings.push(ok(`worker ${name}`, `answers in ${(performance.now() - began).toFixed(0)} ms`))
+      const session = await WorkerSession.start(worker)
+      const { ops } = session
+      await session.end()
+      const lacking = (own(declared, name) ?? []).filter((op) => ops?.includes(op) === false)
+      findings.push(
+        lacking.length === 0
+          ? ok(`worker ${name}`, `answers in ${(performance.now() - began).toFixed(0)} ms`)
+          : failed(`worker ${name}`, lackingText(lacking, ops ?? []), LACKING_HELP),
+      )
     } catch (error) {
       findings.push(failed(`worker ${name}`, (error as Error).message, help))
     }
   }
   return findings
 }
+
+function lackingText(lacking: readonly string[], ops: readonly string[]): string {
+  return `the file says that it can do ${lacking.join(', ')}; its ready names ${ops.join(', ') || 'nothing'}`
+}
+
+const LACKING_HELP = 'put right its capabilities in the file, or its ready message: docs/workers.md'
 
 /** No trouble of it fails a run, so none is more than a warning. */
 export async function remoteFindings({ root, stateDir }: Environment): Promise<readonly Finding[]> {

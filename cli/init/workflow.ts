@@ -4,7 +4,8 @@ import { fetchCommand, HISTORY_DEPTH } from '../git.ts'
 export function workflowText(name: string, branch: string): string {
   const file = `pipelines/${name}.pipeline.yaml`
   return `# The pipeline on every pull request; its gate decides. Written by sluice init, yours to change.
-# A step's exit code: 0 passed, 3 gate failed, 4 gate undecided, 1 stage failed, 2 bad file, 6 environment.
+# A step's exit code: 0 passed, 3 gate failed, 4 gate undecided, 5 waiting for people,
+# 1 stage failed, 2 bad file, 6 environment.
 name: ${name}
 on:
   pull_request:

@@ -47,7 +47,7 @@ export function planText(
     if (entry.type === 'judge')
       return `  ${paint('cyan', '◆')} ${name}${paint('dim', 'judged on every run')}${verdictText(outlook)}`
     if (entry.type === 'export')
-      return `  ${paint('cyan', '○')} ${name}${paint('dim', exportedText(entry.stage, pipeline))}`
+      return `  ${paint('cyan', '○')} ${name}${paint('dim', `will be ${exportedText(entry.stage, pipeline)}`)}`
     if (entry.type === 'choose')
       return `  ${paint('cyan', '◆')} ${name}${paint('dim', chosenText(entry.result))}`
     const [first, ...others] = entry.reasons.map(say)
@@ -80,7 +80,15 @@ function headText(
   }
   const shared = planned.some(({ type }) => type === 'pull') ? ', here or in the remote cache' : ''
   const all = runs.length === 0 ? 'everything is cached' : 'everything that has to run is cached'
-  return `${all}${shared}; ${may === '' ? '' : `${may} run; `}the gates will be judged`
+  const waiting = planned.flatMap((entry) =>
+    entry.type === 'cached' && entry.waitsFor !== null ? [entry.stage.name] : [],
+  )
+  const then = waiting.length === 0 ? 'the gates will be judged' : waitingWords(waiting)
+  return `${all}${shared}; ${may === '' ? '' : `${may} run; `}${then}`
+}
+
+function waitingWords(stages: readonly string[]): string {
+  return `${stages.join(', ')} ${stages.length === 1 ? 'waits' : 'wait'} for people`
 }
 
 /** `if the gate passes and run.branch == "main"`. */
@@ -156,6 +164,12 @@ export function chosenText(result: Result | null): string {
   return typeof chosen === 'string' ? `chooses ${chosen}` : 'chooses when every trial is measured'
 }
 
+/** A stage that was stopped on its way is not one that has never run. */
+export function resumingText(reason: Reason, step: number): string {
+  const why = reason.type === 'never-run' ? 'not finished here yet' : reasonText(reason)
+  return `${why}; training goes on from its checkpoint of step ${String(step)}`
+}
+
 /** `with.lr  0.0002 → 0.0001   pipelines/x.pipeline.yaml:28`. */
 export function reasonText(reason: Reason): string {
   switch (reason.type) {
@@ -180,6 +194,10 @@ function changedText(reason: Extract<Reason, { type: 'changed' }>): string {
   const name = rest.join('.')
   const place =
     span === null ? '' : `   ${span.source.path}:${String(positionOf(span.source, span.start).line)}`
+  if (group === 'worker')
+    return before === after
+      ? `worker ${String(after)} changed: its command, its version or a file that it names`
+      : `worker: ${String(before)} → ${String(after)}`
   if (group === 'input') return `the content of ${name} changed (${short(before)} → ${short(after)})`
   if (group === 'op')
     return before === null || after === null ? `its steps changed (${name})` : `the code of ${name} changed`

@@ -1,9 +1,11 @@
 /** What a paused run wants of people: where the sheet is, and where the ratings go. */
 import type { Pipeline, Stage } from '../../dsl/pipeline.ts'
+import type { Opened } from '../project.ts'
+import { toType } from '../to-type.ts'
 import type { Paint } from './style.ts'
 
 export function waitingText(
-  pipeline: Pipeline,
+  { pipeline, ...project }: Pick<Opened, 'pipeline' | 'root' | 'file'>,
   paused: readonly { readonly stage: string; readonly waitsFor: string }[],
   paint: Paint,
 ): string {
@@ -12,13 +14,13 @@ export function waitingText(
       const stage = pipeline.stages.find((each) => each.name === name)
       return [
         `${paint('yellow', `${name} waits for people`)}: ${waitsFor}`,
-        ...(stage === undefined ? [] : hintsFor(stage, pipeline)),
+        ...(stage === undefined ? [] : hintsFor(stage, pipeline, toType('run', project))),
       ].join('\n')
     })
     .join('\n\n')
 }
 
-function hintsFor(stage: Stage, { name, sources }: Pipeline): readonly string[] {
+function hintsFor(stage: Stage, { name, sources }: Pipeline, again: string): readonly string[] {
   const sheets = Object.entries(stage.outputs).flatMap(([port, type]) =>
     type === 'files' ? [`  sheet: .sluice/out/${name}/${stage.name}/${port}/`] : [],
   )
@@ -29,7 +31,7 @@ function hintsFor(stage: Stage, { name, sources }: Pipeline): readonly string[] 
   const places = answers.flatMap((from) => (typeof from === 'string' ? [from] : Object.values(from)))
   return [
     ...sheets,
-    `  help: send it to each rater, keep what comes back as ${places.map(exampleOf).join(', ')}, then: sluice run`,
+    `  help: send it to each rater, keep what comes back as ${places.map(exampleOf).join(', ')}, then: ${again}`,
   ]
 }
 

@@ -8,6 +8,7 @@ import type { Facts, Lock, Section } from '../lock-file.ts'
 import { differences, keyOf } from '../plan/manifest.ts'
 import type { Manifest } from '../plan/manifest.ts'
 import { stageManifest } from '../plan/plan.ts'
+import { namingWorkers } from '../plan/worker-change.ts'
 import { needsOf } from '../run/fate.ts'
 import { lockedManifest, lockedOutput, rulesOf, wiringFacts } from './facts.ts'
 import type { Reason } from '../plan/plan.ts'
@@ -73,11 +74,14 @@ function staleStage(stage: Stage, now: Compared, lock: Lock): readonly Stale[] {
 }
 
 function changed(stage: Stage, before: Manifest, after: Manifest): readonly Stale[] {
-  const reasons = differences(before, after).map(({ ingredient, before: old, after: young }) => {
-    const option = ingredient.startsWith('with.') ? ingredient.slice('with.'.length) : null
-    const span = option === null ? null : (stage.optionSpans[option] ?? null)
-    return { type: 'changed' as const, ingredient, before: old, after: young, span }
-  })
+  const workers = { now: stage.worker, then: undefined }
+  const reasons = namingWorkers(differences(before, after), workers).map(
+    ({ ingredient, before: old, after: young }) => {
+      const option = ingredient.startsWith('with.') ? ingredient.slice('with.'.length) : null
+      const span = option === null ? null : (stage.optionSpans[option] ?? null)
+      return { type: 'changed' as const, ingredient, before: old, after: young, span }
+    },
+  )
   return reasons.length === 0 ? [] : [{ stage: stage.name, type: 'changed', reasons }]
 }
 

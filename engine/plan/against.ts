@@ -8,6 +8,7 @@ import type { Facts, Lock } from '../lock-file.ts'
 import { differences } from './manifest.ts'
 import type { Manifest } from './manifest.ts'
 import type { Planned, Reason } from './plan.ts'
+import { namingWorkers } from './worker-change.ts'
 
 export type Cause = { readonly stage: string } & (
   | { readonly type: 'changed'; readonly reason: Extract<Reason, { type: 'changed' }> }
@@ -80,7 +81,10 @@ export function causesAgainst(
           add({ stage: stage.name, type: 'other-bytes', port, from: reference.stage })
       }
     }
-    for (const { ingredient, before: was, after: is } of differences(old, young)) {
+    for (const { ingredient, before: was, after: is } of namingWorkers(differences(old, young), {
+      now: stage.worker,
+      then: undefined,
+    })) {
       if (ingredient.startsWith('input.')) continue
       const option = ingredient.startsWith('with.') ? ingredient.slice('with.'.length) : ''
       const span = stage.optionSpans[option] ?? null

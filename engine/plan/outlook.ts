@@ -1,5 +1,5 @@
 /** A plan -> what would really become of each stage: gates and conditions that can be decided now are decided. */
-import { holdsNow } from '../../dsl/condition-facts.ts'
+import { conditionText, holdsNow } from '../../dsl/condition-facts.ts'
 import type { ConditionFacts } from '../../dsl/condition-facts.ts'
 import { namesIn } from '../../dsl/expression/syntax.ts'
 import type { Verdict } from '../../dsl/judge.ts'
@@ -55,7 +55,7 @@ export async function outlookOf(
     if (fate.type === 'wait') {
       const holds = stage.when === null ? true : decided(stage.when, finished, byName, facts)
       if (stage.when !== null && holds === false) {
-        leaveOut(stage, `when: ${stage.when.text}`)
+        leaveOut(stage, conditionText(stage.when, facts))
         continue
       }
       const on = needsOf(stage).flatMap((name) =>

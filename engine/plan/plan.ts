@@ -12,6 +12,7 @@ import type { Lookup, Result } from '../store/results.ts'
 import { waitsFor } from '../run/paused.ts'
 import { differences, keyOf, manifestOf } from './manifest.ts'
 import type { Manifest } from './manifest.ts'
+import { namingWorkers } from './worker-change.ts'
 
 export type Reason =
   | { readonly type: 'never-run' }
@@ -19,7 +20,7 @@ export type Reason =
   | { readonly type: 'lost'; readonly what: string }
   | {
       readonly type: 'changed'
-      /** `with.lr`, `input.data`, `op.kernel/score`, `version`, `runtime.onnxruntime-node`. */
+      /** `with.lr`, `input.data`, `op.kernel/score`, `version`, `runtime.onnxruntime-node`, `worker`. */
       readonly ingredient: string
       readonly before: string | null
       readonly after: string | null
@@ -183,26 +184,39 @@ export function stageManifest(
 
 /** Differences to the lock's entry, else to what the stage had last on this machine. */
 function changes(stage: Stage, manifest: Manifest, inputs: PlanInputs): readonly Reason[] {
-  const before = manifestBefore(stage, inputs)
+  const before = timeBefore(stage, inputs)
   if (before === null) return []
-  return differences(before, manifest).map(({ ingredient, before: old, after }) => ({
-    type: 'changed',
-    ingredient,
-    before: old,
-    after,
-    span: ingredient.startsWith('with.')
-      ? (stage.optionSpans[ingredient.slice('with.'.length)] ?? null)
-      : null,
-  }))
+  const workers = { now: stage.worker, then: before.worker }
+  return namingWorkers(differences(before.manifest, manifest), workers).map(
+    ({ ingredient, before: old, after }) => ({
+      type: 'changed',
+      ingredient,
+      before: old,
+      after,
+      span: ingredient.startsWith('with.')
+        ? (stage.optionSpans[ingredient.slice('with.'.length)] ?? null)
+        : null,
+    }),
+  )
 }
 
-function manifestBefore(stage: Stage, inputs: PlanInputs): Manifest | null {
+/** What a stage was made from the last time, and by whose worker; undefined where nobody kept that. */
+function timeBefore(
+  stage: Stage,
+  inputs: PlanInputs,
+): { readonly manifest: Manifest; readonly worker: string | null | undefined } | null {
+  const of = ({ manifest, provenance: { worker } }: Result) => ({
+    manifest,
+    worker: typeof worker === 'string' ? worker : null,
+  })
   const facts = inputs.lock?.['stages']?.[stage.name]
-  if (facts === undefined) return inputs.last(stage.name)?.manifest ?? null
+  if (facts === undefined) {
+    const last = inputs.last(stage.name)
+    return last === null ? null : of(last)
+  }
   const key = facts['key']
   const known = typeof key === 'string' ? inputs.read(key as Digest) : null
-  if (known !== null) return known.manifest
-  return lockedManifest(facts)
+  return known === null ? { manifest: lockedManifest(facts), worker: undefined } : of(known)
 }
 
 function isUpstream(reason: Reason, upstream: readonly Reason[]): boolean {

@@ -65,6 +65,14 @@ export function dropCheckpoints(stateDir: string, key: Digest): void {
   rmSync(folderOf(stateDir, key), { recursive: true, force: true })
 }
 
+/** The newest step that is kept of a key, as its folder says; only who resumes reads the bytes. Null if there is none. */
+export function checkpointAt(stateDir: string, key: Digest): number | null {
+  const folder = folderOf(stateDir, key)
+  if (!existsSync(folder)) return null
+  const steps = readdirSync(folder).flatMap((op) => stepsIn(join(folder, op)).slice(0, 1))
+  return steps.length === 0 ? null : Math.max(...steps.map(Number))
+}
+
 /** What a key's attempts left, for those who clean up. */
 export interface KeptCheckpoints {
   readonly key: Digest

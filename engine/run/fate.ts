@@ -1,5 +1,5 @@
 /** Decides whether a stage can start, has to wait, or never will. Pure: what has finished goes in, a fate comes out. */
-import { holdsNow } from '../../dsl/condition-facts.ts'
+import { conditionText, holdsNow } from '../../dsl/condition-facts.ts'
 import type { ConditionFacts } from '../../dsl/condition-facts.ts'
 import type { Verdict } from '../../dsl/judge.ts'
 import type { Stage } from '../../dsl/pipeline.ts'
@@ -105,7 +105,7 @@ export function fateOf(
     const asked = stage.when.asks.flatMap((name) => byName.get(name) ?? [])
     const holds = holdsNow(stage.when, factsOf(finished, asked, request.facts))
     if ('missing' in holds) return skip(`when: ${holds.missing} is not known here`)
-    if (!holds.value) return skip(`when: ${stage.when.text}`)
+    if (!holds.value) return skip(conditionText(stage.when, request.facts))
   }
   return { type: 'go' }
 }

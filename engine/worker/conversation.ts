@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ToWorker } from '../../workers/protocol/messages.ts'
+import { endingText } from './endings.ts'
 import type { WorkerCommand } from './session.ts'
 
 /** A message of which only that it is an object with a type is known. */
@@ -46,10 +47,14 @@ export class Conversation {
       })
     stderr.setEncoding('utf8').on('data', (text: string) => (this.printed += text))
     this.#process.stdin.on('error', () => undefined)
-    this.#process.once('error', (error) => (this.ended = error.message))
+    this.#process.once(
+      'error',
+      (error: NodeJS.ErrnoException) => (this.ended = endingText(command, { code: error.code })),
+    )
     this.#process.once(
       'exit',
-      (code, signal) => (this.ended ??= `ended with ${signal ?? `exit code ${String(code)}`}`),
+      (code, signal) =>
+        (this.ended ??= endingText(command, { signal: signal ?? undefined, exitCode: code ?? undefined })),
     )
   }
 

@@ -37,8 +37,11 @@ export class WorkerPool {
         signal.throwIfAborted()
         const { code = '' } = error as NodeJS.ErrnoException
         if (['EMFILE', 'ENFILE'].includes(code)) throw error
+        const { message } = error as Error
+        // It died before it had a job; what it printed belongs into the log of the job that it was to do.
+        listener.output(`${message}\n`)
         const help = 'sluice doctor looks at the workers'
-        return { type: 'failed', kind: 'worker-lost', message: (error as Error).message, help, detail: null }
+        return { type: 'failed', kind: 'worker-lost', message, help, detail: null }
       }
       let heard = false
       const message: JobListener['message'] = (said) => {

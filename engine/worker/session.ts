@@ -6,6 +6,7 @@ import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 import { PROTOCOL } from '../../workers/protocol/messages.ts'
 import type { FailureKind, FromWorker, Job, ToWorker } from '../../workers/protocol/messages.ts'
 import type { JsonObject } from '../../dsl/stage-signature.ts'
+import { endingText, lastLine } from './endings.ts'
 import { memoryDeath, oomKills } from './memory-death.ts'
 
 /** How a worker is started. */
@@ -89,8 +90,7 @@ export class WorkerSession {
     createInterface({ input: answers }).on('line', (line) => this.#take(line))
     this.#process.stdin.on('error', () => undefined)
     void this.#process.then((result) => {
-      const how = result.signal === undefined ? `exit code ${String(result.exitCode)}` : result.signal
-      this.#gone = `the worker ended with ${how}`
+      this.#gone = `the worker ${endingText(worker.command, result)}`
       this.#killedBy = result.signal ?? null
       this.#finish(this.#lost(this.#gone))
       this.#ready?.()
@@ -117,11 +117,16 @@ export class WorkerSession {
         clearTimeout(timer)
         signal?.removeEventListener('abort', abort)
         if (session.#gone === null) resolve()
-        else reject(new Error(`${session.#gone}\n${session.#tail}`))
+        else reject(new Error(`${session.#gone}\n${session.#tail}`.trimEnd()))
       }
       session.#send({ type: 'hello', protocol: PROTOCOL })
     })
     return session
+  }
+
+  /** What a worker of others says that it can do; null of ours. */
+  get ops(): readonly string[] | null {
+    return this.#ops
   }
 
   get isGone(): boolean {
@@ -183,8 +188,13 @@ export class WorkerSession {
     const memory = memoryDeath(death)
     if (memory !== null)
       return { type: 'failed', kind: 'memory', message: memory, help: null, detail: this.#tail }
-    const help = 'run again; finished stages are kept. A worker that is killed is often out of memory'
-    return { type: 'failed', kind: 'worker-lost', message, help, detail: this.#tail }
+    const last = this.#killedBy === null ? lastLine(this.#tail) : null
+    const help =
+      this.#killedBy === null
+        ? 'its log has all that it printed; finished stages are kept'
+        : 'run again; finished stages are kept. A worker that is killed is often out of memory'
+    const words = last === null ? message : `${message}; the last it printed: ${last}`
+    return { type: 'failed', kind: 'worker-lost', message: words, help, detail: this.#tail }
   }
 
   #send(message: ToWorker): void {

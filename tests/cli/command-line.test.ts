@@ -37,7 +37,9 @@ describe('what is typed', () => {
 
   test('help and version are no mistakes', async () => {
     expect(await project.sluice('--help')).toMatchObject({ code: 0, stderr: '' })
-    expect(await project.sluice('run', '--help')).toMatchObject({ code: 0, stderr: '' })
+    const help = await project.sluice('run', '--help')
+    expect(help).toMatchObject({ code: 0, stderr: '' })
+    expect(await project.sluice('help', 'run')).toEqual(help)
     expect((await project.sluice('--version')).stdout).toMatch(/^sluice \d+\.\d+\.\d+/)
   })
 })

@@ -311,6 +311,8 @@ describe('on the command line', () => {
     expect(stderr).toContain("错误 E101: lora-train 没有选项 'epoch'")
     expect(stderr).toContain('1 个问题中有 1 个可以自动修复：sluice fmt --fix')
     expect(languageOf({})).toBe('en')
+    expect(languageOf({ SLUICE_LANG: 'zh_CN' })).toBe('zh')
+    expect(languageOf({ SLUICE_LANG: 'en_GB.UTF-8', LANG: 'zh_CN' })).toBe('en')
     expect(languageOf({ LANG: 'zh_CN.UTF-8' })).toBe('zh')
     expect(languageOf({ LC_ALL: 'C', LANG: 'zh_CN.UTF-8' })).toBe('en')
     expect(languageOf({ LC_ALL: '', LC_MESSAGES: 'zh_TW', LANG: 'C' })).toBe('zh')

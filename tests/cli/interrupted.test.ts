@@ -64,6 +64,12 @@ describe.skipIf(process.platform !== 'linux')('a run', () => {
     const { code, stderr } = await running.ended
     expect(code).toBe(130)
     expect(stderr).toContain('stopping; finished stages stay cached')
+    expect((await project.sluice('plan')).stdout).toMatch(
+      /RUN .*; training goes on from its checkpoint of step \d+/,
+    )
+    expect((await project.sluice('why', 'pretrain')).stdout).toMatch(
+      /goes on from its checkpoint of step \d+\n/,
+    )
     await everythingIsStillThere(project)
   })
 

@@ -1,4 +1,5 @@
 /** `plan`: what hangs on a gate or a condition is told from what will run, and `--check` counts only the latter. */
+import { execFileSync } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
 import { emptyProject } from './newcomer.ts'
 import type { Project } from './newcomer.ts'
@@ -71,6 +72,10 @@ describe('before the gate can be judged', () => {
     expect(stdout).toMatch(/^s {3}1 of 5 stages will run, 3 more may\n/)
     expect(stdout).toMatch(/○ publish +if the gate passes\n/)
     expect(stdout).toMatch(/○ tagged +left out: when: run.branch/)
+    execFileSync('git', ['init', '-q', '-b', 'dev'], { cwd: project.root })
+    expect((await project.sluice('plan')).stdout).toContain(
+      "left out: when: run.branch == 'release' and gate.passed (run.branch is 'dev')\n",
+    )
     expect((await project.sluice('why', 'mirror')).stdout).toContain('if the gate passes')
   })
 })

@@ -150,5 +150,7 @@ describe('worker check', () => {
     const { code, stdout } = await examples().sluice('worker', 'check', 'false')
     expect(code).toBe(1)
     expect(stdout).toContain('✗ answers hello with ready   ended with exit code 1')
+    const missing = await examples().sluice('worker', 'check', '--', 'nosuch')
+    expect(missing.stdout).toContain('cannot start: there is no program nosuch on this machine')
   })
 })

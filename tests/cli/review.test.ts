@@ -1,6 +1,8 @@
 /** A review from the sheet to the verdict, as the engineer and a rater with a spreadsheet see it. */
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { LOCK, trainedProject } from './newcomer.ts'
+import { FILE, LOCK, trainedProject } from './newcomer.ts'
 import type { Project } from './newcomer.ts'
 
 async function reviewed(): Promise<Project> {
@@ -53,7 +55,16 @@ test('the run writes the sheet, waits, and goes on when the ratings are there', 
   const second = await project.sluice('run')
   expect(second.code).toBe(5)
   expect(second.stdout).toContain('2 of 3 questions have their 2 raters; rated so far: anna 3, 李 2')
-  expect((await project.sluice('plan')).stdout).toContain('review      waits for people: 2 of 3 questions')
+  const waits = await project.sluice('plan', '--check')
+  expect(waits.code).toBe(0)
+  expect(waits.stdout).toContain('everything is cached; review waits for people\n')
+  expect(waits.stdout).toContain('review      waits for people: 2 of 3 questions')
+  const why = await project.sluice('why', 'review')
+  expect(why.stdout.match(/now:/g)).toHaveLength(1)
+  expect(why.stdout).toContain('now:   waits for people: 2 of 3 questions')
+  project.write('pipelines/other.pipeline.yaml', project.read(FILE).replace('name: tiny', 'name: other'))
+  expect((await project.sluice('run', '-f', FILE)).stdout).toContain(`then: sluice run -f ${FILE}\n`)
+  rmSync(join(project.root, 'pipelines/other.pipeline.yaml'))
   const judged = await project.sluice('gate')
   expect(judged.code).toBe(5)
   expect(judged.stderr).toContain('help: review waits for people: 2 of 3 questions')

@@ -35,13 +35,13 @@ test('a worker of others does the heavy step, and what it made measures as ours 
   const measured = perplexity(stdout)
   expect(measured).toBeGreaterThan(1)
 
+  project.edit('// A worker of', '// The worker of', 'tools/merge-worker.mjs')
+  expect((await project.sluice('plan')).stdout).toMatch(/merge +RUN +worker mine changed: its command, /)
+  project.edit('// The worker of', '// A worker of', 'tools/merge-worker.mjs')
   // The worker counts by its command and the files that it names, not by its name.
   project.edit('  mine: {', '  other: {')
   project.edit('{ worker: mine }', '{ worker: other }')
   expect((await project.sluice('plan', '--check')).code).toBe(0)
-  project.edit('// A worker of', '// The worker of', 'tools/merge-worker.mjs')
-  expect((await project.sluice('plan')).stdout).toMatch(/merge +RUN +the code of kernel\/merge changed/)
-  project.edit('// The worker of', '// A worker of', 'tools/merge-worker.mjs')
   project.edit('--device cuda', '--device cpu')
   expect((await project.sluice('plan', '--check')).code).toBe(10)
   project.edit('capabilities: [merge]', 'capabilities: [merge], version: 2')
@@ -50,6 +50,10 @@ test('a worker of others does the heavy step, and what it made measures as ours 
 
   // Without it the step is done by ours again, under another key.
   project.edit('{ worker: other }', '{ worker: none }')
+  const { stdout: why } = await project.sluice('why', 'merge')
+  expect(why).toContain('will run: worker: mine → none\n')
+  expect(why).not.toContain('onnxruntime')
+  expect((await project.sluice('lock', '--check')).stdout).toContain('worker: another one → none')
   const ours = await project.sluice('run', '--json')
   expect(ours.code, ours.stderr).toBe(0)
   expect((await shown(project)).key).not.toBe(theirs.key)
@@ -119,3 +123,31 @@ test('a worker that says itself that it cannot do it fails the stage in words', 
   expect(code).toBe(1)
   expect(stderr).toContain('the worker says that it cannot do merge; it can do other')
 })
+
+test('doctor and logs say what became of a worker that lacks, is not there or dies', async () => {
+  const project = await withWorker()
+  const source = readFileSync(WORKER, 'utf8')
+  project.write('tools/merge-worker.mjs', source.replace("?? 'merge'", "?? 'other'"))
+  const lacking = await project.sluice('doctor')
+  expect(lacking.code).toBe(6)
+  expect(lacking.stdout).toMatch(/✗ worker mine +the file says that it can do merge; its ready names other\n/)
+  project.write('sluice.local.yaml', 'workers: { mine: { run: no-such-program } }\n')
+  expect((await project.sluice('doctor')).stdout).toContain(
+    'the worker cannot start: there is no program no-such-program on this machine',
+  )
+  project.write('sluice.local.yaml', '')
+  project.write(
+    'tools/merge-worker.mjs',
+    source
+      .replace("message.type === 'job'", "message.type === 'job' && crash()")
+      .concat('\nfunction crash() { throw new RangeError("no such tensor") }\n'),
+  )
+  const died = await project.sluice('run')
+  expect(died.code).toBe(6)
+  expect(died.stderr).toContain('ended with exit code 1; the last it printed: RangeError: no such tensor')
+  expect(died.stderr).not.toContain('out of memory')
+  project.write('tools/merge-worker.mjs', 'throw new Error("no such library")\n')
+  expect((await project.sluice('run')).code).toBe(6)
+  expect((await project.sluice('logs', 'merge')).stdout).toContain('no such library')
+  expect((await project.sluice('logs', 'gate')).stderr).toContain('prints nothing: sluice gate shows')
+}, 120_000)

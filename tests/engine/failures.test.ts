@@ -118,8 +118,12 @@ describe('a worker that misbehaves', () => {
   })
 
   test.each<[string, Record<string, Json>, string]>([
-    ['exits', { exit: 7 }, 'the worker ended with exit code 7'],
-    ['exits well but early', { exit: 0 }, 'the worker ended with exit code 0'],
+    ['exits', { exit: 7 }, 'the worker ended with exit code 7; the last it printed: last words'],
+    [
+      'exits well but early',
+      { exit: 0 },
+      'the worker ended with exit code 0; the last it printed: last words',
+    ],
     ['is killed', { kill: true }, 'the worker ended with SIGKILL'],
   ])('one that %s in the middle is exit 6, and the next run works', async (_, told, message) => {
     const ran = await go(root, bad({ ...told, printError: 'last words' }))
@@ -153,13 +157,17 @@ describe('a worker that misbehaves', () => {
       environment: { workers: { text: { command: '/no/such/program', args: [] } } },
     })
     expect(missing.exitCode).toBe(6)
-    expect(failure(missing)?.cause).toBe('worker-lost')
+    expect(failure(missing)).toMatchObject({
+      cause: 'worker-lost',
+      message: 'the worker cannot start: there is no program /no/such/program on this machine',
+    })
     const dies = await go(root, bad({}), {
       environment: { workers: { text: { ...puppet, args: [...puppet.args, 'dies'] } } },
     })
     expect(dies.exitCode).toBe(6)
     expect(failure(dies)?.message).toContain('exit code 9')
     expect(failure(dies)?.message).toContain('no such library')
+    expect(logOf(dies)).toContain('no such library')
   })
 })
 

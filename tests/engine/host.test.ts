@@ -122,7 +122,7 @@ describe('a job', () => {
       'lost',
       {
         kind: 'worker-lost',
-        message: 'the worker ended with exit code 1',
+        message: expect.stringMatching(/^the worker ended with exit code 1; .*nobody catches/) as string,
         detail: expect.stringContaining('nobody catches') as string,
       },
     ],
