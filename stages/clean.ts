@@ -16,7 +16,7 @@ export const clean: StageKind = {
         items: { enum: ['duplicate', 'blank', 'mojibake', 'control', 'html'] },
         default: ['duplicate', 'blank', 'mojibake', 'control'],
         description:
-          'What to remove: repeated rows, blank ones, garbled text beyond repair, control characters; html: its tags, and pages.',
+          'What to remove: repeated rows, blank ones, garbled text, control characters; html: its tags, and pages. A list replaces the whole default.',
       },
       min_chars: {
         type: 'integer',
