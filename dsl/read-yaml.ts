@@ -40,14 +40,11 @@ export function readYaml(source: Source, out: Diagnostic[]): Node | null {
     out.push(textProblems.tooDeep(spanAt(source, tooDeep, tooDeep + 1)))
     return null
   }
-  const document = parseDocument(source.text, {
-    version: '1.2',
-    uniqueKeys: false,
-    merge: false,
-    prettyErrors: false,
-    strict: true,
-    logLevel: 'error',
-  })
+  const document = parsed(source.text)
+  if (document === null) {
+    out.push(textProblems.tooDeep(spanAt(source, 0, 1)))
+    return null
+  }
   const broken = document.errors.length > 0
   if (broken) out.push(...syntaxProblems(source, document.errors))
   const tags = new Map<number, YAMLError>()
@@ -277,6 +274,23 @@ function trimEnd(text: string, start: number, end: number): number {
   let at = end
   while (at > start && /\s/.test(text[at - 1] ?? '')) at--
   return at
+}
+
+/** Null if it nests so deep that the parser runs out of stack: `{ a: 1，a: 1，…` opens a map at each colon. */
+function parsed(text: string): ReturnType<typeof parseDocument> | null {
+  try {
+    return parseDocument(text, {
+      version: '1.2',
+      uniqueKeys: false,
+      merge: false,
+      prettyErrors: false,
+      strict: true,
+      logLevel: 'error',
+    })
+  } catch (error) {
+    if (error instanceof RangeError) return null
+    throw error
+  }
 }
 
 /** Offset of the first bracket nested deeper than any sensible file, where parsing could exhaust the stack. */

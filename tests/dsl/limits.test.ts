@@ -30,6 +30,7 @@ const cases: readonly (readonly [string, string])[] = [
   ['brackets', `a: [${full('x, ')}]`],
   ['opening brackets', full('[')],
   ['opening braces', full('{a: ')],
+  ['full-width commas', `x: { ${full('a: 1，')} }`],
   ['dashes', full('- ')],
   ['question marks', full('? ')],
   ['colons', full(': ')],
