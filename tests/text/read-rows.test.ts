@@ -40,6 +40,16 @@ test.each<readonly [string, string | Uint8Array, RegExp]>([
   expect(failure.help).toBeTruthy()
 })
 
+test.each<readonly [string, RegExp]>([
+  ['[{"prompt":"a","response":"b"}]', /^jq -c '\.\[\]'/],
+  ['{"q":"a","a":"b"}', /schema: \{ input: q, output: a \}$/],
+  ['{"a":"1","b":"2","c":"3"}', /schema: \{ input: QUESTION, output: ANSWER \}$/],
+  ['{"messages":[{"role":"user","content":"a"}]}', /response: \.messages\[1\]\.content/],
+  ['{"conversations":[{"from":"human","value":"a"}]}', /prompt: \.conversations\[0\]\.value/],
+])('there is a way out of %s', async (content, help) => {
+  expect((await failureOf(readRows(await inputOf({ 'd.jsonl': content })))).help).toMatch(help)
+})
+
 test('an input without JSON Lines says what it has', async () => {
   const failure = await failureOf(readRows(await inputOf({ 'd.csv': 'a,b' })))
   expect(failure.message).toBe('expected *.jsonl files, found d.csv')

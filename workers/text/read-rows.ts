@@ -66,6 +66,8 @@ const HELP =
   'Every line must be one JSON object with text fields prompt and response ' +
   '(or question and answer, or instruction and output).'
 
+const ARRAY_HELP = `jq -c '.[]' turns an array into JSON Lines.`
+
 const FIX_SCHEMA =
   'Every row of the source must have the fields that `schema` names; correct the row or the schema.'
 
@@ -268,14 +270,14 @@ function parseLine(place: string, line: string): JsonRow {
       array
         ? `${place}: this is one JSON array over several lines; JSON Lines has one object a line`
         : `${place}: not JSON (${why})`,
-      array ? `jq -c '.[]' turns such a file into JSON Lines.` : HELP,
+      array ? ARRAY_HELP : HELP,
     )
   }
   if (!isRecord(value)) {
     throw new JobError(
       'input',
       `${place}: expected an object like ${EXAMPLE}, found ${describe(value)}`,
-      HELP,
+      Array.isArray(value) ? ARRAY_HELP : HELP,
     )
   }
   return value
@@ -287,7 +289,24 @@ function findMapping(place: string, value: JsonRow): Mapping {
   const keys = Object.keys(value)
   const found =
     keys.length === 0 ? 'no fields' : `the fields ${keys.map((key) => JSON.stringify(key)).join(', ')}`
-  throw new JobError('input', `${place}: expected the fields "prompt" and "response", found ${found}`, HELP)
+  throw new JobError(
+    'input',
+    `${place}: expected the fields "prompt" and "response", found ${found}`,
+    helpWith(value),
+  )
+}
+
+/** Conversations are common elsewhere; other names of two texts are what `schema` is for. */
+function helpWith(value: JsonRow): string {
+  const talk = ['messages', 'conversations'].find((name) => Array.isArray(value[name]))
+  if (talk !== undefined) {
+    const said = talk === 'messages' ? 'content' : 'value'
+    const turn = (at: number) => `.${talk}[${String(at)}].${said}`
+    return `A row is one question and its answer: jq -c '{prompt: ${turn(0)}, response: ${turn(1)}}' keeps the first two turns.`
+  }
+  const texts = Object.keys(value).filter((name) => typeof value[name] === 'string')
+  const [input, output] = texts.length === 2 ? texts : ['QUESTION', 'ANSWER']
+  return `${HELP} Other names go to the source: schema: { input: ${input ?? ''}, output: ${output ?? ''} }`
 }
 
 function textOf(place: string, value: JsonRow, key: string, mapping: Mapping): string {
