@@ -1,6 +1,6 @@
 /** Runs a pipeline: one loop starts what is ready, takes facts as they come, and alone writes the run's state. */
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ConditionFacts } from '../../dsl/condition-facts.ts'
 import { hubAddress } from '../../dsl/hub-address.ts'
@@ -91,12 +91,19 @@ export interface RunOutcome {
   readonly verdicts: ReadonlyMap<string, Verdict>
 }
 
-/** An id that sorts by time, with a folder of its own: two runs may begin in one second. */
+/** So far the ids of one second lie apart: at random, so that two that are made at once differ. */
+const WIDEST_STEP = 0x1000
+
+/** An id that sorts by time, with a folder of its own: of runs that begin in one second the later one has the larger id. */
 function newRunId(folder: string): string {
   mkdirSync(folder, { recursive: true })
   for (;;) {
     const time = new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-')
-    const id = `${time}-${randomBytes(2).toString('hex')}`
+    const before = readdirSync(folder).filter((id) => id.startsWith(`${time}-`))
+    const last = Math.max(-1, ...before.map((id) => Number.parseInt(id.slice(time.length + 1), 16)))
+    const next = last + 1 + (randomBytes(2).readUInt16LE() % WIDEST_STEP)
+    if (next > 0xffff) continue
+    const id = `${time}-${next.toString(16).padStart(4, '0')}`
     try {
       mkdirSync(join(folder, id))
       return id

@@ -75,10 +75,10 @@ describe('a sweep', () => {
 
   test('a stage that cannot work is found by the rehearsal', async () => {
     const project = freshProject()
-    project.edit('template: "{prompt} {response}"', 'template: "{prompt} {answer}"')
+    project.write('data/rows.jsonl', 'no JSON\n')
     const smoke = await project.sluice('run', '--smoke')
     expect(smoke.code).toBe(1)
-    expect(smoke.stderr).toContain('tokenize failed')
+    expect(smoke.stderr).toContain('clean failed')
   })
 })
 

@@ -198,7 +198,7 @@ describe('when', () => {
 
   test.each([
     ['main', 'done', null],
-    ['topic', 'skipped', 'when: run.branch'],
+    ['topic', 'skipped', "when: run.branch (run.branch is 'topic')"],
     [null, 'skipped', 'when: run.branch is not known here'],
   ])('on branch %s the stage is %s', async (branch, status, because) => {
     const pipeline = pipelineOf({
