@@ -10,7 +10,7 @@ describe('the first steps', () => {
     const wrote = await project.sluice('init', 'mine')
     expect(wrote).toMatchObject({ code: 0, stderr: '' })
     expect(wrote.stdout).toContain('next: sluice run -f pipelines/mine.pipeline.yaml')
-    expect(project.read('.gitignore')).toBe('.sluice/\n')
+    expect(project.read('.gitignore')).toBe('.sluice/\nsluice.local.yaml\n')
     expect(await project.sluice('validate')).toMatchObject({ code: 0, stderr: '' })
     const plan = await project.sluice('plan')
     expect(plan.code).toBe(0)

@@ -21,13 +21,14 @@ const write = (name: string, rows: readonly object[]): void =>
 function pipelineOf(
   flow: string,
   source = '{ type: dataset, from: { train: data/train*.jsonl, test: data/test.jsonl } }',
+  judged = 'test',
 ) {
   const text = `version: 1
 name: demo
 model: m
 sources: { rows: ${source} }
 flow: ${flow} -> tokenize -> lora-train -> eval -> gate
-stages: { gate: { checks: [bleu >= 0.3] } }
+stages: { eval: { with: { split: ${judged} } }, gate: { checks: [bleu >= 0.3] } }
 `
   const { value, diagnostics } = compile({ path: 'demo.pipeline.yaml', text }, stageKinds)
   if (value === undefined) throw new Error(JSON.stringify(diagnostics.map(({ message }) => message.en)))
@@ -75,7 +76,9 @@ test('a clean that drops what train has needs no word; one that keeps it does', 
   expect(sourcesToCompare(pipelineOf('clean -> split'))).toEqual([])
   expect(sourcesToCompare(pipelineOf('split'))).toEqual(['rows'])
   expect(
-    sourcesToCompare(pipelineOf('split', '{ type: dataset, from: { train: a.jsonl, seen: b.jsonl } }')),
+    sourcesToCompare(
+      pipelineOf('split', '{ type: dataset, from: { train: a.jsonl, seen: b.jsonl } }', 'seen'),
+    ),
   ).toEqual([])
 })
 
