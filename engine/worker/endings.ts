@@ -12,7 +12,11 @@ export function endingText(program: string, { code, signal, exitCode }: Ending):
   if (signal !== undefined) return `ended with ${signal}`
   if (exitCode !== undefined) return `ended with exit code ${String(exitCode)}`
   if (code === 'ENOENT') return `cannot start: there is no program ${program} on this machine`
-  if (code === 'EACCES') return `cannot start: ${program} may not be executed`
+  // A folder of PATH that may not be searched gives EACCES, too.
+  if (code === 'EACCES')
+    return program.includes('/')
+      ? `cannot start: ${program} may not be executed`
+      : `cannot start: there is no program ${program} on this machine that may be executed`
   return `cannot start ${program}${code === undefined ? '' : ` (${code})`}`
 }
 
