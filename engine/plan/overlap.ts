@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import type { Overlap, RowPlace } from '../../dsl/facts.ts'
 import type { PipelineSource } from '../../dsl/pipeline.ts'
 import { groupKey } from '../../workers/protocol/group-key.ts'
+import { ROW_NAMES } from '../../workers/protocol/row-names.ts'
 import { filesOfSource } from './sources.ts'
 
 /** Beyond it nothing is read before a run; `split` counts again and warns, whatever the size. */
@@ -88,11 +89,11 @@ function promptIn(line: string, field: string | undefined): string | null {
   const fields = row as Readonly<Record<string, unknown>>
   const text = (name: string): string | null => (typeof fields[name] === 'string' ? fields[name] : null)
   if (field !== undefined) return text(field)
-  const instruction = text('instruction')
-  const input = text('input') ?? ''
-  return (
-    text('prompt') ??
-    text('question') ??
-    (instruction === null || input === '' ? instruction : `${instruction}\n${input}`)
-  )
+  for (const { prompt, extra } of ROW_NAMES) {
+    const said = text(prompt)
+    if (said === null) continue
+    const more = extra === null ? '' : (text(extra) ?? '')
+    return more === '' ? said : `${said}\n${more}`
+  }
+  return null
 }

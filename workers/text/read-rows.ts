@@ -3,6 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { JobError } from '../op.ts'
 import type { InputFiles, RowFields } from '../protocol/messages.ts'
+import { ROW_NAMES } from '../protocol/row-names.ts'
+import type { RowNames } from '../protocol/row-names.ts'
 import type { Fields } from './dataset-files.ts'
 
 /** One row as it was read. */
@@ -33,30 +35,13 @@ export interface ReadRows {
   readonly files: readonly ReadFile[]
 }
 
-interface Mapping {
-  readonly prompt: string
-  readonly response: string
+interface Mapping extends RowNames {
   readonly id: string
-  /** A field that is appended to the prompt where it is present. */
-  readonly extra: string | null
   /** Whether the source's schema says so, and not the first row. */
   readonly declared: boolean
 }
 
-const guess = (prompt: string, response: string, extra: string | null = null): Mapping => ({
-  prompt,
-  response,
-  id: 'id',
-  extra,
-  declared: false,
-})
-
-const MAPPINGS: readonly Mapping[] = [
-  guess('prompt', 'response'),
-  guess('prompt', 'completion'),
-  guess('question', 'answer'),
-  guess('instruction', 'output', 'input'),
-]
+const MAPPINGS = ROW_NAMES.map((names): Mapping => ({ ...names, id: 'id', declared: false }))
 
 /** Names that a written row uses for itself. */
 const OWN_NAMES = ['id', 'prompt', 'response']
