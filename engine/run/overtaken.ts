@@ -38,7 +38,7 @@ export async function isOvertaken(claim: Claim): Promise<boolean> {
 export function laterRun({ stateDir, run, stages, pipeline }: Claim): readonly Logged[] | null {
   for (const id of [...runIds(stateDir)].reverse()) {
     if (id <= run) return null
-    const events = readLog(join(stateDir, 'runs', id, 'run.jsonl'))
+    const events = wholeLog(join(stateDir, 'runs', id, 'run.jsonl'))
     const took = events.flatMap((event) =>
       event.type === 'run.start' && event.pipeline === pipeline.name ? event.stages : [],
     )
@@ -47,6 +47,15 @@ export function laterRun({ stateDir, run, stages, pipeline }: Claim): readonly L
     if (stages.every((name) => took.includes(name))) return events
   }
   return null
+}
+
+/** Nothing of a log that is damaged: another run's trouble is no reason to lose what this one made. */
+function wholeLog(path: string): readonly Logged[] {
+  try {
+    return readLog(path)
+  } catch {
+    return []
+  }
 }
 
 /** A small file; null if it is not there. */

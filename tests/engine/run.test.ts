@@ -445,6 +445,7 @@ describe('two runs at once', () => {
         if (event.type !== 'stage.done' || event.stage !== 'a') return
         write(root, 'data/rows.txt', 'new')
         newer = sleep(1100).then(() => go(root, version(job('quick'))))
+        write(root, '.sluice/runs/99991231-235959-ffff/run.jsonl', 'damaged\n{}\n')
       },
     })
     const { status, digests } = await (newer as unknown as Promise<Ran>)
