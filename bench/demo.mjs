@@ -44,7 +44,7 @@ const seeds = [...new Set(options.seeds.split(',').map(Number))]
 const command =
   pipeline === DEMO
     ? ['npm', 'start', '--silent']
-    : [process.execPath, 'cli/sluice.mjs', 'run', '-f', `pipelines/${pipeline}.pipeline.yaml`]
+    : [process.execPath, 'cli/sluice.cjs', 'run', '-f', `pipelines/${pipeline}.pipeline.yaml`]
 console.error(`first run: ${command.join(' ')}`)
 const first = await measureProcess(command, { cwd: dir, env: plainEnvironment(), memory: true })
 if (![0, 3].includes(first.code)) {

@@ -124,7 +124,7 @@ stages:
 }
 
 async function sluice(dir, verb, expected) {
-  const command = [process.execPath, join(projectRoot, 'cli', 'sluice.mjs'), verb, '-C', dir]
+  const command = [process.execPath, join(projectRoot, 'cli', 'sluice.cjs'), verb, '-C', dir]
   const done = await measureProcess(command, { cwd: dir, env: plainEnvironment() })
   const said = done.stdout + done.stderr
   if (done.code === 0 && said.includes(expected)) return done

@@ -69,7 +69,7 @@ function pipelineOf(stages) {
 const text = pipelineOf(Number(options.stages))
 const uri = pathToFileURL(join(folder, 'many.pipeline.yaml')).href
 const started = performance.now()
-const child = spawn(process.execPath, [join(projectRoot, 'cli/sluice.mjs'), 'lsp'], {
+const child = spawn(process.execPath, [join(projectRoot, 'cli/sluice.cjs'), 'lsp'], {
   cwd: folder,
   stdio: ['pipe', 'pipe', 'inherit'],
 })

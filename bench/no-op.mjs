@@ -39,7 +39,7 @@ if (options.folder === undefined) process.on('exit', () => rmSync(dir, { recursi
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130))
 makeProject()
 
-const sluice = [process.execPath, join(projectRoot, 'cli', 'sluice.mjs'), 'run', '-C', dir]
+const sluice = [process.execPath, join(projectRoot, 'cli', 'sluice.cjs'), 'run', '-C', dir]
 const floor = [
   process.execPath,
   join(projectRoot, 'bench', 'floor.mjs'),

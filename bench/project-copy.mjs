@@ -88,7 +88,7 @@ export function shrinkPipeline(dir, pipeline) {
 
 /** Runs the real command line of the copy. @param {string} dir @param {readonly string[]} args */
 export function sluice(dir, args, options = {}) {
-  return measureProcess([process.execPath, 'cli/sluice.mjs', ...args], {
+  return measureProcess([process.execPath, 'cli/sluice.cjs', ...args], {
     cwd: dir,
     env: plainEnvironment(),
     ...options,

@@ -41,7 +41,7 @@ console.error(`first run of ${options.pipeline}, from the cached results that th
 const first = await runPipeline(dir, options.pipeline)
 
 const node = process.execPath
-const launcher = 'cli/sluice.mjs'
+const launcher = 'cli/sluice.cjs'
 const commands = [
   { name: 'node -e 0', command: [node, '-e', '0'], codes: [0] },
   { name: 'sluice --help', command: [node, launcher, '--help'], codes: [0], limit: 60, above: 'node -e 0' },

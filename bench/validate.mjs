@@ -24,7 +24,7 @@ const { values: options } = parseArgs({
   options: { rounds: { type: 'string', default: '15' }, stages: { type: 'string', default: '50' } },
 })
 const rounds = Number(options.rounds)
-const launcher = fileURLToPath(new URL('../cli/sluice.mjs', import.meta.url))
+const launcher = fileURLToPath(new URL('../cli/sluice.cjs', import.meta.url))
 const root = mkdtempSync(join(tmpdir(), 'sluice-validate-'))
 const path = join(root, 'pipelines', 'big.pipeline.yaml')
 mkdirSync(join(root, 'pipelines'))

@@ -37,7 +37,7 @@ import { stageKinds } from '../stages/catalogue.ts'
 import { gatherFacts } from './facts.ts'
 import type { Command } from './options.ts'
 import { Usage } from './options.ts'
-import { pluginsOf } from './plugins/load.ts'
+import { pluginsOf } from './plugins/plugins-of.ts'
 import { formatOf, sayDiagnostics } from './say.ts'
 
 /** Notes of the build: what the ops' code is, for the keys. */

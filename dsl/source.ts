@@ -6,6 +6,9 @@ export interface Source {
   readonly text: string
 }
 
+/** Stands for the path in places of a check that stands in no file (`sluice gate --what-if`). */
+export const WHAT_IF = '--what-if'
+
 /** A half-open range of UTF-16 offsets. */
 export interface Span {
   readonly source: Source

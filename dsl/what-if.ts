@@ -2,11 +2,9 @@
 import { compile } from './compile.ts'
 import type { Checked, Diagnostic, Label } from './diagnostic.ts'
 import type { Check, CompileOptions, Pipeline } from './pipeline.ts'
+import { WHAT_IF } from './source.ts'
 import type { Source, Span } from './source.ts'
 import type { StageSignature } from './stage-signature.ts'
-
-/** Stands for the path of the file in places of such a check. */
-export const WHAT_IF = '--what-if'
 
 /**
  * Compiles the pipeline once more with the gate's first check replaced by `text`, so that names, units, ranges and

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { fill, noted, writeFiles } from './pipelines.mjs'
 
 const launcher =
-  process.env.SLUICE_LAUNCHER ?? fileURLToPath(new URL('../../cli/sluice.mjs', import.meta.url))
+  process.env.SLUICE_LAUNCHER ?? fileURLToPath(new URL('../../cli/sluice.cjs', import.meta.url))
 
 export const sluice = {
   name: 'Sluice',

@@ -1,5 +1,4 @@
 /** The plugins that `sluice.config.yaml` lists, loaded and checked, as what they add to the environment. */
-import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { basename, join, relative } from 'node:path'
@@ -18,7 +17,6 @@ import type { Environment } from '../../engine/environment.ts'
 import type { StageKind } from '../../engine/stage-kind.ts'
 import type { WorkerCommand } from '../../engine/worker/session.ts'
 import type { Config } from '../config.ts'
-import { CONFIG_FILE } from '../config-file.ts'
 import { careful } from './careful.ts'
 import { findPlugin } from './find.ts'
 import type { FoundPlugin } from './find.ts'
@@ -34,16 +32,6 @@ export interface Loaded {
   readonly diagnostics: readonly Diagnostic[]
 }
 
-/** `builtIn` is what there is without plugins; it comes back with those of the project added. */
-export async function pluginsOf(root: string, buildDir: string, builtIn: Extended): Promise<Loaded> {
-  const path = join(root, CONFIG_FILE)
-  // The reader of YAML costs time that most projects can save.
-  if (!existsSync(path) || !readFileSync(path, 'utf8').includes('plugins'))
-    return { environment: builtIn, digests: [], diagnostics: [] }
-  const { readConfig } = await import('../config.ts')
-  return loadPlugins({ root, buildDir, builtIn, config: readConfig(root) })
-}
-
 export interface LoadRequest {
   readonly root: string
   readonly buildDir: string
@@ -51,6 +39,7 @@ export interface LoadRequest {
   readonly config: Checked<Config>
 }
 
+/** `builtIn` is what there is without plugins; it comes back with those of the project added. */
 export async function loadPlugins({ root, buildDir, builtIn, config }: LoadRequest): Promise<Loaded> {
   const none = { environment: builtIn, digests: [], diagnostics: [] }
   const { value, diagnostics: inFile } = config

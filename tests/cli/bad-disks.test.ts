@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { emptyProject } from './newcomer.ts'
 import type { Project } from './newcomer.ts'
 
-const LAUNCHER = join(import.meta.dirname, '../../cli/sluice.mjs')
+const LAUNCHER = join(import.meta.dirname, '../../cli/sluice.cjs')
 
 const PIPELINE = `version: 1
 name: tiny

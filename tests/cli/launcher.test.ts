@@ -18,7 +18,7 @@ let root: string
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'sluice-launcher-'))
   mkdirSync(join(root, 'cli'))
-  for (const file of ['sluice.mjs', 'parts.mjs']) copyFileSync(join('cli', file), join(root, 'cli', file))
+  for (const file of ['sluice.cjs', 'parts.cjs']) copyFileSync(join('cli', file), join(root, 'cli', file))
   writeFileSync(join(root, 'tsconfig.json'), '{}')
   writeFileSync(join(root, 'source.txt'), 'one')
   writeFileSync(
@@ -45,7 +45,7 @@ export async function build() {
 afterEach(() => rmSync(root, { recursive: true }))
 
 const start = (...args: readonly string[]) => {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['cli/sluice.mjs', ...args], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['cli/sluice.cjs', ...args], {
     cwd: root,
     encoding: 'utf8',
   })

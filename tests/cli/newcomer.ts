@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll } from 'vitest'
 
-const LAUNCHER = join(import.meta.dirname, '../../cli/sluice.mjs')
+const LAUNCHER = join(import.meta.dirname, '../../cli/sluice.cjs')
 export const FILE = 'pipelines/tiny.pipeline.yaml'
 export const LOCK = 'pipelines/tiny.pipeline.lock'
 export const ADAPTER = '.sluice/out/tiny/lora-train/adapter/adapter_model.safetensors'

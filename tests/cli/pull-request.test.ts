@@ -8,7 +8,7 @@ import { parse } from 'yaml'
 import { FILE, LOCK, emptyProject, launch, trainedProject } from './newcomer.ts'
 import type { Project } from './newcomer.ts'
 
-const LAUNCHER = join(import.meta.dirname, '../../cli/sluice.mjs')
+const LAUNCHER = join(import.meta.dirname, '../../cli/sluice.cjs')
 const ENVIRONMENT = { ...process.env, GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_SYSTEM: '/dev/null' }
 
 function git(project: Project, ...args: readonly string[]): string {

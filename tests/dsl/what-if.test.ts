@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import { compile } from '../../dsl/compile.ts'
 import type { Pipeline } from '../../dsl/pipeline.ts'
-import { checkInstead, WHAT_IF } from '../../dsl/what-if.ts'
+import { WHAT_IF } from '../../dsl/source.ts'
+import { checkInstead } from '../../dsl/what-if.ts'
 import { stageKinds } from '../../stages/catalogue.ts'
 
 function pipelineOf(gate: string): Pipeline {

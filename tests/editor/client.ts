@@ -16,7 +16,7 @@ import type {
 } from '../../editor/protocol.ts'
 import { TextDocument } from '../../editor/document.ts'
 
-const LAUNCHER = join(import.meta.dirname, '../../cli/sluice.mjs')
+const LAUNCHER = join(import.meta.dirname, '../../cli/sluice.cjs')
 
 type Published = {
   readonly uri: string

@@ -1,10 +1,10 @@
 // The parts of the bundle: each is loaded when something needs it, with what V8 compiled of it the last time.
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import v8 from 'node:v8'
-import vm from 'node:vm'
+const { mkdirSync, readFileSync, renameSync, writeFileSync } = require('node:fs')
+const { createRequire } = require('node:module')
+const { join } = require('node:path')
+const { pathToFileURL } = require('node:url')
+const v8 = require('node:v8')
+const vm = require('node:vm')
 
 // Most commands are over before optimised code pays for the time it takes to make; V8's own value is an eighth of this.
 v8.setFlagsFromString('--interrupt-budget=1000000')
@@ -12,8 +12,17 @@ v8.setFlagsFromString('--interrupt-budget=1000000')
 /** What every command loads first; the rest is kept for each verb, because each needs other functions of it. */
 const FIRST = 'first'
 
+/** Parts of Node that cost milliseconds; most commands never come to use them. */
+const LATE = new Set([
+  'node:child_process',
+  'node:fs/promises',
+  'node:readline',
+  'node:stream',
+  'node:worker_threads',
+])
+
 /** A loader for the parts in `buildDir`; `verb` says whose caches to use. */
-export function openParts(buildDir, verb) {
+exports.openParts = function openParts(buildDir, verb) {
   const folder = join(buildDir, 'cli')
   const caches = join(buildDir, 'caches', `${process.version}-${process.arch}`)
   const outside = createRequire(join(folder, 'part.cjs'))
@@ -41,7 +50,12 @@ export function openParts(buildDir, verb) {
     return module.exports
   }
 
-  const need = (id) => (id.startsWith('./') ? load(id.slice(2)) : outside(id))
+  const later = (id) => new Proxy({}, { get: (_, name) => outside(id)[name] })
+
+  function need(id) {
+    if (id.startsWith('./')) return load(id.slice(2))
+    return LATE.has(id) ? later(id) : outside(id)
+  }
 
   return {
     load(name) {
