@@ -64,7 +64,11 @@ test('all rules at once, each with its count and its examples', async () => {
   expect(rule(ran, 'mojibake_repaired')?.['examples']).toEqual([
     { row: 'd.jsonl:5', before: '浣犲ソ', after: '你好' },
   ])
-  expect(await ran.json('clean.json')).toEqual({ format: 1, ...ran.summary })
+  expect(await ran.json('clean.json')).toEqual({
+    format: 1,
+    ...ran.summary,
+    sources: [{ file: 'd.jsonl', split: 'all', rows: 8, mapping: 'prompt/response' }],
+  })
   expect(await ran.json('dataset.json')).toMatchObject({ format: 1, splits: { all: { rows: 3 } } })
 })
 
@@ -129,6 +133,20 @@ test('other field names are noted, what is left out is counted, and so is little
     'info: d.jsonl: these fields are left out: list (1 row); kept are text, numbers, true and false',
     expect.stringMatching(/^warning: only 1 rows are left/),
   ])
+})
+
+test('what is the same of many files is said once, and the summary stays small', async () => {
+  const files = Array.from({ length: 30 }, (_, i) => [
+    `${String(i).padStart(2, '0')}.jsonl`,
+    jsonl([{ question: `q${i}`, answer: 'a', ...(i < 20 ? { list: [1] } : {}) }]),
+  ])
+  const ran = await runOp(run, DEFAULTS, { data: await inputOf(Object.fromEntries(files)) }, 'data')
+  expect(ran.notes.slice(0, 2)).toEqual([
+    'info: 00.jsonl and 29 more: rows are read as question/answer',
+    'info: 00.jsonl and 19 more: these fields are left out: list (20 rows); kept are text, numbers, true and false',
+  ])
+  expect(Object.keys(ran.summary)).toEqual(['rows', 'dropped', 'rows_in', 'rules', 'terms'])
+  expect(((await ran.json('clean.json')) as { sources: unknown[] }).sources).toHaveLength(30)
 })
 
 test('further fields pass unchanged and take no part in the id', async () => {

@@ -18,7 +18,7 @@ import {
   unifyWidth,
 } from '../normalize.ts'
 import { readRows } from '../read-rows.ts'
-import type { RawRow } from '../read-rows.ts'
+import type { RawRow, ReadFile } from '../read-rows.ts'
 import { createLedger } from '../rule-ledger.ts'
 import type { Ledger } from '../rule-ledger.ts'
 
@@ -51,18 +51,8 @@ export const run: Op = async (context) => {
     )
   }
   const read = await readRows(input)
-  for (const file of read.files) {
-    if (file.mapping !== 'prompt/response' && input.fields === undefined) {
-      context.note('info', `${file.file}: rows are read as ${file.mapping}`)
-    }
-    const left = Object.entries(file.ignored).map(([name, count]) => `${name} (${countRows(count)})`)
-    if (left.length > 0) {
-      context.note(
-        'info',
-        `${file.file}: these fields are left out: ${left.join(', ')}; kept are text, numbers, true and false`,
-      )
-    }
-  }
+  for (const [files, text] of readings(read.files, input.fields === undefined))
+    context.note('info', `${files}: ${text}`)
   await context.throwIfCancelled()
 
   const ledger = createLedger()
@@ -120,17 +110,58 @@ export const run: Op = async (context) => {
       `only ${left} rows are left; a few hundred are the least that fine-tuning learns from`,
     )
   }
-  const report: JsonObject = {
+  const counts: JsonObject = {
     rows: left,
     dropped: total - left,
     rows_in: total,
     rules: ledger.report(),
     terms: Object.fromEntries([...terms].sort(([a], [b]) => (a < b ? -1 : 1))),
-    sources: read.files.map(({ file, split, rows, mapping }) => ({ file, split, rows, mapping })),
   }
+  // The files may be thousands, and a summary is part of every later run's log.
+  const sources = read.files.map(({ file, split, rows, mapping }) => ({ file, split, rows, mapping }))
   await writeDataset(output, splits, { made_by: { op: 'clean' } })
-  await writeFile(join(output, 'clean.json'), `${JSON.stringify({ format: 1, ...report }, null, 2)}\n`)
-  return report
+  await writeFile(
+    join(output, 'clean.json'),
+    `${JSON.stringify({ format: 1, ...counts, sources }, null, 2)}\n`,
+  )
+  return counts
+}
+
+/** How files were read where that was a guess, and what was left out of them; files of which the same is true together. */
+function* readings(
+  files: readonly ReadFile[],
+  guessed: boolean,
+): Generator<readonly [files: string, text: string]> {
+  const among = (same: readonly ReadFile[]): string => {
+    const [first] = same
+    return same.length === 1 ? `${first?.file}` : `${first?.file} and ${same.length - 1} more`
+  }
+  for (const [mapping, same] of grouped(files, (file) => file.mapping))
+    if (guessed && mapping !== 'prompt/response') yield [among(same), `rows are read as ${mapping}`]
+  for (const [, same] of grouped(files, ({ ignored }) => Object.keys(ignored).sort().join('\n'))) {
+    const counts = new Map<string, number>()
+    for (const { ignored } of same)
+      for (const [name, count] of Object.entries(ignored)) counts.set(name, (counts.get(name) ?? 0) + count)
+    const left = [...counts].map(([name, count]) => `${name} (${countRows(count)})`)
+    if (left.length > 0)
+      yield [
+        among(same),
+        `these fields are left out: ${left.join(', ')}; kept are text, numbers, true and false`,
+      ]
+  }
+}
+
+function grouped(
+  files: readonly ReadFile[],
+  by: (file: ReadFile) => string,
+): ReadonlyMap<string, readonly ReadFile[]> {
+  const groups = new Map<string, ReadFile[]>()
+  for (const file of files) {
+    const group = groups.get(by(file))
+    if (group === undefined) groups.set(by(file), [file])
+    else group.push(file)
+  }
+  return groups
 }
 
 /** The rules that look at one row; null is a row to drop. */
