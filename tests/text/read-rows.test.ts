@@ -1,7 +1,12 @@
 /** Every kind of bad input is refused with its place, what was found and the fix. */
 import { expect, test } from 'vitest'
+import type { InputFiles } from '../../workers/protocol/messages.ts'
 import { readRows } from '../../workers/text/read-rows.ts'
+import type { ReadRows } from '../../workers/text/read-rows.ts'
 import { failureOf, inputOf, jsonl } from './run-op.ts'
+
+/** As an op reads: what cannot be read rejects it. */
+const reading = async (input: InputFiles): Promise<ReadRows> => readRows(input)
 
 const good = '{"prompt":"a","response":"b"}\n'
 
@@ -34,7 +39,7 @@ test.each<readonly [string, string | Uint8Array, RegExp]>([
     /^d\.jsonl:2: not UTF-8 text; its bytes look like GBK/,
   ],
 ])('%s', async (_, content, message) => {
-  const failure = await failureOf(readRows(await inputOf({ 'd.jsonl': content })))
+  const failure = await failureOf(reading(await inputOf({ 'd.jsonl': content })))
   expect(failure.kind).toBe('input')
   expect(failure.message).toMatch(message)
   expect(failure.help).toBeTruthy()
@@ -47,18 +52,18 @@ test.each<readonly [string, RegExp]>([
   ['{"messages":[{"role":"user","content":"a"}]}', /response: \.messages\[1\]\.content/],
   ['{"conversations":[{"from":"human","value":"a"}]}', /prompt: \.conversations\[0\]\.value/],
 ])('there is a way out of %s', async (content, help) => {
-  expect((await failureOf(readRows(await inputOf({ 'd.jsonl': content })))).help).toMatch(help)
+  expect((await failureOf(reading(await inputOf({ 'd.jsonl': content })))).help).toMatch(help)
 })
 
 test('an input without JSON Lines says what it has', async () => {
-  const failure = await failureOf(readRows(await inputOf({ 'd.csv': 'a,b' })))
+  const failure = await failureOf(reading(await inputOf({ 'd.csv': 'a,b' })))
   expect(failure.message).toBe('expected *.jsonl files, found d.csv')
 })
 
 test('a file may have more rows than a call takes arguments', async () => {
   const count = 200_000
   const input = await inputOf({ 'd.jsonl': '{"prompt":"p","response":"r"}\n'.repeat(count) })
-  expect((await readRows(input)).splits.get('all')).toHaveLength(count)
+  expect(readRows(input).splits.get('all')).toHaveLength(count)
 })
 
 test('fields are found per file', async () => {
@@ -67,7 +72,7 @@ test('fields are found per file', async () => {
     'b/b.jsonl': jsonl([{ question: 'q', answer: 'a', id: '7' }]),
     'c.jsonl': jsonl([{ instruction: 'i', input: 'n', output: 'o' }]).replace('\n', '\r\n'),
   })
-  const read = await readRows(input)
+  const read = readRows(input)
   expect(read.splits.get('all')).toEqual([
     { id: null, prompt: 'p', response: 'r', fields: { source: 'x' }, place: 'a.jsonl:1' },
     { id: '7', prompt: 'q', response: 'a', fields: {}, place: 'b/b.jsonl:1' },
@@ -85,7 +90,7 @@ test('text, numbers, true and false stay with the row; what cannot stay is count
     '{"prompt":"p","response":"r","topic":"a","rank":2,"checked":false,"tags":["x"],"meta":{"a":1},"none":null}',
     '{"prompt":"p","response":"r","__proto__":"plain","tags":[],"far":1e999}',
   ]
-  const { splits, files } = await readRows(await inputOf({ 'd.jsonl': lines.join('\n') }))
+  const { splits, files } = readRows(await inputOf({ 'd.jsonl': lines.join('\n') }))
   const [first, second] = (splits.get('all') ?? []).map((row) => JSON.stringify(row.fields))
   expect(first).toBe('{"checked":false,"rank":2,"topic":"a"}')
   expect(second).toBe('{"__proto__":"plain"}')
@@ -94,7 +99,7 @@ test('text, numbers, true and false stay with the row; what cannot stay is count
 
 test('names that a row needs for itself cannot be further fields', async () => {
   const input = await inputOf({ 'd.jsonl': jsonl([{ question: 'q', answer: 'a', prompt: 'x', id: 5 }]) })
-  const { splits, files } = await readRows(input)
+  const { splits, files } = readRows(input)
   expect(splits.get('all')).toMatchObject([{ id: null, prompt: 'q', response: 'a', fields: {} }])
   expect(files[0]?.ignored).toEqual({ prompt: 1 })
 })
@@ -104,7 +109,7 @@ const NEWS = { prompt: 'article', response: 'summary' }
 test('a schema says which fields are prompt and response, whatever else the row has', async () => {
   const rows = [{ article: 'a', summary: 's', section: 'sport', prompt: 'x', response: 'y' }]
   const input = { ...(await inputOf({ 'd.jsonl': jsonl(rows) })), fields: NEWS }
-  const { splits, files } = await readRows(input)
+  const { splits, files } = readRows(input)
   expect(splits.get('all')).toMatchObject([
     { id: null, prompt: 'a', response: 's', fields: { section: 'sport' } },
   ])
@@ -117,7 +122,7 @@ test('a schema may name the id, which is then a field no more', async () => {
     { key: 2, article: 'b', summary: 't', id: 'other' },
   ]
   const input = { ...(await inputOf({ 'd.jsonl': jsonl(rows) })), fields: { ...NEWS, id: 'key' } }
-  const { splits, files } = await readRows(input)
+  const { splits, files } = readRows(input)
   expect(splits.get('all')).toMatchObject([
     { id: 'n-1', fields: {} },
     { id: '2', fields: {} },
@@ -149,7 +154,7 @@ test.each<readonly [string, string, RegExp]>([
   ],
 ])('schema: %s', async (_, text, message) => {
   const input = await inputOf({ 'd.jsonl': text })
-  const failure = await failureOf(readRows({ ...input, fields: { ...NEWS, id: 'key' } }))
+  const failure = await failureOf(reading({ ...input, fields: { ...NEWS, id: 'key' } }))
   expect(failure.kind).toBe('input')
   expect(failure.message).toMatch(message)
   expect(failure.help).toBeTruthy()
@@ -157,13 +162,13 @@ test.each<readonly [string, string, RegExp]>([
 
 test('an id that two files of a source share is refused, too', async () => {
   const input = await inputOf({ 'a.jsonl': news({}), 'b.jsonl': news({ article: 'b' }) })
-  const failure = await failureOf(readRows({ ...input, fields: { ...NEWS, id: 'key' } }))
+  const failure = await failureOf(reading({ ...input, fields: { ...NEWS, id: 'key' } }))
   expect(failure.message).toBe('b.jsonl:1: the key "k" is that of a.jsonl:1, too, which says something else')
 })
 
 test('a copy of a row does not keep the id, so that cleaning can drop it', async () => {
   const input = await inputOf({ 'd.jsonl': news({ section: 'a' }) + news({ section: 'b' }) })
-  const { splits } = await readRows({ ...input, fields: { ...NEWS, id: 'key' } })
+  const { splits } = readRows({ ...input, fields: { ...NEWS, id: 'key' } })
   expect(splits.get('all')?.map(({ id, fields }) => [id, fields['section']])).toEqual([
     ['k', 'a'],
     [null, 'b'],
@@ -172,7 +177,7 @@ test('a copy of a row does not keep the id, so that cleaning can drop it', async
 
 test('a field called id may be the prompt', async () => {
   const input = await inputOf({ 'd.jsonl': jsonl([{ id: 'a', summary: 's' }]) })
-  const { splits } = await readRows({ ...input, fields: { prompt: 'id', response: 'summary' } })
+  const { splits } = readRows({ ...input, fields: { prompt: 'id', response: 'summary' } })
   expect(splits.get('all')).toMatchObject([{ id: null, prompt: 'a', fields: {} }])
 })
 
@@ -182,9 +187,9 @@ test('splits come from the source or from dataset.json', async () => {
     'test.jsonl': good,
     'other.jsonl': good,
   })
-  expect([...(await readRows(input)).splits.keys()]).toEqual(['test'])
-  const named = await readRows({ ...input, splits: { train: ['other.jsonl'], test: ['test.jsonl'] } })
+  expect([...readRows(input).splits.keys()]).toEqual(['test'])
+  const named = readRows({ ...input, splits: { train: ['other.jsonl'], test: ['test.jsonl'] } })
   expect([...named.splits.keys()]).toEqual(['train', 'test'])
   const old = await inputOf({ 'dataset.json': '{"format":9}' })
-  expect((await failureOf(readRows(old))).message).toMatch(/not a dataset of format 1/)
+  expect((await failureOf(reading(old))).message).toMatch(/not a dataset of format 1/)
 })

@@ -50,7 +50,7 @@ export const run: Op = async (context) => {
       'Swap min_chars and max_chars.',
     )
   }
-  const read = await readRows(input)
+  const read = readRows(input)
   for (const [files, text] of readings(read.files, input.fields === undefined))
     context.note('info', `${files}: ${text}`)
   await context.throwIfCancelled()

@@ -38,7 +38,7 @@ export const run: Op = async (context) => {
       shareHelp(options),
     )
   }
-  const read = await readRows(input)
+  const read = readRows(input)
   await context.throwIfCancelled()
   const group = grouping(options.group_by, read, input.fields?.prompt)
   const name = rowNamer()

@@ -37,7 +37,7 @@ export const run: Op = async (context) => {
   const text = chat ? null : parseTemplate(options.template)
   const tokenizer = await loadModelTokenizer(model.dir)
   const encoder = text === null ? await chatEncoder(model.dir, tokenizer, context) : textRows(text, tokenizer)
-  const read = await readRows(data)
+  const read = readRows(data)
   const total = read.files.reduce((sum, file) => sum + file.rows, 0)
   const name = rowNamer()
   const splits: Record<string, { rows: number; tokens: number; supervised: number; truncated: number }> = {}
