@@ -163,7 +163,6 @@ function underRight<T>(
   return visit(environment.stateDir, command, async (rights) => {
     const right = await rights.take(
       rightOf(root, to),
-      'export',
       (holder) => void process.stderr.write(`${ownerWords(holder)} is writing there; waiting\n`),
       new AbortController().signal,
     )

@@ -99,7 +99,6 @@ function correctSources(
   return visit(environment.stateDir, command, async (rights) => {
     const right = await rights.take(
       rightOf({ pipeline }),
-      'lock --update',
       (holder) => void process.stderr.write(`${ownerWords(holder)} is writing the lock; waiting\n`),
       new AbortController().signal,
     )

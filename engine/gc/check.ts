@@ -40,7 +40,7 @@ export async function checkStore(
   for (const { key } of stores.results.records()) {
     records += 1
     if (lossOf(key, stores) === null) continue
-    const right = rights.tryTake(key.slice('sha256:'.length), 'verifying')
+    const right = rights.tryTake(key.slice('sha256:'.length))
     if (right.type === 'held') continue
     try {
       // A run may have made it anew since.

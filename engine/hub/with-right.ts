@@ -20,7 +20,6 @@ export async function withRight<T>(
     await using presence = new Presence(stateDir, visitor, command)
     const right = await new Rights(stateDir, presence).take(
       `hub-${folderName(repository)}-${commit}`,
-      `fetching ${repository}`,
       (holder) => waiting(ownerWords(holder)),
       signal,
     )

@@ -12,7 +12,8 @@ import type { Result } from '../store/results.ts'
 import type { AttemptOutcome } from './attempt.ts'
 import { isOvertaken } from './overtaken.ts'
 import type { Claim } from './overtaken.ts'
-import type { Holder, Rights } from './rights.ts'
+import type { Owner } from './owner.ts'
+import type { Rights } from './rights.ts'
 
 export interface HandedOut {
   readonly type: 'exported'
@@ -40,7 +41,7 @@ export async function exportStage(
   stage: Stage,
   archive: Archive,
   place: { readonly root: string; readonly rights: Rights; readonly claim: Claim },
-  waiting: (holder: Holder) => void,
+  waiting: (holder: Owner) => void,
   signal: AbortSignal,
 ): Promise<HandedOut | LeftOut | AttemptOutcome> {
   const format = stage.with['format'] as Format
@@ -48,7 +49,7 @@ export async function exportStage(
   const from = wanted.flatMap((port) => stage.inputs[port] ?? [])
   const story = storyOf({ format, from, gates: gatesBefore(stage, archive.pipeline) }, archive, null)
   const to = exportFolder(stage.with['to'], archive.pipeline.name)
-  const right = await place.rights.take(rightOf(place.root, to), stage.name, waiting, signal)
+  const right = await place.rights.take(rightOf(place.root, to), waiting, signal)
   try {
     if (await isOvertaken(place.claim))
       return { type: 'left-out', because: `another run with newer files has ended: ${to} is left to it` }

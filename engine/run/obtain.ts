@@ -1,11 +1,13 @@
 /** Gets a stage's result: made meanwhile by another run, pulled from the remote cache, else made here, by one run at a time. */
 import type { Stage } from '../../dsl/pipeline.ts'
+import type { Digest } from '../artifact.ts'
 import { reach } from '../failpoint.ts'
 import type { Result } from '../store/results.ts'
 import type { Attempt, AttemptOutcome, AttemptTools } from './attempt.ts'
 import { machineFailure } from './machine-failure.ts'
 import { ownerWords } from './owner.ts'
-import type { Holder, Rights } from './rights.ts'
+import type { Owner } from './owner.ts'
+import type { Rights } from './rights.ts'
 import { dropCheckpoints } from './checkpoints.ts'
 import type { Shares } from './shares.ts'
 import { tryRepeatedly } from './tries.ts'
@@ -27,6 +29,8 @@ export interface Found {
 
 export interface ObtainTools extends AttemptTools {
   readonly rights: Rights
+  /** Keys that this run takes the right to make, and for which stage first. */
+  readonly makers: Map<Digest, string>
   /** Null without a remote cache. */
   readonly shares: Shares | null
 }
@@ -48,12 +52,14 @@ export async function obtain(
   const { stage, key } = first
   const ended = (outcome: Obtained['outcome']): Obtained => ({ stage, outcome, release: () => undefined })
   let waitedFor: string | null = null
-  const waiting = (holder: Holder) => {
-    waitedFor = holder.run === first.run ? `${holder.purpose} of this run` : ownerWords(holder)
+  const maker = tools.makers.get(key) ?? stage.name
+  tools.makers.set(key, maker)
+  const waiting = (holder: Owner) => {
+    waitedFor = holder.run === first.run ? `${maker} of this run` : ownerWords(holder)
     tools.emit({ type: 'stage.waiting', stage: stage.name, holder: waitedFor })
   }
   try {
-    const right = await tools.rights.take(key.slice('sha256:'.length), stage.name, waiting, signal)
+    const right = await tools.rights.take(key.slice('sha256:'.length), waiting, signal)
     try {
       const here = want.forced ? null : madeMeanwhile(first, tools, waitedFor)
       reach('key-taken')

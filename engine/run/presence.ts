@@ -25,29 +25,34 @@ setInterval(beat, everyMs)`
 
 export class Presence {
   readonly owner: Owner
-  readonly #path: string
+  readonly path: string
   #pulse: Worker | null = null
 
   constructor(stateDir: string, run: string, command: string) {
     this.owner = thisProcess(run, command)
-    this.#path = presenceOf(stateDir, run)
-    mkdirSync(dirname(this.#path), { recursive: true })
-    writeFileSync(this.#path, JSON.stringify(this.owner))
+    this.path = presenceOf(stateDir, run)
+    mkdirSync(dirname(this.path), { recursive: true })
+    this.appear()
+  }
+
+  /** Writes the record, at first and when it is gone. */
+  appear(): void {
+    writeFileSync(this.path, JSON.stringify(this.owner))
   }
 
   /** From now on there is something that others may wait for. */
   beat(): void {
     if (this.#pulse !== null) return
     // Without a beat it may have looked dead to somebody elsewhere.
-    if (!existsSync(this.#path)) writeFileSync(this.#path, JSON.stringify(this.owner))
-    this.#pulse = new Worker(PULSE, { eval: true, workerData: { path: this.#path, everyMs: BEAT_MS } })
+    if (!existsSync(this.path)) this.appear()
+    this.#pulse = new Worker(PULSE, { eval: true, workerData: { path: this.path, everyMs: BEAT_MS } })
     this.#pulse.unref()
     // Without a beat, others elsewhere may in the end make the same thing again: a pity, no harm.
     this.#pulse.on('error', () => undefined)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    rmSync(this.#path, { force: true })
+    rmSync(this.path, { force: true })
     await this.#pulse?.terminate()
   }
 }

@@ -21,7 +21,8 @@ import { metricsPort, readMetrics } from './gate.ts'
 import { isOvertaken, laterRun, textAt } from './overtaken.ts'
 import type { Claim } from './overtaken.ts'
 import { ownerWords } from './owner.ts'
-import type { Holder, Rights } from './rights.ts'
+import type { Owner } from './owner.ts'
+import type { Rights } from './rights.ts'
 import type { ShowingRight } from './showing-right.ts'
 
 /** Where and for what is shown. */
@@ -37,10 +38,8 @@ type Place = Pick<Showroom, 'environment' | 'pipeline'>
 
 /** Shows the outputs of a stage, unless another run is showing its own at this moment: `publish` will. */
 export function showStage(stage: Stage, result: Result, room: Showroom): void {
-  if (hiddenPorts(stage, result, room).length === 0) return
-  room.showing.use(() => {
-    showPorts(stage, result, room)
-  })
+  const hidden = hiddenPorts(stage, result, room)
+  if (hidden.length > 0) room.showing.use(() => showPorts(stage, hidden, room))
 }
 
 export function showVerdict(stage: Stage, verdict: Verdict, place: Place): void {
@@ -67,15 +66,16 @@ export async function publish(publication: Publication): Promise<void> {
   // Where all is as it should be, nothing is taken and nothing is written.
   if (isPublished(publication)) return
   const { lockPath, stages, finished, waiting, signal } = publication
-  const tell = (holder: Holder) => waiting(ownerWords(holder))
-  const right = await publication.rights.take(rightOf(publication), 'showing', tell, signal)
+  const tell = (holder: Owner) => waiting(ownerWords(holder))
+  const right = await publication.rights.take(rightOf(publication), tell, signal)
   try {
     if (await isOvertaken(publication.claim)) {
       showOthers(publication)
       publication.overtaken()
       return
     }
-    for (const [stage, result] of resultsOf(publication)) showPorts(stage, result, publication)
+    for (const [stage, result] of resultsOf(publication))
+      showPorts(stage, hiddenPorts(stage, result, publication), publication)
     for (const stage of stages) {
       const verdict = finished.verdicts.get(stage.name)
       if (verdict !== undefined) showVerdict(stage, verdict, publication)
@@ -92,14 +92,15 @@ export async function publish(publication: Publication): Promise<void> {
 function isPublished(publication: Publication): boolean {
   const { lockPath, stages, finished, claim } = publication
   if (claim.lockPath !== null && textAt(claim.lockPath) !== claim.lockAtStart) return false
+  // The lock is looked at first: after a run that made something it differs, and all else is looked at once, with the right.
+  if (lockPath !== null && textAt(lockPath) !== lockText(lockOf(publication))) return false
   const showsResult = ([stage, result]: readonly [Stage, Result]) =>
     hiddenPorts(stage, result, publication).length === 0
   const judgedAsShown = (stage: Stage) => {
     const verdict = finished.verdicts.get(stage.name)
     return verdict === undefined || showsVerdict(stage, verdict, publication)
   }
-  if (!resultsOf(publication).every(showsResult) || !stages.every(judgedAsShown)) return false
-  return lockPath === null || textAt(lockPath) === lockText(lockOf(publication))
+  return resultsOf(publication).every(showsResult) && stages.every(judgedAsShown)
 }
 
 /** A stage that could not be shown has failed, and said why. */
@@ -110,8 +111,10 @@ function resultsOf({ stages, finished }: Publication): readonly (readonly [Stage
   })
 }
 
-/** The ports that `out/` does not show as this result has them. */
-function hiddenPorts(stage: Stage, result: Result, room: Showroom): readonly (readonly [string, Digest])[] {
+/** A port that `out/` does not show as the result has it, and the tree that it has to show. */
+type Hidden = readonly [port: string, tree: Digest]
+
+function hiddenPorts(stage: Stage, result: Result, room: Showroom): readonly Hidden[] {
   return Object.entries(result.outputs).flatMap(([port, { tree }]) =>
     room.stores.blobs.shows(folderOf(stage, port, room), tree) ? [] : [[port, tree] as const],
   )
@@ -140,8 +143,8 @@ function showOthers(publication: Publication): void {
   }
 }
 
-function showPorts(stage: Stage, result: Result, room: Showroom): void {
-  for (const [port, digest] of hiddenPorts(stage, result, room)) {
+function showPorts(stage: Stage, hidden: readonly Hidden[], room: Showroom): void {
+  for (const [port, digest] of hidden) {
     const tree = room.stores.blobs.openTree(digest)
     if ('lost' in tree) throw new Error(tree.lost)
     room.stores.blobs.show(tree, folderOf(stage, port, room))

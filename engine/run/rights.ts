@@ -2,11 +2,10 @@
  * Rights in the state folder: a run takes one by name, others wait for it and are told for whom. A right saves work;
  * nothing stays whole only because of it, so one that is lost by mistake costs a second making and no more.
  *
- *   locks/<name>.lock            the holder's record; it appears complete, as a hard link to a written file
- *   locks/<name>.lock.<holder>   the right to remove that dead holder's record, a right like any other
+ *   locks/<name>.lock         a hard link to the holder's presence: no file to write, and complete when it appears
+ *   locks/<name>.lock.<run>   the right to remove that dead run's link, a right like any other
  */
-import { randomUUID } from 'node:crypto'
-import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Others } from './others.ts'
@@ -15,19 +14,12 @@ import type { Presence } from './presence.ts'
 
 const POLL_MS = 200
 
-export interface Holder extends Owner {
-  /** Of this one taking, so that nobody removes a later one by mistake. */
-  readonly id: string
-  /** What it is held for: `pretrain of sft`. */
-  readonly purpose: string
-}
-
 export interface Right {
   readonly type: 'taken'
   readonly release: () => void
 }
 
-type Taking = Right | { readonly type: 'held'; readonly holder: Holder }
+type Taking = Right | { readonly type: 'held'; readonly holder: Owner }
 
 export class Rights {
   readonly others: Others
@@ -41,26 +33,21 @@ export class Rights {
   }
 
   /** Takes the right if it is free or its holder is dead. */
-  tryTake(name: string, purpose: string): Taking {
+  tryTake(name: string): Taking {
     this.#presence.beat()
     mkdirSync(this.#folder, { recursive: true })
-    return this.#takeAt(join(this.#folder, `${name}.lock`), purpose)
+    return this.#takeAt(join(this.#folder, `${name}.lock`))
   }
 
   /** Waits for the right; calls `waiting` once for each living holder. */
-  async take(
-    name: string,
-    purpose: string,
-    waiting: (holder: Holder) => void,
-    signal: AbortSignal,
-  ): Promise<Right> {
+  async take(name: string, waiting: (holder: Owner) => void, signal: AbortSignal): Promise<Right> {
     let told: string | null = null
     for (;;) {
       signal.throwIfAborted()
-      const taking = this.tryTake(name, purpose)
+      const taking = this.tryTake(name)
       if (taking.type === 'taken') return taking
-      if (told !== taking.holder.id) waiting(taking.holder)
-      told = taking.holder.id
+      if (told !== taking.holder.run) waiting(taking.holder)
+      told = taking.holder.run
       await sleep(POLL_MS, undefined, { signal })
     }
   }
@@ -74,77 +61,67 @@ export class Rights {
       const path = join(this.#folder, name)
       const holder = holderAt(path)
       if (holder === null || this.#lives(holder)) continue
-      if (name.endsWith(DRAFT)) rmSync(path, { force: true })
-      else {
-        const taking = this.#takeAt(path, 'sweeping')
-        if (taking.type === 'taken') taking.release()
-      }
+      const taking = this.#takeAt(path)
+      if (taking.type === 'taken') taking.release()
     }
   }
 
-  #takeAt(path: string, purpose: string): Taking {
+  #takeAt(path: string): Taking {
     for (;;) {
       const holder = holderAt(path)
       if (holder === null) {
-        const right = this.#linkTo(path, purpose)
+        const right = this.#linkTo(path)
         if (right !== null) return right
         continue
       }
       if (this.#lives(holder)) return { type: 'held', holder }
       // Of all who see that it is dead, one removes it; who comes late finds another holder, or none.
-      const succession = this.#takeAt(`${path}.${holder.id}`, purpose)
+      const succession = this.#takeAt(`${path}.${holder.run}`)
       if (succession.type === 'held') return succession
-      if (holderAt(path)?.id === holder.id) rmSync(path, { force: true })
+      if (holderAt(path)?.run === holder.run) rmSync(path, { force: true })
       succession.release()
     }
   }
 
-  #lives(holder: Holder): boolean {
-    return holder.id !== NOBODY && this.others.lives(holder)
+  #lives(holder: Owner): boolean {
+    return holder !== TORN && this.others.lives(holder)
   }
 
-  #linkTo(path: string, purpose: string): Right | null {
-    const id = randomUUID().slice(0, 8)
-    const draft = join(this.#folder, `${id}${DRAFT}`)
-    const holder: Holder = { ...this.#presence.owner, id, purpose }
+  #linkTo(path: string): Right | null {
+    const { run } = this.#presence.owner
     try {
-      writeFileSync(draft, JSON.stringify(holder))
-      linkSync(draft, path)
+      linkSync(this.#presence.path, path)
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
-      // A sweeper may take a draft that is half written for one that death has torn.
-      if (code === 'ENOENT') return null
+      // Somebody elsewhere may have taken us for dead.
+      if (code === 'ENOENT') {
+        this.#presence.appear()
+        return null
+      }
       if (code !== 'EEXIST') throw error
       // Over a network the answer to a link that succeeded may be lost, and the second try finds it there.
-      if (holderAt(path)?.id !== id) return null
-    } finally {
-      rmSync(draft, { force: true })
+      if (holderAt(path)?.run !== run) return null
     }
+    let isOurs = true
     const release = () => {
       try {
-        // Only our own: after a mistaken take-over the path may be another run's.
-        if (holderAt(path)?.id === id) rmSync(path, { force: true })
+        // After a mistaken take-over the path may be another run's.
+        if (isOurs && holderAt(path)?.run === run) rmSync(path, { force: true })
       } catch {
         // The disk fails: the right falls with this run, and the next one sweeps it.
       }
+      isOurs = false
     }
     return { type: 'taken', release }
   }
 }
 
-const DRAFT = '.draft'
-/** Holder of a record that the loss of power has torn. */
-const NOBODY = 'nobody'
+/** Stands for the holder of a record that the loss of power has torn. */
+const TORN: Owner = { pid: 0, start: '', place: '', host: '', run: 'nobody', command: '', since: '' }
 
-const TORN: Holder = {
-  ...{ pid: 0, start: '', place: '', host: '', run: '', command: '', since: '' },
-  id: NOBODY,
-  purpose: '',
-}
-
-function holderAt(path: string): Holder | null {
+function holderAt(path: string): Owner | null {
   try {
-    const holder = JSON.parse(readFileSync(path, 'utf8')) as Holder | null
+    const holder = JSON.parse(readFileSync(path, 'utf8')) as Owner | null
     return typeof holder?.pid === 'number' ? holder : TORN
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null

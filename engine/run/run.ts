@@ -32,6 +32,7 @@ import { measuredEvent } from './measured.ts'
 import { obtain } from './obtain.ts'
 import type { Obtained } from './obtain.ts'
 import { ownerWords } from './owner.ts'
+import type { Owner } from './owner.ts'
 import { textAt } from './overtaken.ts'
 import type { Claim } from './overtaken.ts'
 import { openBecause, waitsFor } from './paused.ts'
@@ -40,7 +41,6 @@ import { publish, rightOf, showStage, showVerdict } from './publish.ts'
 import type { Showroom } from './publish.ts'
 import { ranksOf } from './ranks.ts'
 import { Rights } from './rights.ts'
-import type { Holder } from './rights.ts'
 import { choose } from './select.ts'
 import { Shares } from './shares.ts'
 import type { RemoteUse } from './shares.ts'
@@ -203,6 +203,7 @@ async function runStages(
   const finished = newlyFinished()
   const agenda = new Agenda(stages)
   const running = new Set<string>()
+  const makers = new Map<Digest, string>()
   const over = new Mailbox<Over>()
   // Reads the logs of earlier runs, so only when something has to be made.
   let ranks: ReadonlyMap<string, number> | null = null
@@ -241,7 +242,7 @@ async function runStages(
       gpus: [],
     }
     const { rights } = request
-    const tools = { environment, stores, pool, slots, devices, emit, shares, rights }
+    const tools = { environment, stores, pool, slots, devices, emit, shares, rights, makers }
     running.add(stage.name)
     void obtain(attempt, tools, want, signal).then(
       (obtained) => over.put(obtained),
@@ -307,7 +308,7 @@ async function runStages(
       resultOf: (name: string) => finished.results.get(name) ?? null,
       verdictOf: (name: string) => finished.verdicts.get(name) ?? null,
     }
-    const waiting = (holder: Holder) =>
+    const waiting = (holder: Owner) =>
       emit({ type: 'stage.waiting', stage: stage.name, holder: ownerWords(holder) })
     const release = () => undefined
     running.add(stage.name)

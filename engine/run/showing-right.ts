@@ -8,7 +8,7 @@ export class ShowingRight {
   #kept: { readonly right: Right; readonly timer: NodeJS.Timeout } | null = null
 
   constructor(rights: Rights, name: string) {
-    this.#take = () => rights.tryTake(name, 'showing')
+    this.#take = () => rights.tryTake(name)
   }
 
   /** Does it now; false if another run is showing at this moment. */

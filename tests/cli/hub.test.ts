@@ -247,7 +247,7 @@ test('lock --update leaves what a run has written while the hub was asked', asyn
   const others = join(project.root, '.sluice')
   // A run that is about to end: it has the right to the lock, and writes its fact after the hub has answered.
   await visit(others, 'sluice run', async (rights) => {
-    const right = await rights.take('out-tiny', 'showing', () => undefined, AbortSignal.timeout(60_000))
+    const right = await rights.take('out-tiny', () => undefined, AbortSignal.timeout(60_000))
     const updating = start(project, ['lock', '--update'])
     await updating.says('stderr', /is writing the lock; waiting/)
     expect(project.read(LOCK)).not.toContain(second)

@@ -60,12 +60,7 @@ test('who holds the right to a folder keeps every pipeline out of it, and only o
   write(root, 'data/rows.txt', 'rows')
   const waits = (ran: Ran) => ran.events.some(({ type }) => type === 'stage.waiting')
   await visit(join(root, '.sluice'), 'sluice export', async (rights) => {
-    const right = await rights.take(
-      rightOf(root, './dist//x/'),
-      'export',
-      () => undefined,
-      AbortSignal.timeout(9e3),
-    )
+    const right = await rights.take(rightOf(root, './dist//x/'), () => undefined, AbortSignal.timeout(9e3))
     const waiting = new Set<string>()
     const runs = ['one', 'two'].map((name) =>
       goExporting(

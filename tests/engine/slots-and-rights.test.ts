@@ -9,7 +9,6 @@ import { standingOf, thisProcess } from '../../engine/run/owner.ts'
 import type { Owner } from '../../engine/run/owner.ts'
 import { beatOf, Presence, presenceOf } from '../../engine/run/presence.ts'
 import { Rights } from '../../engine/run/rights.ts'
-import type { Holder } from '../../engine/run/rights.ts'
 import { Slots } from '../../engine/run/slots.ts'
 import { sweepStaging } from '../../engine/run/staging.ts'
 import { newRoot, until, write } from '../support/rig.ts'
@@ -147,13 +146,13 @@ describe('rights', () => {
   test('the second waits, hears of the holder once, and goes on after it', async () => {
     const root = newRoot()
     const { rights } = runIn(root)
-    const first = await rights.take('p', 'a', none, never)
-    const heard: Holder[] = []
-    const second = rights.take('p', 'b', (holder) => heard.push(holder), never)
-    const other = await rights.take('another', 'c', none, never)
+    const first = await rights.take('p', none, never)
+    const heard: Owner[] = []
+    const second = rights.take('p', (holder) => heard.push(holder), never)
+    const other = await rights.take('another', none, never)
     await until(() => heard.length > 0, 'told')
     await new Promise((resolve) => setTimeout(resolve, 450))
-    expect(heard).toMatchObject([{ pid: process.pid, purpose: 'a', run: 'here', command: 'sluice run' }])
+    expect(heard).toMatchObject([{ pid: process.pid, run: 'here', command: 'sluice run' }])
     first.release()
     const lock = await second
     expect(existsSync(lockOf(root))).toBe(true)
@@ -165,26 +164,26 @@ describe('rights', () => {
     expect(readdirSync(join(root, 'locks'))).toEqual([])
   })
 
-  const dead = { ...me, id: 'd', purpose: 'x', start: '1' }
+  const dead = { ...me, run: 'd', start: '1' }
   test.each([
     ['a dead process', { ...dead, start: me.start, pid: 2 ** 22 - 1 }],
     ['a pid that was given again', dead],
   ])('are taken over from %s, even if who began to do so died, too', async (_, holder) => {
     const root = newRoot()
     write(root, 'locks/p.lock', JSON.stringify(holder))
-    write(root, 'locks/p.lock.d', JSON.stringify({ ...dead, id: 'e' }))
+    write(root, 'locks/p.lock.d', JSON.stringify({ ...dead, run: 'e' }))
     const { rights } = runIn(root)
-    const right = await rights.take('p', 'a', none, never)
+    const right = await rights.take('p', none, never)
     right.release()
     expect(readdirSync(join(root, 'locks'))).toEqual([])
   })
 
   test('what the dead hold is swept, what the living hold stays', () => {
     const root = newRoot()
-    for (const name of ['p.lock', 'p.lock.d', 'q.lock', 'half.draft'])
-      write(root, `locks/${name}`, name === 'half.draft' ? '{"pid"' : JSON.stringify(dead))
-    write(root, 'locks/living.lock', JSON.stringify({ ...me, id: 'l', purpose: '' }))
-    write(root, 'locks/elsewhere.lock', JSON.stringify({ ...me, id: 'l', purpose: '', place: 'other' }))
+    for (const name of ['p.lock', 'p.lock.d', 'q.lock', 'torn.lock'])
+      write(root, `locks/${name}`, name === 'torn.lock' ? '{"pid"' : JSON.stringify(dead))
+    write(root, 'locks/living.lock', JSON.stringify(me))
+    write(root, 'locks/elsewhere.lock', JSON.stringify({ ...me, place: 'other' }))
     runIn(root).rights.sweep()
     expect(readdirSync(join(root, 'locks')).sort()).toEqual(['elsewhere.lock', 'living.lock'])
   })
@@ -192,7 +191,7 @@ describe('rights', () => {
   test.each(['', '{"pid":', 'null', '[]'])('a damaged record holds nobody up: %j', async (text) => {
     const root = newRoot()
     write(root, 'locks/p.lock', text)
-    ;(await runIn(root).rights.take('p', 'a', none, never)).release()
+    ;(await runIn(root).rights.take('p', none, never)).release()
     expect(readdirSync(join(root, 'locks'))).toEqual([])
   })
 
@@ -200,21 +199,17 @@ describe('rights', () => {
     const root = newRoot()
     let now = 0
     const { rights } = runIn(root, 'here', new Others(root, () => now))
-    write(
-      root,
-      'locks/p.lock',
-      JSON.stringify({ ...me, id: 'l', purpose: 'a', place: 'other', run: 'there' }),
-    )
-    for (; now < PATIENCE_MS; now += 1000) expect(rights.tryTake('p', 'b')).toMatchObject({ type: 'held' })
-    expect(rights.tryTake('p', 'b').type).toBe('taken')
+    write(root, 'locks/p.lock', JSON.stringify({ ...me, place: 'other', run: 'there' }))
+    for (; now < PATIENCE_MS; now += 1000) expect(rights.tryTake('p')).toMatchObject({ type: 'held' })
+    expect(rights.tryTake('p').type).toBe('taken')
   })
 
   test('waiting can be stopped', async () => {
     const root = newRoot()
     const { rights } = runIn(root)
-    const right = await rights.take('p', 'a', none, never)
+    const right = await rights.take('p', none, never)
     const stop = new AbortController()
-    await expect(rights.take('p', 'b', () => stop.abort(), stop.signal)).rejects.toThrow()
+    await expect(rights.take('p', () => stop.abort(), stop.signal)).rejects.toThrow()
     expect(readdirSync(join(root, 'locks'))).toEqual(['p.lock'])
     right.release()
   })
@@ -225,7 +220,7 @@ describe('rights', () => {
     let inside = 0
     let most = 0
     const one = async (_: unknown, at: number) => {
-      const right = await runIn(root, `r${String(at)}`).rights.take('p', 'a', () => undefined, never)
+      const right = await runIn(root, `r${String(at)}`).rights.take('p', () => undefined, never)
       most = Math.max(most, ++inside)
       await new Promise((resolve) => setTimeout(resolve, 5))
       inside--
