@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { runIds } from '../run/log.ts'
+import { presenceOf } from '../run/presence.ts'
 import { bytesIn } from './sizes.ts'
 
 /** Folders of attempts, one a stage, of runs that nobody named and whose logs have not grown since. */
@@ -12,7 +13,7 @@ export function oldRunLogs(
 ): readonly { readonly path: string; readonly bytes: number }[] {
   return runIds(stateDir).flatMap((run) => {
     const folder = join(stateDir, 'runs', run)
-    if (named.has(run) || lastWrite(folder) >= since) return []
+    if (named.has(run) || existsSync(presenceOf(stateDir, run)) || lastWrite(folder) >= since) return []
     return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
       const path = join(folder, entry.name)
       return entry.isDirectory() ? [{ path, bytes: bytesIn(path) }] : []
@@ -20,7 +21,6 @@ export function oldRunLogs(
   })
 }
 
-/** The beat of a run under way has a file of its own, whose times are a count. */
 function lastWrite(folder: string): number {
-  return existsSync(join(folder, 'presence.json')) ? Infinity : statSync(join(folder, 'run.jsonl')).mtimeMs
+  return statSync(join(folder, 'run.jsonl')).mtimeMs
 }

@@ -2,11 +2,10 @@
  * Which runs still live. On this machine their process tells; elsewhere (another host or container on a shared folder,
  * or before the last boot) they live unless their beat has not moved for as long as we have been looking.
  */
-import { existsSync, readdirSync, rmSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { rmSync } from 'node:fs'
 import { ownerIn, standingOf } from './owner.ts'
 import type { Owner } from './owner.ts'
-import { beatOf, presenceOf, VISITOR } from './presence.ts'
+import { beatOf, presenceOf, presentIn } from './presence.ts'
 
 /** So long a beat may stand still under our eyes. */
 export const PATIENCE_MS = 15_000
@@ -45,14 +44,13 @@ export class Others {
 
   /** Removes what dead runs left to say that they live; true while of some it cannot be told yet. */
   sweep(): boolean {
-    const folder = join(this.#stateDir, 'runs')
-    this.#unsure ??= existsSync(folder) ? readdirSync(folder) : []
+    this.#unsure ??= presentIn(this.#stateDir)
     this.#unsure = this.#unsure.filter((run) => {
       const path = presenceOf(this.#stateDir, run)
       const owner = ownerIn(path)
       if (owner === null) return false
       if (this.lives(owner)) return standingOf(owner) === 'elsewhere'
-      rmSync(run.startsWith(VISITOR) ? dirname(path) : path, { recursive: true, force: true })
+      rmSync(path, { force: true })
       return false
     })
     return this.#unsure.length > 0

@@ -2,15 +2,18 @@
  * A run as others in the state folder see it: a record that says who it is, and a beat that says that it lives. The
  * beat is the record's time of change, set to a count: whoever watches sees it move, and nobody compares clocks.
  */
-import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { thisProcess } from './owner.ts'
 import type { Owner } from './owner.ts'
 
 const BEAT_MS = 1000
-/** How the ids begin of those who are present without a run. */
-export const VISITOR = 'visitor-'
+/** An id for who is present without a run. */
+export function visitorId(): string {
+  return `visitor-${randomUUID().slice(0, 8)}`
+}
 
 /** A thread of its own: hashing or a busy loop on the main thread cannot keep it from beating. */
 const PULSE = `
@@ -57,9 +60,18 @@ export class Presence {
   }
 }
 
+const RECORD = '.json'
+
 /** Where a run says that it is under way; the file is gone when it has ended, and stays when it died. */
 export function presenceOf(stateDir: string, run: string): string {
-  return join(stateDir, 'runs', run, 'presence.json')
+  return join(stateDir, 'present', run + RECORD)
+}
+
+/** Who is present or died: a folder of their own, so that nobody has to look through all runs that ever were. */
+export function presentIn(stateDir: string): readonly string[] {
+  const folder = join(stateDir, 'present')
+  const names = existsSync(folder) ? readdirSync(folder) : []
+  return names.filter((name) => name.endsWith(RECORD)).map((name) => name.slice(0, -RECORD.length))
 }
 
 /** The beat of a run at this moment; equal values say that it has not moved. */

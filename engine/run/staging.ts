@@ -1,11 +1,11 @@
 /** Folders in which attempts work, each named for its run, so that what the dead left can be swept. */
 import { randomUUID } from 'node:crypto'
 import { mkdirSync, readdirSync, rmdirSync, rmSync, statSync, unlinkSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { reach } from '../failpoint.ts'
 import type { Others } from './others.ts'
-import { Presence, presenceOf, VISITOR } from './presence.ts'
+import { Presence, visitorId } from './presence.ts'
 
 const LOOK_AGAIN_MS = 1000
 
@@ -59,7 +59,7 @@ function removeFolder(dir: string): void {
 
 /** The same outside of any run, for who moves results by hand: it is present for as long as the place is open. */
 export function visitorsPlaceFor(stateDir: string): Pick<Place, 'dir' | 'open' | 'close'> {
-  const visitor = VISITOR + randomUUID().slice(0, 8)
+  const visitor = visitorId()
   const place = new Place(stateDir, visitor)
   let presence: Presence | null = null
   return {
@@ -72,7 +72,6 @@ export function visitorsPlaceFor(stateDir: string): Pick<Place, 'dir' | 'open' |
     close: () => {
       place.close()
       presence?.[Symbol.asyncDispose]().catch(() => undefined)
-      rmSync(dirname(presenceOf(stateDir, visitor)), { recursive: true, force: true })
     },
   }
 }

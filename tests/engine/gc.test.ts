@@ -213,8 +213,8 @@ describe('gc', () => {
     const [first, second] = ['2026-01-01T00:00:00.000Z', '2026-01-02T00:00:00.000Z']
     const owner = thisProcess('b', 'sluice run')
     const present = (run: string, text: string) => {
-      mkdirSync(join(stateDir, 'runs', run), { recursive: true })
-      writeFileSync(join(stateDir, 'runs', run, 'presence.json'), text)
+      mkdirSync(join(stateDir, 'present'), { recursive: true })
+      writeFileSync(join(stateDir, 'present', `${run}.json`), text)
     }
     present('a', JSON.stringify({ ...owner, since: first, start: 'of another process' }))
     present('b', JSON.stringify({ ...owner, since: second }))

@@ -87,7 +87,7 @@ describe('a run elsewhere', () => {
     const root = newRoot()
     let now = 0
     const path = presenceOf(root, there.run)
-    write(root, 'runs/there/presence.json', JSON.stringify(there))
+    write(root, 'present/there.json', JSON.stringify(there))
     return {
       others: new Others(root, () => now),
       wait: (ms: number) => (now += ms),
@@ -233,8 +233,7 @@ describe('rights', () => {
 
 test('staging of the dead is swept, that of the living stays', () => {
   const root = newRoot()
-  const present = (run: string, owner: unknown) =>
-    write(root, `runs/${run}/presence.json`, JSON.stringify(owner))
+  const present = (run: string, owner: unknown) => write(root, `present/${run}.json`, JSON.stringify(owner))
   for (const run of ['dead', 'living', 'ended', 'elsewhere']) write(root, `staging/${run}.1/out.port/x`, '')
   present('dead', { ...me, start: '1' })
   present('living', me)
