@@ -5,7 +5,7 @@ import { digestText } from '../store/digest.ts'
 import { hashFiles } from '../store/hash-files.ts'
 import type { FileToHash } from '../store/hash-files.ts'
 import { Finder } from '../store/stat-cache.ts'
-import type { Column } from '../store/stat-cache.ts'
+import type { Column, ColumnParts } from '../store/stat-cache.ts'
 import type { Listing } from './listing.ts'
 
 const DIGEST_BYTES = 32
@@ -90,31 +90,36 @@ export function allSettled({ settled }: Digested): boolean {
 }
 
 /** What may be remembered of a listing. */
-export function columnOf({ listing, digests, settled }: Digested): Column {
-  const kept: number[] = []
-  const paths: Buffer[] = []
-  let text = ''
-  let index = 0
+export function columnOf({ listing, digests, settled }: Digested): ColumnParts {
+  let [count, pathBytes, index] = [0, 0, 0]
   for (const path of listing.paths()) {
-    if (settled[index] === 1) {
-      kept.push(index)
-      text += `${path}\0`
-    }
-    if (text.length >= TEXT_AT_ONCE) {
-      paths.push(Buffer.from(text))
+    if (settled[index++] !== 1) continue
+    count += 1
+    pathBytes += Buffer.byteLength(path) + 1
+  }
+  const parts = function* (): Generator<Uint8Array> {
+    for (const [from, to] of stretchesOf(settled)) yield* listing.stamps.bytes(from, to)
+    for (const [from, to] of stretchesOf(settled))
+      yield digests.subarray(from * DIGEST_BYTES, to * DIGEST_BYTES)
+    let text = ''
+    let at = 0
+    for (const path of listing.paths()) {
+      if (settled[at++] === 1) text += `${path}\0`
+      if (text.length < TEXT_AT_ONCE) continue
+      yield Buffer.from(text)
       text = ''
     }
-    index += 1
+    yield Buffer.from(text)
   }
-  paths.push(Buffer.from(text))
-  const isWhole = kept.length === listing.count
-  const some = new Uint8Array(isWhole ? 0 : kept.length * DIGEST_BYTES)
-  if (!isWhole)
-    for (const [at, from] of kept.entries())
-      some.set(digests.subarray(from * DIGEST_BYTES, (from + 1) * DIGEST_BYTES), at * DIGEST_BYTES)
-  return {
-    paths: Buffer.concat(paths),
-    stamps: isWhole ? listing.stamps : listing.stamps.only(kept),
-    digests: isWhole ? digests : some,
+  return { count, pathBytes, parts }
+}
+
+/** Where ones follow one another: from the first of them up to the place behind the last. */
+function* stretchesOf(settled: Uint8Array): Generator<readonly [from: number, to: number]> {
+  for (let from = settled.indexOf(1); from >= 0;) {
+    const end = settled.indexOf(0, from)
+    const to = end < 0 ? settled.length : end
+    yield [from, to]
+    from = settled.indexOf(1, to)
   }
 }

@@ -42,22 +42,14 @@ export class Stamps {
     return true
   }
 
-  /** All stamps in order, as bytes of this machine. */
-  *bytes(): Generator<Uint8Array> {
-    for (const [i, chunk] of this.#chunks.entries()) {
-      const files = Math.min(FILES_PER_CHUNK, this.#count - i * FILES_PER_CHUNK)
-      yield new Uint8Array(chunk.buffer, 0, files * STAMP_FIELDS * FIELD_BYTES)
-    }
-  }
-
-  /** The stamps at some places only. */
-  only(indices: Iterable<number>): Stamps {
-    const some = new Stamps()
-    for (const index of indices) {
+  /** The stamps from one index up to another, without that one, as bytes of this machine; not copied. */
+  *bytes(from = 0, to = this.#count): Generator<Uint8Array> {
+    for (let index = from; index < to;) {
       const [chunk, at] = this.#place(index)
-      some.set(some.#count++, chunk.subarray(at, at + STAMP_FIELDS))
+      const end = Math.min(to, index - (index % FILES_PER_CHUNK) + FILES_PER_CHUNK)
+      yield new Uint8Array(chunk.buffer, at * FIELD_BYTES, (end - index) * STAMP_FIELDS * FIELD_BYTES)
+      index = end
     }
-    return some
   }
 
   /** What `bytes` gave, filled in by `read`. */

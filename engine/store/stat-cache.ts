@@ -30,6 +30,14 @@ export interface Column {
   readonly digests: Uint8Array
 }
 
+/** A column on its way to the disk: a million files are written without a second copy of them. */
+export interface ColumnParts {
+  readonly count: number
+  readonly pathBytes: number
+  /** All stamps, then all digests, then all paths. */
+  readonly parts: () => Iterable<Uint8Array>
+}
+
 interface Header extends Summary {
   readonly format: number
   /** Of each column: how many files, and how many bytes their paths take. */
@@ -61,16 +69,12 @@ export class StatCache {
     return columns ?? []
   }
 
-  write(name: string, summary: Summary, columns: readonly Column[]): void {
-    const sizes = columns.map(({ stamps, paths }) => ({ count: stamps.count, pathBytes: paths.length }))
+  write(name: string, summary: Summary, columns: readonly ColumnParts[]): void {
+    const sizes = columns.map(({ count, pathBytes }) => ({ count, pathBytes }))
     const header: Header = { format: FORMAT, ...summary, columns: sizes }
     const parts = function* (): Generator<Uint8Array> {
       yield Buffer.from(`${JSON.stringify(header)}\n`)
-      for (const { stamps, digests, paths } of columns) {
-        yield* stamps.bytes()
-        yield digests
-        yield paths
-      }
+      for (const column of columns) yield* column.parts()
     }
     try {
       writeAtomic(this.#pathOf(name), parts())

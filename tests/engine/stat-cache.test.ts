@@ -56,9 +56,11 @@ function lieAbout(from: PipelineSource['from']): void {
   const name = canonicalJson(from)
   const summary = stats.summary(name)
   if (summary === null) throw new Error('nothing is remembered')
-  const columns = stats
-    .columns(name)
-    .map((column) => ({ ...column, digests: column.digests.map(() => 0xab) }))
+  const columns = stats.columns(name).map(({ paths, stamps, digests }) => ({
+    count: stamps.count,
+    pathBytes: paths.length,
+    parts: () => [...stamps.bytes(), digests.map(() => 0xab), paths],
+  }))
   stats.write(name, { ...summary, digest: lie }, columns)
 }
 
