@@ -1,10 +1,26 @@
 // Sluice: every command is a `shell` stage; what it reads is found in variables.
+import { execFileSync } from 'node:child_process'
+import { cpSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { projectRoot } from '../project-copy.mjs'
+import { tools } from './install.mjs'
 import { fill, noted, writeFiles } from './pipelines.mjs'
 
-const launcher =
-  process.env.SLUICE_LAUNCHER ?? fileURLToPath(new URL('../../cli/sluice.cjs', import.meta.url))
+const launcher = process.env.SLUICE_LAUNCHER ?? install()
+
+/** Puts Sluice where its peers are, as a package: in a checkout each start compares the sources with the build. */
+function install() {
+  execFileSync(process.execPath, [join(projectRoot, 'cli', 'sluice.cjs'), '--version'])
+  const folder = join(tools, 'sluice')
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(join(folder, 'cli'), { recursive: true })
+  for (const name of readdirSync(join(projectRoot, 'cli')).filter((each) => each.endsWith('.cjs')))
+    cpSync(join(projectRoot, 'cli', name), join(folder, 'cli', name))
+  for (const name of ['build', 'package.json'])
+    cpSync(join(projectRoot, name), join(folder, name), { recursive: true })
+  symlinkSync(join(projectRoot, 'node_modules'), join(folder, 'node_modules'))
+  return join(folder, 'cli', 'sluice.cjs')
+}
 
 export const sluice = {
   name: 'Sluice',
