@@ -1,7 +1,7 @@
 /** Folders in which attempts work, each named for its run, so that what the dead left can be swept. */
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, readdirSync, rmdirSync, rmSync, statSync, unlinkSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync, unlinkSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { reach } from '../failpoint.ts'
 import type { Others } from './others.ts'
@@ -9,42 +9,55 @@ import { Presence, visitorId } from './presence.ts'
 
 const LOOK_AGAIN_MS = 1000
 
-/** A folder of its own for one attempt: `staging/<run>.<id>/`, and below it one for each port, made when it is needed. */
+/** Where one attempt works: a folder for each port, `staging/<run>.<id>.<port>/`, made when it is needed. */
 export class Place {
-  readonly dir: string
+  /** What the paths of all its folders begin with. */
+  readonly stem: string
+  readonly #folders = new Set<string>()
 
   constructor(stateDir: string, run: string) {
-    this.dir = join(stateDir, 'staging', `${run}.${randomUUID().slice(0, 8)}`)
+    this.stem = stemIn(stateDir, run)
   }
 
   /** Where the input of a port is laid out. */
   input(port: string): string {
-    return join(this.dir, `in.${port}`)
+    return this.#folder(`in.${port}`)
   }
 
   /** Where a job writes the output of a port. */
   output(port: string): string {
-    return join(this.dir, `out.${port}`)
+    return this.#folder(`out.${port}`)
   }
 
   /** Where a step leaves what only later steps read. */
   between(op: string, output: string): string {
-    return join(this.dir, `step.${op}.${output}`)
+    return this.#folder(`step.${op}.${output}`)
+  }
+
+  #folder(name: string): string {
+    const folder = `${this.stem}.${name}`
+    this.#folders.add(folder)
+    return folder
   }
 
   open(): void {
-    mkdirSync(this.dir, { recursive: true })
+    mkdirSync(dirname(this.stem), { recursive: true })
     reach('staged')
   }
 
   close(): void {
     try {
-      removeFolder(this.dir)
+      for (const folder of this.#folders) if (existsSync(folder)) removeFolder(folder)
     } catch {
       // The disk is read-only, or something in it is: the next start sweeps what stays.
     }
     reach('staging-removed')
   }
+}
+
+/** The id of a run has no dot. */
+function stemIn(stateDir: string, run: string): string {
+  return join(stateDir, 'staging', `${run}.${randomUUID().slice(0, 8)}`)
 }
 
 /** As `rmSync` with half the calls. */
@@ -57,20 +70,24 @@ function removeFolder(dir: string): void {
   rmdirSync(dir)
 }
 
-/** The same outside of any run, for who moves results by hand: it is present for as long as the place is open. */
-export function visitorsPlaceFor(stateDir: string): Pick<Place, 'dir' | 'open' | 'close'> {
+/** A folder for who moves results by hand, outside of any run: it is present for as long as the place is open. */
+export function visitorsPlaceFor(stateDir: string): {
+  readonly dir: string
+  readonly open: () => void
+  readonly close: () => void
+} {
   const visitor = visitorId()
-  const place = new Place(stateDir, visitor)
+  const dir = stemIn(stateDir, visitor)
   let presence: Presence | null = null
   return {
-    dir: place.dir,
+    dir,
     open: () => {
       presence = new Presence(stateDir, visitor, 'sluice, sharing results')
       presence.beat()
-      place.open()
+      mkdirSync(dir, { recursive: true })
     },
     close: () => {
-      place.close()
+      rmSync(dir, { recursive: true, force: true })
       presence?.[Symbol.asyncDispose]().catch(() => undefined)
     },
   }
@@ -81,7 +98,7 @@ export function sweepStaging(stateDir: string, others: Pick<Others, 'isUnderWay'
   const root = join(stateDir, 'staging')
   let left = false
   for (const attempt of foldersIn(root)) {
-    const run = attempt.slice(0, attempt.lastIndexOf('.'))
+    const run = attempt.slice(0, attempt.indexOf('.'))
     if (others.isUnderWay(run)) left = true
     else rmSync(join(root, attempt), { recursive: true, force: true })
   }

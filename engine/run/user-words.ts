@@ -14,7 +14,7 @@ export interface Surroundings {
 }
 
 /**
- * `<staging>/in.model/config.json` becomes `pretrain.model/config.json`, as a file would name it; the `rows.jsonl` of
+ * `<staging>.in.model/config.json` becomes `pretrain.model/config.json`, as a file would name it; the `rows.jsonl` of
  * a source becomes `data/rows.jsonl`; absolute paths below the root lose the root.
  */
 export function inUserWords(text: string, { stage, inputs, place, root }: Surroundings): string {
@@ -23,7 +23,7 @@ export function inUserWords(text: string, { stage, inputs, place, root }: Surrou
     if (reference.type === 'stage')
       words = words.replaceAll(place.input(port), `${reference.stage}.${reference.port}`)
   }
-  words = words.replaceAll(place.dir, 'its working folder').replaceAll(`${root}/`, '')
+  words = words.replaceAll(`${place.stem}.`, 'its working folder/').replaceAll(`${root}/`, '')
   for (const input of Object.values(inputs)) {
     if (input.type !== 'source') continue
     for (const file of input.found.files) {

@@ -43,7 +43,7 @@ describe.skipIf(!possible).concurrent('two hosts on one folder', () => {
   test('what a dead host held is taken over after missed beats, and swept', async () => {
     const root = newRoot()
     const pipeline = pipelineOf({ a: {} })
-    await runOn('host-a', root, pipeline, 'inputs-laid-out')
+    await runOn('host-a', root, pipeline, 'job-done')
     expect(leftovers(root)).toHaveLength(2)
     const began = performance.now()
     expect(await runOn('host-b', root, pipeline)).toEqual([0, null])
