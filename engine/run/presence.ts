@@ -10,6 +10,7 @@ import { thisProcess } from './owner.ts'
 import type { Owner } from './owner.ts'
 
 const BEAT_MS = 1000
+
 /** An id for who is present without a run. */
 export function visitorId(): string {
   return `visitor-${randomUUID().slice(0, 8)}`
