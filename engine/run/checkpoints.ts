@@ -62,7 +62,9 @@ export class StageCheckpoints {
 }
 
 export function dropCheckpoints(stateDir: string, key: Digest): void {
-  rmSync(folderOf(stateDir, key), { recursive: true, force: true })
+  const folder = folderOf(stateDir, key)
+  // Most stages have none, and `rmSync` takes ten times as long to see that.
+  if (existsSync(folder)) rmSync(folder, { recursive: true, force: true })
 }
 
 /** The newest step that is kept of a key, as its folder says; only who resumes reads the bytes. Null if there is none. */
