@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
-  { ignores: ['build/**', 'build.*/**', 'node_modules/**', '.sluice/**', 'tests/fixtures/**'] },
+  { ignores: ['build/**', 'build.*/**', 'node_modules/**', '.sluice/**', '.tools/**', 'tests/fixtures/**'] },
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked],
