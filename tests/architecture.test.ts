@@ -124,6 +124,18 @@ test('nothing imports in a circle', () => {
   expect(circles).toEqual([])
 })
 
+test.each(['run', 'plan', 'why', 'validate', 'gate', 'show', 'runs', 'metrics'])(
+  '%s begins without the compiler: of a file that was compiled before it needs none',
+  (command) => {
+    const byPath = new Map(files.map((file) => [file.path, file]))
+    const reached = new Set([`cli/commands/${command}.ts`])
+    for (const path of reached) for (const next of byPath.get(path)?.loads ?? []) reached.add(next)
+    expect(reached.size).toBeGreaterThan(20)
+    const heavy = ['dsl/compile.ts', 'yaml', 'chevrotain', 'graphology', 'ajv/dist/2020.js']
+    expect(heavy.filter((name) => reached.has(name))).toEqual([])
+  },
+)
+
 test('only the launcher and the command line end the process or read its arguments', () => {
   const broken = files.filter(
     (file) =>
