@@ -46,11 +46,7 @@ export class Place {
   }
 
   close(): void {
-    try {
-      for (const folder of this.#folders) if (existsSync(folder)) removeFolder(folder)
-    } catch {
-      // The disk is read-only, or something in it is: the next start sweeps what stays.
-    }
+    removeAll(this.#folders)
     reach('staging-removed')
   }
 }
@@ -58,6 +54,14 @@ export class Place {
 /** The id of a run has no dot. */
 function stemIn(stateDir: string, run: string): string {
   return join(stateDir, 'staging', `${run}.${randomUUID().slice(0, 8)}`)
+}
+
+function removeAll(folders: Iterable<string>): void {
+  try {
+    for (const folder of folders) if (existsSync(folder)) removeFolder(folder)
+  } catch {
+    // The disk is read-only, or something in it is: the next start sweeps what stays.
+  }
 }
 
 /** As `rmSync` with half the calls. */
@@ -87,7 +91,7 @@ export function visitorsPlaceFor(stateDir: string): {
       mkdirSync(dir, { recursive: true })
     },
     close: () => {
-      rmSync(dir, { recursive: true, force: true })
+      removeAll([dir])
       presence?.[Symbol.asyncDispose]().catch(() => undefined)
     },
   }
