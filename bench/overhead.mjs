@@ -20,10 +20,9 @@ const { values: options } = parseArgs({
   options: { rounds: { type: 'string', default: '5' }, stages: { type: 'string', default: '1000' } },
 })
 mkdirSync(join(projectRoot, 'build'), { recursive: true })
-/** Everything goes at the end: ext4 passes over inodes that were freed within minutes, so a cleared round slows the next. */
-const used = []
 const folder = mkdtempSync(join(projectRoot, 'build', 'overhead-'))
-used.push(folder)
+/** Everything goes at the end: ext4 passes over inodes that were freed within minutes, so a cleared round slows the next. */
+const used = [folder]
 process.on('exit', () => used.forEach((each) => rmSync(each, { recursive: true, force: true })))
 const program = join(folder, 'overhead-engine.mjs')
 await build({

@@ -15,13 +15,7 @@ v8.setFlagsFromString('--no-parallel-scavenge')
 const FIRST = 'first'
 
 /** Parts of Node that cost milliseconds; most commands never come to use them. */
-const LATE = new Set([
-  'node:child_process',
-  'node:fs/promises',
-  'node:readline',
-  'node:stream',
-  'node:worker_threads',
-])
+const LATE = new Set(['node:child_process', 'node:fs/promises', 'node:readline', 'node:worker_threads'])
 
 /** A loader for the parts in `buildDir`; `verb` says whose caches to use. */
 exports.openParts = function openParts(buildDir, verb) {

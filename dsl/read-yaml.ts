@@ -341,13 +341,10 @@ function syntaxProblem(source: Source, error: YAMLError, lineStart: number): Dia
   const nested = error.code === 'BLOCK_AS_IMPLICIT_KEY' || error.code === 'MULTILINE_IMPLICIT_KEY'
   if (nested && scalar?.[1] !== undefined && scalar[3] !== undefined && /:\s/.test(scalar[3])) {
     const from = scalar[1].length
-    const address = meantAddress(scalar[3].replace(/\s+#.*$/, ''))
+    const written = scalar[3].replace(/\s+#.*$/, '')
+    const address = meantAddress(written)
     if (address !== null && scalar[2] !== undefined)
-      return hubProblems.otherAddress(
-        at(from, from + scalar[3].replace(/\s+#.*$/, '').length),
-        scalar[3].replace(/\s+#.*$/, ''),
-        address,
-      )
+      return hubProblems.otherAddress(at(from, from + written.length), written, address)
     return textProblems.colonInText(at(from, from + scalar[3].length), scalar[2]?.trim() ?? '', scalar[3])
   }
   const start = Math.min(error.pos[0], source.text.length)

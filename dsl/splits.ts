@@ -37,9 +37,9 @@ export function checkSplits(
       if (given === null || given.names.includes(split)) continue
       // What nobody wrote is one mistake, of the rows: it is said once.
       const mistake = `${given.madeBy.start} ${isUndivided(given.names) ? '' : split}`
-      if ((option === null || stage.optionSpans[option] === undefined) && said.has(mistake)) continue
-      said.add(mistake)
       const place = option === null ? undefined : stage.optionSpans[option]
+      if (place === undefined && said.has(mistake)) continue
+      said.add(mistake)
       found.push(
         noSuchSplit(place ?? stage.span, {
           stage: stage.base,
